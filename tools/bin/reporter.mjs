@@ -9,6 +9,7 @@
 import fs from "node:fs";
 import Mocha from "mocha";
 
+/** How long a process may go on after its last test; `linger=<ms>` as reporter option changes it. */
 const LINGER_MS = 5_000;
 
 /** Promises that were rejected and have no handler, with their reasons. */
@@ -19,30 +20,34 @@ process.on("rejectionHandled", (promise) => unhandled.delete(promise));
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
-    const file = options.reporterOption?.file ?? ".test-result.json";
+    const { file = ".test-result.json", linger = LINGER_MS } = options.reporterOption ?? {};
     let ended = false;
     let lingered = 0;
 
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
       ended = true;
+      write();
       setTimeout(() => {
         lingered = 1;
         console.log(`  still running after the last test, held by: ${held()}`);
         process.exit(1);
-      }, LINGER_MS).unref();
+      }, Number(linger)).unref();
     });
 
-    // Without `ended` no file is written: whoever reads it then knows that the run died early.
+    // No file is written before the end: whoever finds none knows that the run died early. It is
+    // written again on exit, when the last rejection is known; a process may die before that.
     process.on("exit", () => {
       if (!ended) return;
-      for (const reason of unhandled.values()) {
-        console.log("  unhandled rejection:", reason);
-      }
-      const failed = this.stats.failures + unhandled.size + lingered;
-      const { passes: passed, pending } = this.stats;
-      fs.writeFileSync(file, JSON.stringify({ passed, failed, pending }));
-      if (failed > 0) process.exitCode ||= 1;
+      for (const reason of unhandled.values()) console.log("  unhandled rejection:", reason);
+      if (write() > 0) process.exitCode ||= 1;
     });
+
+    const write = () => {
+      const { passes: passed, failures, pending } = this.stats;
+      const failed = failures + unhandled.size + lingered;
+      fs.writeFileSync(file, JSON.stringify({ passed, failed, pending }));
+      return failed;
+    };
   }
 }
 
