@@ -8,6 +8,16 @@ import ts from "typescript";
 /** The folder of the repository. */
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 
+/** Folders that hold nothing of ours. */
+const GENERATED: ReadonlySet<string> = new Set([
+  ".blocks",
+  ".git",
+  ".tmp",
+  ".turbo",
+  "dist",
+  "node_modules",
+]);
+
 /** A finding of a check: where, and what to do about it. */
 export interface Finding {
   /** Path from the root of the repository, with the line where one is known. */
@@ -53,7 +63,7 @@ export function sources(root: string, folder: string): string[] {
 /** Every file below a folder, as paths from `root`, without dependencies and build results. */
 export function filesBelow(root: string, folder: string): string[] {
   return list(path.join(root, folder)).flatMap((name) => {
-    if (name === "node_modules" || name === "dist" || name === ".turbo") return [];
+    if (GENERATED.has(name)) return [];
     const file = folder === "" ? name : `${folder}/${name}`;
     return fs.statSync(path.join(root, file)).isDirectory() ? filesBelow(root, file) : [file];
   });
