@@ -1,0 +1,354 @@
+/**
+ * The kernel's side of a component: its place in the tree, its mailbox, its turn, and the tables that
+ * the component never sees. The instance is user code; a swap or restart replaces core and instance
+ * together and carries the tables over.
+ *
+ * Invariants: `runs` ⇔ the phase is starting or started and nothing suspends it, and only then are
+ * data executed; `queued` ⇔ it stands in the scheduler's queue, and it stands there once at most; it
+ * is queued whenever it has work, so a stopped component with a full mailbox costs nothing.
+ */
+
+import type { ChannelCore } from "./channel.ts";
+import type { ChildHandle } from "./child.ts";
+import type { Component } from "./component.ts";
+import type { Given, Setting } from "./config.ts";
+import { Control } from "./control.ts";
+import { coreError, type KithError } from "./errors.ts";
+import type { Event } from "./event.ts";
+import type { FaultPolicy } from "./fault.ts";
+import { PortHalf } from "./half.ts";
+import { Mailbox, type Target } from "./mailbox.ts";
+import { PendingTable } from "./pending.ts";
+import type { AnyPort } from "./port.ts";
+import { draw, type Draw, type DrawCounts, streamKey } from "./random.ts";
+import { ExposedRef, type Reference } from "./reference.ts";
+import type { Runnable } from "./scheduler.ts";
+import type { Declared } from "./state.ts";
+import type { System } from "./system.ts";
+import { Timer } from "./timer.ts";
+import type { Key } from "./types.ts";
+
+/** Where a component is in its life. In `starting` it handles data already; its children are not all up. */
+export type Phase = "created" | "starting" | "started" | "stopping" | "stopped" | "destroyed";
+
+/** A provided port that a component offers to its subtree. */
+export interface Offer {
+  readonly type: AnyPort;
+  readonly reference: Reference;
+  readonly key: Key | undefined;
+}
+
+/** The handlers of a component's life. */
+export interface Hooks {
+  readonly acquire: (() => unknown)[];
+  readonly start: (() => unknown)[];
+  readonly stop: (() => unknown)[];
+  readonly release: (() => unknown)[];
+}
+
+const timerName = "(kernel timer)";
+const highWaterShare = 0.8;
+
+/** One component, as the kernel sees it. */
+export class ComponentCore implements Runnable {
+  readonly system: System;
+  readonly parent: ComponentCore | null;
+  readonly name: string;
+  /** The number by which reply tokens name it; carried by swap and restart. */
+  id: number;
+  handle: ChildHandle | null = null;
+  instance: Component | null = null;
+  phase: Phase = "created";
+  /** How many reasons there are not to run: its own fault, an ancestor's, a swap. */
+  suspended = 0;
+  faulted = false;
+  /** Whether it holds what `onAcquire` acquired. */
+  acquired = false;
+  /** Whether its children have been told to start. */
+  childrenStarted = false;
+  /** Children whose start or stop is waited for. */
+  awaiting = 0;
+  /** What to do once it has stopped. */
+  afterStop: "stay" | "start" | "destroy" = "stay";
+  /** The replacement of another core, before the commit of a swap. */
+  shadow = false;
+  /** What a shadow has triggered: done for real at the commit. */
+  deferred: (() => void)[] = [];
+  constructing = true;
+
+  readonly mailbox = new Mailbox();
+  bound: number;
+  /** From this size on, adding to the mailbox has to look closer. */
+  alarm: number;
+  pressed = false;
+  runs = false;
+  queued = false;
+  /** Control operations; they overtake data and run while suspended. */
+  urgent: (() => void)[] | null = null;
+  /** What the outside world has handed in. */
+  entries: (() => void)[] | null = null;
+
+  ports: (PortHalf | ExposedRef)[] = [];
+  children: Map<string, ChildHandle> | null = null;
+  ordinals: Map<string, number> | null = null;
+  offers: Offer[] | null = null;
+  channels: Set<ChannelCore> | null = null;
+  hooks: Hooks | null = null;
+  policy: FaultPolicy | null = null;
+  control: PortHalf | null = null;
+  declared: Declared<object> | null = null;
+  settings: Map<string, Given> | null = null;
+  drawCounts: DrawCounts | null = null;
+  #pending: PendingTable | null = null;
+  #draws: Map<string, Draw> | null = null;
+  #path: string | null = null;
+
+  constructor(system: System, parent: ComponentCore | null, name: string, bound: number) {
+    this.system = system;
+    this.parent = parent;
+    this.name = name;
+    this.id = system.nextId();
+    this.bound = bound;
+    this.alarm = Math.ceil(bound * highWaterShare);
+    this.suspended = parent === null ? 0 : parent.suspended;
+  }
+
+  /** `/Main-1/Pinger-1`; the root, which holds the world's providers, is the empty path. */
+  get path(): string {
+    return (this.#path ??= this.parent === null ? "" : `${this.parent.path}/${this.name}`);
+  }
+
+  /** The class of the instance, for people. */
+  get className(): string {
+    return this.instance?.constructor.name ?? "(under construction)";
+  }
+
+  // --- the mailbox and the turn ----------------------------------------------------------------
+
+  /** Queues an event for one of this component's targets. */
+  receive(target: Target, event: object, meta: unknown): void {
+    const mailbox = this.mailbox;
+    if (mailbox.size >= this.alarm && !this.#admitPressed(target, event)) return;
+    mailbox.add(target, event, meta);
+    if (!this.queued && this.runs) {
+      this.queued = true;
+      this.system.scheduler.ready(this);
+    }
+  }
+
+  /** One turn: control first, then what the host has handed in, then data. */
+  run(limit: number): boolean {
+    const system = this.system;
+    const mailbox = this.mailbox;
+    system.current = this;
+    system.turnMicros = -1;
+    try {
+      if (this.urgent !== null) this.#runUrgent();
+      if (this.entries !== null) limit = this.#runEntries(limit);
+      while (limit > 0 && this.runs && mailbox.size > 0) {
+        limit--;
+        mailbox.executeFirst();
+      }
+    } catch (cause) {
+      system.raise(this, cause, mailbox.current as Event | undefined);
+    }
+    system.current = null;
+    mailbox.current = undefined;
+    if (this.pressed) this.#relieve();
+    return (this.queued = this.#hasWork());
+  }
+
+  /** Queues a control operation. */
+  post(operation: () => void): void {
+    (this.urgent ??= []).push(operation);
+    this.schedule();
+  }
+
+  /** Queues a callback of the outside world, ahead of data: the host's events do not wait for a backlog. */
+  enter(action: () => void): void {
+    if (this.phase === "destroyed" || (this.entries?.length ?? 0) >= this.bound) {
+      const gone = this.phase === "destroyed";
+      this.system.deadLetter(gone ? "no-component" : "mailbox-overflow", this, "", undefined);
+      if (!gone) this.failLater(this.#overflow(), undefined);
+      return;
+    }
+    (this.entries ??= []).push(action);
+    this.schedule();
+  }
+
+  /** Makes the component fault at its next turn, for something that happened outside of it. */
+  failLater(error: KithError, event: Event | undefined): void {
+    if (this.faulted || this.phase === "destroyed") return;
+    this.faulted = true;
+    this.post(() => {
+      this.faulted = false;
+      this.mailbox.current = event;
+      throw error;
+    });
+  }
+
+  /** Puts the component into the scheduler's queue when it has work and is not there. */
+  schedule(): void {
+    if (this.queued || !this.#hasWork()) return;
+    this.queued = true;
+    this.system.scheduler.ready(this);
+  }
+
+  /** Recomputes `runs` after the phase or a reason of suspension has changed. */
+  refreshRuns(): void {
+    this.runs = this.suspended === 0 && (this.phase === "starting" || this.phase === "started");
+    this.schedule();
+  }
+
+  #hasWork(): boolean {
+    return this.urgent !== null || (this.runs && (this.mailbox.size > 0 || this.entries !== null));
+  }
+
+  #runUrgent(): void {
+    while (this.urgent !== null) {
+      const operation = this.urgent.shift() as () => void;
+      if (this.urgent.length === 0) this.urgent = null;
+      operation();
+    }
+  }
+
+  #runEntries(limit: number): number {
+    for (let n = 0; n < limit && this.runs && this.entries !== null; n++) {
+      const action = this.entries.shift() as () => void;
+      if (this.entries.length === 0) this.entries = null;
+      action();
+    }
+    // Something is left for data, or a busy host would starve them.
+    return Math.max(1, limit >> 1);
+  }
+
+  #admitPressed(target: Target, event: object): boolean {
+    const port = target instanceof PortHalf ? target.name : "";
+    if (this.phase === "destroyed") {
+      this.system.deadLetter("killed", this, port, event as Event);
+      return false;
+    }
+    if (!this.pressed) {
+      this.pressed = true;
+      this.alarm = this.bound;
+      this.system.highWater(this, true);
+    }
+    if (this.mailbox.size < this.bound) return true;
+    this.system.deadLetter("mailbox-overflow", this, port, event as Event);
+    this.failLater(this.#overflow(), event as Event);
+    return false;
+  }
+
+  #relieve(): void {
+    const highWaterSize = Math.ceil(this.bound * highWaterShare);
+    if (this.mailbox.size > highWaterSize >> 1 || this.phase === "destroyed") return;
+    this.pressed = false;
+    this.alarm = highWaterSize;
+    this.system.highWater(this, false);
+  }
+
+  #overflow(): KithError {
+    return coreError("KITH_MAILBOX_OVERFLOW", `The mailbox of ${this.path} is full with ${this.bound} events.`);
+  }
+
+  // --- what it is made of ----------------------------------------------------------------------
+
+  /** The table of asks and timers, made when it is first needed. */
+  get pending(): PendingTable {
+    return (this.#pending ??= new PendingTable(this));
+  }
+
+  /** Whether it has ever asked or scheduled. */
+  get hasPending(): boolean {
+    return this.#pending !== null;
+  }
+
+  /** The handles of its children, in the order in which they were created. */
+  childHandles(): ChildHandle[] {
+    return this.children === null ? [] : [...this.children.values()];
+  }
+
+  /** The port of that name. */
+  portNamed(name: string): PortHalf | ExposedRef | undefined {
+    return this.ports.find((port) => port.name === name);
+  }
+
+  /** Its own halves, without those it exposes of its children. */
+  halves(): PortHalf[] {
+    return this.ports.filter((port): port is PortHalf => port instanceof PortHalf);
+  }
+
+  /** The half on which the kernel schedules for the component: its own Timer port, or one made for the purpose. */
+  timerHalf(): PortHalf {
+    let half = this.halves().find((port) => port.timers && port.plain.length > 0);
+    if (half !== undefined) return half;
+    half = new PortHalf(this, Timer, false, null);
+    half.name = timerName;
+    if (!this.system.resolveByOffer(half)) {
+      throw coreError("KITH_NO_TIMER", `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`);
+    }
+    this.ports.push(half);
+    return half;
+  }
+
+  /** Makes the kernel's timer half again in a replacement. */
+  addTimerHalf(): void {
+    const half = new PortHalf(this, Timer, false, null);
+    half.name = timerName;
+    this.ports.push(half);
+  }
+
+  /** The half on which the kernel tells about children, swaps and settings. */
+  controlHalf(): PortHalf {
+    if (this.control === null) {
+      this.control = new PortHalf(this, Control, false, null);
+      this.control.name = "control";
+    }
+    return this.control;
+  }
+
+  /** Tells the component something, if it listens. */
+  tell(event: Event): void {
+    if (this.control?.wants(event.constructor) === true) {
+      this.post(() => {
+        this.mailbox.current = event;
+        this.control?.execute(event, null);
+      });
+    }
+  }
+
+  /** The value of a setting here: given to this component or the nearest ancestor, else the default. */
+  setting<T>(setting: Setting<T>): T {
+    for (let at: ComponentCore | null = this; at !== null; at = at.parent) {
+      const given = at.settings?.get(setting.name);
+      if (given !== undefined) return setting.read(given);
+    }
+    return setting.fallback;
+  }
+
+  /** The draws of one purpose. */
+  draws(purpose: string): Draw {
+    let found = this.#draws?.get(purpose);
+    if (found === undefined) {
+      this.drawCounts ??= new Map();
+      found = draw(streamKey(this.system.seed, this.system.node, this.path, purpose), purpose, this.drawCounts);
+      (this.#draws ??= new Map()).set(purpose, found);
+    }
+    return found;
+  }
+
+  /** Goes on after the draws that another core made. */
+  continueDraws(counts: DrawCounts | null): void {
+    if (counts === null) return;
+    this.drawCounts ??= new Map();
+    for (const [purpose, count] of counts) this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
+  }
+
+  /** The error for something done outside the component's own turn. */
+  outsideTurn(what: string): KithError {
+    if (this.constructing) return coreError("KITH_CONSTRUCTOR_TRIGGER", `${what} while ${this.path} was being constructed.`);
+    const now = this.system.current;
+    const where = now === null ? "outside of any turn" : `in the turn of ${now.path}`;
+    return coreError("KITH_OUTSIDE_TURN", `${what} ${where}, not in the turn of ${this.path}.`);
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * A port half: one component's side of a port, and the hottest code of the kernel.
+ *
+ * Receivers are fixed when an event is triggered: a channel passes it on when its key and filter do,
+ * and when the half at its far end has a handler for the event's class. Handlers are matched again
+ * when the event is executed, for they may have changed. Both matches are cached by constructor.
+ *
+ * `sole` is the shortcut for the usual case: exactly one channel, without key, filter or hold. It is
+ * recomputed whenever something changes that it depends on.
+ */
+
+import type { ChannelCore } from "./channel.ts";
+import type { ComponentCore } from "./component-core.ts";
+import { coreError } from "./errors.ts";
+import { type Event, type EventClass, ownTag } from "./event.ts";
+import type { Traced } from "./inspect.ts";
+import type { Target } from "./mailbox.ts";
+import type { AnyPort, KeyExtractor, Subscription } from "./port.ts";
+import { Timer } from "./timer.ts";
+import type { Key } from "./types.ts";
+
+type Handler = (event: never, meta: never) => unknown;
+type AnswerHandler = (answer: never, request: never, context: never) => unknown;
+
+/** A handler and the class that it is for. */
+export class HandlerSubscription implements Subscription {
+  readonly half: PortHalf;
+  readonly cls: EventClass;
+  readonly handler: (event: object, meta: unknown) => unknown;
+  active = true;
+
+  constructor(half: PortHalf, cls: EventClass, handler: Handler) {
+    this.half = half;
+    this.cls = cls;
+    this.handler = handler as (event: object, meta: unknown) => unknown;
+  }
+
+  cancel(): void {
+    this.half.unsubscribe(this);
+  }
+}
+
+const nobody: readonly HandlerSubscription[] = [];
+const noChannels: ChannelCore[] = [];
+
+/** The kernel's side of `ProvidedPort` and `RequiredPort`. */
+export class PortHalf implements Target {
+  readonly core: ComponentCore;
+  readonly type: AnyPort;
+  readonly provided: boolean;
+  readonly extractor: KeyExtractor | null;
+  /** Whether it is a user's half of the Timer port, whose requests become rows of the pending table. */
+  readonly timers: boolean;
+  /** The name of the field that holds it, known once the constructor has returned. */
+  name = "";
+  /** Channels without a key; on the user's side, all of them. */
+  plain: ChannelCore[] = noChannels;
+  keyed: Map<Key, ChannelCore[]> | null = null;
+  fallbacks: ChannelCore[] | null = null;
+
+  private sole: PortHalf | null = null;
+  /** How many channels have a filter in the direction that leaves here. */
+  private filters = 0;
+  private subscriptions: readonly HandlerSubscription[] = nobody;
+  private matchedClass: unknown = null;
+  private matched: readonly HandlerSubscription[] = nobody;
+  private matches: Map<unknown, readonly HandlerSubscription[]> | null = null;
+  private admittedClass: unknown = null;
+  private keyedClass: unknown = null;
+  private keyedVerdict = false;
+  private answers: Map<EventClass, AnswerHandler> | null = null;
+
+  constructor(core: ComponentCore, type: AnyPort, provided: boolean, extractor: KeyExtractor | null) {
+    this.core = core;
+    this.type = type;
+    this.provided = provided;
+    this.extractor = extractor;
+    this.timers = !provided && type === Timer;
+  }
+
+  // --- sending ---------------------------------------------------------------------------------
+
+  /** Sends an event to whoever takes it at the far ends. */
+  trigger(event: Event): void {
+    const core = this.core;
+    if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} was triggered`);
+    const cls = event.constructor;
+    if (cls !== this.admittedClass) this.admit(event);
+    const far = this.sole;
+    if (far !== null && core.system.tap === null) {
+      if ((cls === far.matchedClass ? far.matched : far.match(cls)) !== nobody) far.core.receive(far, event, null);
+      else core.system.deadLetter("no-handler", core, this.name, event);
+    } else if (core.shadow) {
+      core.deferred.push(() => this.trigger(event));
+    } else {
+      this.route(event);
+    }
+  }
+
+  /** The general way: keys, filters, holds, several channels, inspection. */
+  private route(event: Event): void {
+    const { system } = this.core;
+    if (this.timers) {
+      this.core.pending.schedule(this, event);
+      return;
+    }
+    const meta = system.tap === null ? null : system.traceTrigger(this, event, null);
+    let taken = 0;
+    const key = this.extractor === null ? undefined : this.keyOf(event);
+    if (key !== undefined) {
+      const channels = this.keyed?.get(key) ?? this.fallbacks;
+      if (channels !== null) taken += this.pass(channels, event, meta);
+    }
+    if (this.plain.length > 0) taken += this.pass(this.plain, event, meta);
+    if (taken === 0) system.deadLetter(this.plain.length === 0 && key === undefined ? "no-channel" : "no-handler", this.core, this.name, event);
+  }
+
+  private pass(channels: readonly ChannelCore[], event: Event, meta: unknown): number {
+    const provided = this.provided;
+    const cls = event.constructor;
+    let taken = 0;
+    if (this.filters > 0) {
+      // A filter may throw: ask all of them before anything is sent.
+      channels = channels.filter((channel) => filterOf(channel, provided)?.(event) ?? true);
+    }
+    for (let i = 0; i < channels.length; i++) {
+      const channel = channels[i] as ChannelCore;
+      const far = provided ? channel.user : channel.provider;
+      if (far !== null && (cls === far.matchedClass ? far.matched : far.match(cls)) === nobody) continue;
+      if (channel.holds > 0) channel.keep(provided, event, meta, false);
+      else if (far === null) continue;
+      else far.core.receive(far, event, meta);
+      taken++;
+    }
+    return taken;
+  }
+
+  private keyOf(event: Event): Key | undefined {
+    const extractor = this.extractor as KeyExtractor;
+    if (event.constructor !== this.keyedClass) {
+      this.keyedClass = event.constructor;
+      this.keyedVerdict = isOf(event.constructor, extractor.root);
+    }
+    return this.keyedVerdict ? extractor.key(event) : undefined;
+  }
+
+  /** The channels over which a request would reach a provider that handles it. */
+  takers(event: Event): ChannelCore[] {
+    return this.plain.filter((channel) => {
+      if (channel.passRequest !== null && !channel.passRequest(event)) return false;
+      if (channel.provider === null) return channel.holds > 0;
+      return channel.provider.match(event.constructor) !== nobody;
+    });
+  }
+
+  // --- receiving -------------------------------------------------------------------------------
+
+  /** Runs the handlers of one event, in the order in which they subscribed. */
+  execute(event: object, meta: unknown): void {
+    if (meta !== null && (meta as Traced).traced === true) {
+      this.core.system.traced(this, event as Event, meta as Traced, () => this.execute(event, (meta as Traced).meta));
+      return;
+    }
+    const cls = event.constructor;
+    const handlers = cls === this.matchedClass ? this.matched : this.match(cls);
+    if (handlers.length === 1) {
+      (handlers[0] as HandlerSubscription).handler(event, meta);
+    } else if (handlers.length === 0) {
+      this.core.system.deadLetter("no-handler", this.core, this.name, event as Event);
+    } else {
+      for (let i = 0; i < handlers.length; i++) {
+        const subscription = handlers[i] as HandlerSubscription;
+        // One that an earlier handler of this event has cancelled is no subscriber any more.
+        if (subscription.active) subscription.handler(event, meta);
+      }
+    }
+  }
+
+  /** Whether a handler matches events of this class. */
+  wants(cls: unknown): boolean {
+    return this.match(cls) !== nobody;
+  }
+
+  private match(cls: unknown): readonly HandlerSubscription[] {
+    let found = this.matches?.get(cls);
+    if (found === undefined) {
+      const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
+      found = list.length === 0 ? nobody : list;
+      // A half that sees one class needs no table.
+      if (this.matchedClass !== null) (this.matches ??= new Map()).set(this.matchedClass, this.matched).set(cls, found);
+    }
+    this.matchedClass = cls;
+    this.matched = found;
+    return found;
+  }
+
+  // --- subscribing -----------------------------------------------------------------------------
+
+  /** Subscribes a handler. */
+  on(cls: EventClass, handler: Handler): Subscription {
+    const arriving = this.provided ? this.type.requests : this.type.indications;
+    if (!arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))) {
+      throw coreError("KITH_BAD_EVENT", `No ${cls.name} arrives at ${this.describe()}, so a handler for it would never run.`);
+    }
+    if (typeof handler !== "function") {
+      throw coreError("KITH_BAD_ARGUMENT", `The handler for ${cls.name} at ${this.describe()} is not a function.`);
+    }
+    const subscription = new HandlerSubscription(this, cls, handler);
+    this.subscriptions = [...this.subscriptions, subscription];
+    this.forgetMatches();
+    return subscription;
+  }
+
+  /** Takes a subscription back. */
+  unsubscribe(subscription: HandlerSubscription): void {
+    if (!subscription.active) {
+      throw coreError("KITH_NOT_SUBSCRIBED", `A handler for ${subscription.cls.name} at ${this.describe()} was cancelled a second time.`);
+    }
+    subscription.active = false;
+    this.subscriptions = this.subscriptions.filter((one) => one !== subscription);
+    this.forgetMatches();
+  }
+
+  private forgetMatches(): void {
+    this.matchedClass = null;
+    this.matched = nobody;
+    this.matches = null;
+  }
+
+  // --- asking ----------------------------------------------------------------------------------
+
+  /** Declares the continuation of a request class, and returns the function that asks. */
+  onAnswer(cls: EventClass, handler: AnswerHandler): (request: Event, options?: object) => void {
+    if (!this.type.requests.some((declared) => isOf(cls, declared))) {
+      throw coreError("KITH_BAD_EVENT", `${cls.name} is no request of ${this.describe()}.`);
+    }
+    if (this.answers?.has(cls) === true) {
+      throw coreError("KITH_BAD_ARGUMENT", `The answers to ${cls.name} at ${this.describe()} have a continuation already.`);
+    }
+    (this.answers ??= new Map()).set(cls, handler);
+    return (request, options) => this.core.pending.ask(this, request, options ?? {});
+  }
+
+  /** Runs the continuation for an answer. */
+  answered(answer: Event, request: Event, context: unknown): void {
+    for (const [cls, handler] of this.answers ?? []) {
+      if (!isOf(request.constructor, cls)) continue;
+      (handler as (answer: Event, request: Event, context: unknown) => unknown)(answer, request, context);
+      return;
+    }
+    throw coreError("KITH_ASK_NO_ANSWER_HANDLER", `${this.describe()} got an answer to ${request.constructor.name}.`);
+  }
+
+  /** Answers a request by its token. */
+  reply(token: unknown, response: Event): void {
+    const { core } = this;
+    if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} replied`);
+    if (core.shadow) core.deferred.push(() => this.reply(token, response));
+    else core.system.reply(this, token, response);
+  }
+
+  // --- wiring ----------------------------------------------------------------------------------
+
+  /** Puts a channel on this half. */
+  attach(channel: ChannelCore): void {
+    if (filterOf(channel, this.provided) !== null) this.filters++;
+    if (this.provided && channel.key !== undefined) {
+      this.keyed ??= new Map();
+      const same = this.keyed.get(channel.key);
+      if (same === undefined) this.keyed.set(channel.key, [channel]);
+      else same.push(channel);
+    } else if (this.provided && channel.fallback) {
+      (this.fallbacks ??= []).push(channel);
+    } else if (this.plain === noChannels) {
+      this.plain = [channel];
+    } else {
+      this.plain.push(channel);
+    }
+    this.refresh();
+  }
+
+  /** Takes a channel off this half. */
+  detach(channel: ChannelCore): void {
+    if (filterOf(channel, this.provided) !== null) this.filters--;
+    if (this.provided && channel.key !== undefined) {
+      const same = this.keyed?.get(channel.key) ?? [];
+      remove(same, channel);
+      if (same.length === 0) this.keyed?.delete(channel.key);
+    } else if (this.provided && channel.fallback) {
+      remove(this.fallbacks ?? [], channel);
+      if (this.fallbacks?.length === 0) this.fallbacks = null;
+    } else {
+      remove(this.plain, channel);
+    }
+    this.refresh();
+  }
+
+  /** All channels on this half. */
+  channels(): ChannelCore[] {
+    return [...this.plain, ...(this.fallbacks ?? []), ...(this.keyed === null ? [] : [...this.keyed.values()].flat())];
+  }
+
+  /** Recomputes the shortcut. */
+  refresh(): void {
+    this.sole = null;
+    if (this.plain.length !== 1 || this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return;
+    const channel = this.plain[0] as ChannelCore;
+    if (channel.holds > 0) return;
+    this.sole = this.provided ? channel.user : channel.provider;
+  }
+
+  /** Whether anything is connected. */
+  get connected(): boolean {
+    return this.plain.length > 0 || this.keyed !== null || this.fallbacks !== null;
+  }
+
+  /** Names the half for people. */
+  describe(): string {
+    return `${this.provided ? "provided" : "required"} port ${this.name || "(not named yet)"} (${this.type.name}) of ${this.core.path}`;
+  }
+
+  private admit(event: Event): void {
+    const passing = this.provided ? this.type.indications : this.type.requests;
+    if (!passing.some((declared) => isOf(event.constructor, declared))) {
+      throw coreError("KITH_BAD_EVENT", `${event.constructor.name} cannot be triggered on ${this.describe()}.`);
+    }
+    this.admittedClass = event.constructor;
+  }
+}
+
+/** Whether events of class `cls` are events of class `root`: by identity, else by tag where a package is there twice. */
+export function isOf(cls: unknown, root: EventClass): boolean {
+  const tag = ownTag(root);
+  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at)) {
+    if ((at as unknown) === root || (tag !== undefined && ownTag(at) === tag)) return true;
+  }
+  return false;
+}
+
+function filterOf(channel: ChannelCore, fromProvider: boolean): ((event: Event) => boolean) | null {
+  return fromProvider ? channel.passIndication : channel.passRequest;
+}
+
+function remove(list: ChannelCore[], channel: ChannelCore): void {
+  const at = list.indexOf(channel);
+  if (at >= 0) list.splice(at, 1);
+}

@@ -1,0 +1,286 @@
+/**
+ * The life of components: start from the top, stop from the bottom, faults and what becomes of them.
+ *
+ * Every operation here runs in the turn of the component it is about, as a control operation; a
+ * component waits for its children by counting those that it told to start or stop (`awaiting`).
+ */
+
+import { replaceForRestart } from "./carry.ts";
+import type { ChildHandle } from "./child.ts";
+import type { ComponentCore } from "./component-core.ts";
+import { ChildKilled, ChildStarted, ChildStopped } from "./control.ts";
+import { coreError } from "./errors.ts";
+import type { Event } from "./event.ts";
+import type { Fault, Resolution, Restart } from "./fault.ts";
+
+// --- start ---------------------------------------------------------------------------------------
+
+/** Starts a component and then its children; harmless where it has started. */
+export function start(core: ComponentCore): void {
+  if (core.phase === "stopping" && core.afterStop === "stay") core.afterStop = "start";
+  if (core.phase !== "created" && core.phase !== "stopped") return;
+  core.system.resolveOffers(core);
+  acquire(core);
+  core.phase = "starting";
+  for (const hook of core.hooks?.start ?? []) hook();
+  startChildren(core);
+  core.refreshRuns();
+}
+
+function startChildren(core: ComponentCore): void {
+  core.childrenStarted = true;
+  for (const handle of core.childHandles()) awaitStart(core, handle);
+  if (core.awaiting === 0) completeStart(core);
+}
+
+/** Tells a child to start, and waits for it where the parent's own start is not complete. */
+export function awaitStart(core: ComponentCore, handle: ChildHandle): void {
+  if (handle.core.phase === "started") return;
+  if (core.phase === "starting" && !handle.awaited) {
+    handle.awaited = true;
+    core.awaiting++;
+  }
+  handle.core.post(() => start(handle.core));
+}
+
+function completeStart(core: ComponentCore): void {
+  core.phase = "started";
+  core.refreshRuns();
+  core.system.note("started", core);
+  core.parent?.tell(new ChildStarted({ name: core.name }));
+  core.system.settled(core);
+  settle(core);
+}
+
+/** Counts a child that the parent waited for. */
+function settle(core: ComponentCore): void {
+  const { handle, parent } = core;
+  if (handle === null || parent === null || !handle.awaited) return;
+  handle.awaited = false;
+  if (--parent.awaiting > 0) return;
+  if (parent.phase === "starting" && parent.childrenStarted) completeStart(parent);
+  else if (parent.phase === "stopping") parent.post(() => finishStop(parent));
+}
+
+/** Runs the acquiring handlers of an instance that holds nothing yet. */
+export function acquire(core: ComponentCore): void {
+  if (core.acquired) return;
+  core.acquired = true;
+  for (const hook of core.hooks?.acquire ?? []) hook();
+}
+
+/** Runs the releasing handlers; a throw in one is reported, and the others still run. */
+export function release(core: ComponentCore): void {
+  if (!core.acquired) return;
+  core.acquired = false;
+  runAll(core, core.hooks?.release);
+}
+
+function runAll(core: ComponentCore, hooks: readonly (() => unknown)[] | undefined): void {
+  for (const hook of hooks ?? []) {
+    try {
+      hook();
+    } catch (cause) {
+      // Tearing down goes on to the end: what is left half stopped could never be stopped again.
+      core.system.reportFault({ cause, path: core.path, event: undefined });
+    }
+  }
+}
+
+// --- stop and kill -------------------------------------------------------------------------------
+
+/** Stops a component: its own handlers first, then its children, then what it acquired. */
+export function stop(core: ComponentCore): void {
+  if (core.phase === "destroyed" || core.phase === "stopping") return;
+  if (core.phase === "created" || core.phase === "stopped") {
+    if (core.phase === "created") core.phase = "stopped";
+    afterStop(core);
+    return;
+  }
+  core.phase = "stopping";
+  core.refreshRuns();
+  core.awaiting = 0;
+  // The state of a component that has thrown may be torn: its handlers are not asked any more.
+  if (!core.faulted) runAll(core, core.hooks?.stop);
+  for (const handle of core.childHandles()) {
+    handle.awaited = true;
+    core.awaiting++;
+    handle.core.post(() => stop(handle.core));
+  }
+  if (core.awaiting === 0) finishStop(core);
+}
+
+function finishStop(core: ComponentCore): void {
+  if (core.phase !== "stopping") return;
+  release(core);
+  if (core.hasPending) core.pending.cancelTimers();
+  core.phase = "stopped";
+  core.childrenStarted = false;
+  if (core.faulted) {
+    core.faulted = false;
+    resumeTree(core);
+  }
+  core.system.note("stopped", core);
+  core.parent?.tell(new ChildStopped({ name: core.name }));
+  afterStop(core);
+}
+
+function afterStop(core: ComponentCore): void {
+  const next = core.afterStop;
+  core.afterStop = "stay";
+  if (next === "destroy") destroy(core);
+  settle(core);
+  if (core.parent === null) core.system.rootStopped();
+  if (next === "start") start(core);
+}
+
+/** Stops a component and then removes it. */
+export function kill(core: ComponentCore): void {
+  if (core.phase === "destroyed") return;
+  core.afterStop = "destroy";
+  stop(core);
+}
+
+/** Removes a component that has stopped, and all below it. */
+function destroy(core: ComponentCore): void {
+  for (const handle of core.childHandles()) destroy(handle.core);
+  release(core);
+  if (core.hasPending) core.pending.cancelAll();
+  bury(core);
+  core.parent?.children?.delete(core.name);
+  core.system.note("killed", core);
+  core.parent?.tell(new ChildKilled({ name: core.name }));
+}
+
+/** Takes a core out of the system: its queue becomes dead letters, its channels are cut. */
+export function bury(core: ComponentCore): void {
+  const { system } = core;
+  core.phase = "destroyed";
+  core.alarm = 0;
+  core.refreshRuns();
+  core.mailbox.visit((target, event) => {
+    const port = core.ports.find((one) => one === target);
+    system.deadLetter("killed", core, port?.name ?? "", event as Event);
+    return undefined;
+  });
+  core.mailbox.reset();
+  for (const _ of core.entries ?? []) system.deadLetter("no-component", core, "", undefined);
+  core.entries = null;
+  for (const half of core.halves()) for (const channel of half.channels()) channel.disconnect();
+  for (const channel of core.channels ?? []) channel.disconnect();
+  system.forget(core);
+}
+
+// --- faults --------------------------------------------------------------------------------------
+
+/** Adds a reason not to run to a component and all below it. */
+export function suspendTree(core: ComponentCore): void {
+  core.suspended++;
+  core.refreshRuns();
+  for (const handle of core.childHandles()) suspendTree(handle.core);
+}
+
+/** Takes one reason away again. */
+export function resumeTree(core: ComponentCore): void {
+  core.suspended--;
+  core.refreshRuns();
+  for (const handle of core.childHandles()) resumeTree(handle.core);
+}
+
+/** An exception got out of a component: suspends it and asks its parent. */
+export function raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
+  const fault: Fault = { cause, path: core.path, event };
+  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped") {
+    core.system.reportFault(fault);
+    return;
+  }
+  core.system.note("fault", core, event, cause instanceof Error ? cause.message : String(cause));
+  suspendFor(core, fault, []);
+}
+
+function suspendFor(core: ComponentCore, fault: Fault, below: readonly ComponentCore[]): void {
+  const { parent } = core;
+  core.faulted = true;
+  suspendTree(core);
+  const chain = [...below, core];
+  if (parent === null) core.system.unhandled(fault);
+  else parent.post(() => resolveFault(parent, core, fault, chain));
+}
+
+/** Applies the parent's policy to a fault; `chain` are the components that it has suspended so far. */
+function resolveFault(parent: ComponentCore, child: ComponentCore, fault: Fault, chain: readonly ComponentCore[]): void {
+  if (child.phase === "destroyed" || !child.faulted) return;
+  const policy = child.handle?.policy ?? parent.policy;
+  let resolution: Resolution = "escalate";
+  try {
+    if (policy !== null) resolution = policy(fault);
+  } catch (cause) {
+    escalate(parent, { cause, path: parent.path, event: fault.event }, chain);
+    return;
+  }
+  if (resolution === "escalate") {
+    escalate(parent, fault, chain);
+  } else if (resolution === "resume") {
+    for (const core of chain) {
+      core.faulted = false;
+      resumeTree(core);
+      // The throw may have come from onStart: what it left undone is done now.
+      if (core.phase === "starting" && !core.childrenStarted) core.post(() => startChildren(core));
+    }
+  } else if (resolution === "stop") {
+    child.post(() => stop(child));
+  } else if (typeof resolution === "object" && resolution.restart) {
+    scheduleRestart(parent, child, fault, chain, resolution);
+  } else {
+    const cause = coreError("KITH_BAD_POLICY", `The fault policy for ${child.path} returned ${JSON.stringify(resolution)}.`, fault.cause);
+    escalate(parent, { ...fault, cause }, chain);
+  }
+}
+
+function escalate(parent: ComponentCore, fault: Fault, chain: readonly ComponentCore[]): void {
+  suspendFor(parent, fault, chain);
+}
+
+function scheduleRestart(
+  parent: ComponentCore,
+  child: ComponentCore,
+  fault: Fault,
+  chain: readonly ComponentCore[],
+  rule: Restart,
+): void {
+  const handle = child.handle as ChildHandle;
+  const now = parent.system.nowMicros();
+  handle.restarts = handle.restarts.filter((at) => now - at < rule.within * 1000);
+  if (handle.restarts.length >= rule.limit) {
+    const what = `${child.path} was restarted ${handle.restarts.length} times within ${rule.within} ms.`;
+    escalate(parent, { ...fault, cause: coreError("KITH_RESTART_LIMIT", what, fault.cause) }, chain);
+    return;
+  }
+  const delay = Math.min(rule.backoffMax, rule.backoff * rule.factor ** handle.restarts.length);
+  handle.restarts.push(now);
+  if (delay === 0) {
+    restartNow(handle, fault, chain);
+    return;
+  }
+  try {
+    parent.pending.restartAfter(delay, handle.name);
+  } catch (cause) {
+    escalate(parent, { ...fault, cause }, chain);
+  }
+}
+
+/** Begins a faulted child again from its init. */
+export function restartNow(handle: ChildHandle, fault?: Fault, chain?: readonly ComponentCore[]): void {
+  const old = handle.core;
+  if (!old.faulted || old.phase === "destroyed" || old.parent === null) return;
+  const { parent } = old;
+  const running = old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
+  try {
+    const next = replaceForRestart(handle);
+    next.system.note("restarted", next);
+    if (running) awaitStart(parent, handle);
+  } catch (cause) {
+    // Its constructor threw: that is a fault of the same child, and counts against the same limit.
+    resolveFault(parent, old, { cause, path: fault?.path ?? old.path, event: fault?.event }, chain ?? [old]);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The world of tests: nothing runs by itself, and time moves when it is told to. It offers a Timer,
+ * whose timeouts come in order of their time, with everything settled between two instants.
+ */
+
+import { Component } from "./component.ts";
+import type { Given } from "./config.ts";
+import { coreError } from "./errors.ts";
+import type { LogSink } from "./log.ts";
+import { ManualClock, ManualScheduler } from "./manual-scheduler.ts";
+import type { ReplyToken } from "./port.ts";
+import { CancelTimeout, Expired, SchedulePeriodic, ScheduleTimeout, Timer } from "./timer.ts";
+import type { Millis } from "./types.ts";
+import type { Root, World } from "./world.ts";
+
+/** What may be said of a manual world. */
+export interface ManualWorldOptions {
+  readonly seed?: number | string;
+  readonly node?: string;
+  readonly settings?: readonly Given[];
+  /** By default nothing is logged. */
+  readonly log?: LogSink;
+  readonly mailboxBound?: number;
+  readonly holdBound?: number;
+  /** False where the test brings a Timer of its own. */
+  readonly timer?: boolean;
+}
+
+/** One armed timeout of the manual timer. */
+interface Armed {
+  readonly token: ReplyToken<Expired>;
+  readonly period: number;
+  due: number;
+}
+
+/** A world that a test drives by hand. */
+export class ManualWorld implements World {
+  readonly clock = new ManualClock();
+  readonly scheduler = new ManualScheduler(this.clock);
+  readonly seed: number | string;
+  readonly node: string;
+  readonly settings: readonly Given[];
+  readonly log: LogSink;
+  readonly mailboxBound?: number;
+  readonly holdBound?: number;
+  readonly install: (root: Root) => void;
+  #timer: { due(): number; fire(micros: number): void } | null = null;
+
+  constructor(options: ManualWorldOptions = {}) {
+    this.seed = options.seed ?? 0;
+    this.node = options.node ?? "";
+    this.settings = options.settings ?? [];
+    this.log = options.log ?? (() => undefined);
+    if (options.mailboxBound !== undefined) this.mailboxBound = options.mailboxBound;
+    if (options.holdBound !== undefined) this.holdBound = options.holdBound;
+    this.install = (root) => {
+      if (options.timer === false) return;
+      const timer = root.create(manualTimer(this.clock, (handle) => (this.#timer = handle)), {}, { name: "Timer" });
+      root.offers(timer.ports.timer);
+    };
+  }
+
+  /** Runs one event; false when nothing waits. */
+  step(): boolean {
+    return this.scheduler.step();
+  }
+
+  /** Runs until nothing waits. @returns how many turns it took */
+  settle(limit?: number): number {
+    return this.scheduler.settle(limit);
+  }
+
+  /** Moves the time, stopping at each instant at which a timeout is due; settles before and after each. */
+  advance(duration: Millis): void {
+    if (!(duration >= 0)) throw coreError("KITH_BAD_ARGUMENT", `The time was moved by ${duration} ms; it goes forward only.`);
+    const end = this.clock.monotonicMicros() + Math.round(duration * 1000);
+    this.settle();
+    for (let due = this.#timer?.due() ?? Infinity; due <= end; due = this.#timer?.due() ?? Infinity) {
+      this.clock.advance(Math.max(0, due - this.clock.monotonicMicros()) / 1000);
+      this.#timer?.fire(due);
+      this.settle();
+    }
+    this.clock.advance((end - this.clock.monotonicMicros()) / 1000);
+  }
+}
+
+/** The Timer of a manual world. `publish` gets the way in by which the world fires what is due. */
+function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire(micros: number): void }) => void) {
+  return class ManualTimer extends Component {
+    readonly timer = this.provides(Timer);
+    readonly state = this.declareState<{ armed: Armed[] }>({ armed: [] });
+
+    constructor() {
+      super();
+      this.timer.on(ScheduleTimeout, ({ delay }, token) => this.arm(token, delay, 0));
+      this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.arm(token, delay ?? period, period));
+      this.timer.on(CancelTimeout, (_, token) => {
+        this.state.armed = this.state.armed.filter((armed) => !same(armed.token, token));
+      });
+      this.onAcquire(() => publish({ due: () => this.due(), fire: (micros) => this.enter(() => this.fire(micros)) }));
+    }
+
+    due(): number {
+      return this.state.armed.reduce((first, { due }) => Math.min(first, due), Infinity);
+    }
+
+    private arm(token: ReplyToken<Expired>, delay: Millis, period: Millis): void {
+      // Never early: a fraction of a microsecond counts as a whole one.
+      this.state.armed.push({ token, due: clock.monotonicMicros() + Math.ceil(delay * 1000), period: Math.ceil(period * 1000) });
+    }
+
+    private fire(micros: number): void {
+      const due = this.state.armed.filter((armed) => armed.due <= micros);
+      for (const armed of due) {
+        if (armed.period > 0) armed.due += armed.period;
+        this.timer.reply(armed.token, new Expired());
+      }
+      this.state.armed = this.state.armed.filter((armed) => armed.period > 0 || !due.includes(armed));
+    }
+  };
+}
+
+function same(a: ReplyToken, b: ReplyToken): boolean {
+  return a.asker === b.asker && a.ask === b.ask;
+}

@@ -1,0 +1,590 @@
+/**
+ * A system: one tree of components in one world, and the hub through which the kernel's parts meet.
+ *
+ * Several systems live in one process and share nothing. A library never ends the process: what a
+ * system cannot handle it reports, and leaves the rest to whoever started it.
+ */
+
+import { EventEmitter } from "eventemitter3";
+import type typedEmitter from "typed-emitter";
+import type { Match } from "./carry.ts";
+import { ChannelCore } from "./channel.ts";
+import type { Child, ChildHandle, ComponentClass, InitArguments, InitOf } from "./child.ts";
+import type { ComponentClock } from "./clock.ts";
+import { Component, connectPorts } from "./component.ts";
+import type { ComponentCore, Offer } from "./component-core.ts";
+import type { Given } from "./config.ts";
+import { type ChildOptions, createChild, createRoot } from "./construction.ts";
+import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from "./control.ts";
+import { coreError, type KithError } from "./errors.ts";
+import type { Event, EventClass } from "./event.ts";
+import type { Fault } from "./fault.ts";
+import { isOf, type PortHalf } from "./half.ts";
+import { hostLog } from "./host.ts";
+import type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind, Traced } from "./inspect.ts";
+import * as life from "./lifecycle.ts";
+import { type Logger, logger } from "./log.ts";
+import type { PendingRow, Token } from "./pending.ts";
+import type { ProvidedRef, RequiredRef, AnyPort } from "./port.ts";
+import { type Reference, resolve } from "./reference.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { SwapJob, type SwapOptions } from "./swap.ts";
+import { drawTree } from "./tree.ts";
+import { bare, type Root, type World } from "./world.ts";
+
+/** What ordinary code outside the component world can listen to. */
+export type SystemEvents = {
+  /** A fault that no policy handled. */
+  fault: (fault: Fault) => void;
+  /** Everything has stopped. */
+  stopped: () => void;
+  /** An event that nobody took. */
+  deadLetter: (letter: DeadLetter) => void;
+  /** A mailbox has filled to its high-water mark. */
+  highWater: (path: string, size: number) => void;
+  /** A mailbox is down to half of its high-water mark again. */
+  lowWater: (path: string, size: number) => void;
+};
+
+/** How a component is replaced from outside: by its handle where it is at hand, else by its path. */
+export type Place = string | Child;
+
+const defaultBound = 2 ** 20;
+
+/** The root of every tree, which holds the world's providers beside the main component. */
+class RootComponent extends Component {}
+
+/** A running tree of components. Made by `run` and `launch`. */
+export class System<C extends Component = Component> {
+  /** Emits faults, the stop, dead letters and load to code outside. */
+  readonly events: Pick<typedEmitter.default<SystemEvents>, "on" | "once" | "off">;
+  /** The prefix of this system's node. */
+  readonly node: string;
+  /** The seed of its random draws. */
+  readonly seed: number | string;
+  /** @internal */
+  readonly scheduler: Scheduler;
+  /** @internal The component whose turn it is. */
+  current: ComponentCore | null = null;
+  /** @internal The time of this turn, or -1 before it was read. */
+  turnMicros = -1;
+  /** @internal Takes the records, while someone listens. */
+  tap: ((record: InspectionRecord) => void) | null = null;
+  /** @internal */
+  keptOrder = 0;
+  /** @internal */
+  readonly holdBound: number;
+  /** @internal */
+  readonly componentClock: ComponentClock;
+
+  readonly #world: World;
+  readonly #emitter = new EventEmitter<SystemEvents>();
+  readonly #root: ComponentCore;
+  readonly #main: ChildHandle;
+  readonly #cores = new Map<number, ComponentCore>();
+  readonly #listeners = new Set<(record: InspectionRecord) => void>();
+  readonly #letters = new Map<DeadLetterReason, number>();
+  readonly #loggers = new WeakMap<ComponentCore, Logger>();
+  readonly #done = new Settlement();
+  readonly #started = new Settlement();
+  #lastId = 0;
+  #lastRecord = 0;
+  #cause = 0;
+
+  /** @internal */
+  constructor(cls: ComponentClass<C>, init: unknown, world: World) {
+    this.#world = world;
+    this.scheduler = world.scheduler;
+    this.node = world.node ?? "";
+    this.seed = world.seed ?? 0;
+    this.holdBound = world.holdBound ?? defaultBound;
+    this.events = this.#emitter as unknown as Pick<typedEmitter.default<SystemEvents>, "on" | "once" | "off">;
+    const { clock } = world.scheduler;
+    const turnMicros = (): number => (this.turnMicros < 0 ? (this.turnMicros = clock.monotonicMicros()) : this.turnMicros);
+    this.componentClock = {
+      get monotonic() {
+        return turnMicros() / 1000;
+      },
+      get wall() {
+        return clock.wallMicros() / 1000;
+      },
+    };
+    this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
+    this.#root.constructing = true;
+    if (world.settings !== undefined) this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
+    world.install?.(rootOf(this.#root));
+    this.#main = createChild(this.#root, cls, init, { name: `${cls.name === "" ? "Main" : cls.name}-1` });
+    this.#root.constructing = false;
+    this.#root.post(() => life.start(this.#root));
+  }
+
+  // --- for whoever started it ------------------------------------------------------------------
+
+  /** The handle of the main component. */
+  get main(): Child<C> {
+    return this.#main as unknown as Child<C>;
+  }
+
+  /** The main component itself, for assertions of tests; its replacement after a swap. */
+  get instance(): C {
+    return this.#main.core.instance as C;
+  }
+
+  /** Resolves once everything has started; rejects with a fault that nobody handled before that. */
+  get started(): Promise<void> {
+    return this.#started.promise();
+  }
+
+  /**
+   * Settles when the system has stopped, or rejects at a fault that nobody handled. It is created when
+   * it is first read: an unread fault is logged and emitted, and never an unhandled rejection.
+   */
+  get done(): Promise<void> {
+    return this.#done.promise();
+  }
+
+  /** Stops everything, from the bottom up. */
+  stop(): Promise<void> {
+    const { done } = this;
+    this.#root.post(() => life.stop(this.#root));
+    return done.catch((): void => undefined);
+  }
+
+  /** Dead letters so far, by reason. */
+  get deadLetters(): Readonly<Partial<Record<DeadLetterReason, number>>> {
+    return Object.fromEntries(this.#letters);
+  }
+
+  /** Listens to the stream of records; the returned function ends it. */
+  inspect(listener: (record: InspectionRecord) => void): () => void {
+    this.#listeners.add(listener);
+    this.tap = (record) => {
+      for (const one of this.#listeners) one(record);
+    };
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.tap = null;
+    };
+  }
+
+  /** Runs an action in the turn of the main component, or of the component at a path. */
+  enter(action: () => void, place: Place = this.main): void {
+    this.#coreAt(place).enter(action);
+  }
+
+  /**
+   * Replaces a component, also by a class that was loaded while the system ran. Types are checked as
+   * far as the place has one; ports and state are checked again before anything is changed.
+   *
+   * @returns resolves with the facts of the swap, rejects with the reason where it was given up
+   */
+  swap<K extends ComponentClass>(place: Place, cls: K, ...args: InitArguments<K, SwapOptions>): Promise<Swapped> {
+    const [init, options] = args as [unknown, SwapOptions?];
+    const { handle } = this.#coreAt(place);
+    return new Promise((resolveSwap, reject) => {
+      if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
+      SwapJob.enqueue(handle, cls, init, options ?? {}, (result) => {
+        if (result instanceof SwapFailed) reject(asError(result.cause));
+        else resolveSwap(result);
+      });
+    });
+  }
+
+  /** Gives a setting another value, for all components or for those from a path down. */
+  configure(given: Given, place?: Place): void {
+    this.configureCore(place === undefined ? this.#root : this.#coreAt(place), given);
+  }
+
+  /** The tree of components as text, a line each. */
+  tree(): string {
+    return drawTree(this.#root);
+  }
+
+  /** The system in one line. */
+  toString(): string {
+    return `System ${this.node === "" ? "" : `${this.node} `}of ${this.#main.path.slice(1)}, ${this.#cores.size - 1} components`;
+  }
+
+  #coreAt(place: Place): ComponentCore {
+    if (typeof place !== "string") return (place as unknown as ChildHandle).core;
+    let at: ComponentCore | undefined = this.#root;
+    for (const name of place.split("/").filter((part) => part !== "")) at = at?.children?.get(name)?.core;
+    if (at === undefined) throw coreError("KITH_UNKNOWN_PATH", `There is no component at ${place}.`);
+    return at;
+  }
+
+  // --- for the kernel --------------------------------------------------------------------------
+
+  /** @internal */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /** @internal */
+  register(core: ComponentCore): void {
+    this.#cores.set(core.id, core);
+  }
+
+  /** @internal */
+  forget(core: ComponentCore): void {
+    if (this.#cores.get(core.id) === core) this.#cores.delete(core.id);
+  }
+
+  /** @internal The monotonic time of this turn. */
+  nowMicros(): number {
+    if (this.turnMicros < 0) this.turnMicros = this.scheduler.clock.monotonicMicros();
+    return this.turnMicros;
+  }
+
+  /** @internal A core has been constructed. */
+  born(core: ComponentCore): void {
+    this.#cores.set(core.id, core);
+    this.note("created", core);
+  }
+
+  /** @internal A child has been created: it starts at once where its parent has started its children. */
+  created(parent: ComponentCore, handle: ChildHandle): void {
+    if (parent.childrenStarted) life.awaitStart(parent, handle);
+  }
+
+  /** @internal */
+  start(handle: ChildHandle): void {
+    handle.core.post(() => life.start(handle.core));
+  }
+
+  /** @internal */
+  stopChild(handle: ChildHandle): void {
+    handle.core.post(() => life.stop(handle.core));
+  }
+
+  /** @internal */
+  kill(handle: ChildHandle): void {
+    handle.core.post(() => life.kill(handle.core));
+  }
+
+  /** @internal */
+  startFresh(parent: ComponentCore, handle: ChildHandle): void {
+    life.awaitStart(parent, handle);
+  }
+
+  /** @internal */
+  raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
+    life.raise(core, cause, event);
+  }
+
+  /** @internal */
+  restartChild(parent: ComponentCore, name: string): void {
+    const handle = parent.children?.get(name);
+    if (handle !== undefined) life.restartNow(handle);
+  }
+
+  /** @internal Runs something in the turn of a core, from a procedure of the kernel. */
+  within(core: ComponentCore, action: () => void): void {
+    const before = this.current;
+    this.current = core;
+    try {
+      action();
+    } finally {
+      this.current = before;
+    }
+  }
+
+  /** @internal */
+  acquireOf(core: ComponentCore): void {
+    this.within(core, () => life.acquire(core));
+  }
+
+  /** @internal */
+  releaseOf(core: ComponentCore): void {
+    this.within(core, () => life.release(core));
+  }
+
+  /** @internal Makes a shadow real. */
+  unveil(core: ComponentCore): void {
+    core.shadow = false;
+    for (const half of core.halves()) half.refresh();
+  }
+
+  /** @internal Does what a core has triggered while it was a shadow. */
+  runDeferred(core: ComponentCore): void {
+    const { deferred } = core;
+    core.deferred = [];
+    for (const action of deferred) {
+      this.within(core, () => {
+        try {
+          action();
+        } catch (cause) {
+          this.raise(core, cause, undefined);
+        }
+      });
+    }
+  }
+
+  /** @internal Removes a core whose place another one has taken. */
+  buryQuietly(core: ComponentCore): void {
+    life.bury(core);
+  }
+
+  /** @internal Removes a tree that never came into its place, without a trace. */
+  discard(core: ComponentCore): void {
+    for (const handle of core.childHandles()) this.discard(handle.core);
+    this.releaseOf(core);
+    core.deferred = [];
+    core.mailbox.reset();
+    life.bury(core);
+  }
+
+  /** @internal Counts and shows an event that nobody took. */
+  deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined): void {
+    this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
+    if (this.#emitter.listenerCount("deadLetter") > 0) this.#emitter.emit("deadLetter", { reason, path: core.path, port, event });
+    if (this.tap !== null) this.#record("dead-letter", core, port, event, 0, this.#cause, reason);
+  }
+
+  /** @internal */
+  note(kind: RecordKind, core: ComponentCore, event?: Event, detail = ""): void {
+    if (this.tap !== null) this.#record(kind, core, "", event, 0, this.#cause, detail);
+  }
+
+  /** @internal Numbers an event that is triggered while someone listens. */
+  traceTrigger(half: PortHalf, event: Event, meta: unknown): Traced {
+    const id = ++this.#lastRecord;
+    this.#record("trigger", half.core, half.name, event, id, this.#cause, "");
+    return { traced: true, id, cause: this.#cause, meta };
+  }
+
+  /** @internal Executes an event that was numbered. */
+  traced(half: PortHalf, event: Event, { id, cause }: Traced, execute: () => void): void {
+    if (this.tap !== null) this.#record("handle", half.core, half.name, event, id, cause, "");
+    this.#cause = id;
+    try {
+      execute();
+    } finally {
+      this.#cause = 0;
+    }
+  }
+
+  #record(kind: RecordKind, core: ComponentCore, port: string, event: Event | undefined, id: number, cause: number, detail: string): void {
+    const { path } = core;
+    this.tap?.({ kind, time: this.nowMicros() / 1000, node: this.node, path, port, event, id, cause, detail });
+  }
+
+  /** @internal */
+  reply(half: PortHalf, token: unknown, response: Event): void {
+    const { asker, ask } = (token ?? {}) as Partial<Token>;
+    const core = asker === undefined ? undefined : this.#cores.get(asker);
+    const row: PendingRow | undefined = ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
+    if (row !== undefined) checkResponse(half, row, response);
+    if (row === undefined || core?.pending.answer(row.number, response, half) !== true) {
+      this.deadLetter("no-asker", half.core, half.name, response);
+    }
+  }
+
+  /** @internal A mailbox has crossed a mark. */
+  highWater(core: ComponentCore, high: boolean): void {
+    const { path, bound, mailbox } = core;
+    const facts = { path, size: mailbox.size, bound };
+    const event = high ? new HighWater(facts) : new LowWater(facts);
+    core.tell(event);
+    core.parent?.tell(event);
+    this.#emitter.emit(high ? "highWater" : "lowWater", path, mailbox.size);
+  }
+
+  /** @internal */
+  configureCore(core: ComponentCore, given: Given): void {
+    (core.settings ??= new Map()).set(given.name, { ...given, updated: true });
+    const tell = (at: ComponentCore): void => {
+      at.tell(new SettingChanged({ name: given.name }));
+      for (const { core: child } of at.childHandles()) if (child.settings?.has(given.name) !== true) tell(child);
+    };
+    tell(core);
+  }
+
+  /** @internal */
+  loggerOf(core: ComponentCore): Logger {
+    let found = this.#loggers.get(core);
+    if (found === undefined) {
+      found = logger((level, text, data) => this.#write(core.path, level, text, data));
+      this.#loggers.set(core, found);
+    }
+    return found;
+  }
+
+  #write(path: string, level: "trace" | "debug" | "info" | "warn" | "error", text: string, data: unknown): void {
+    const time = this.scheduler.clock.wallMicros() / 1000;
+    (this.#world.log ?? hostLog)({ level, time, node: this.node, path, text, ...(data === undefined ? {} : { data }) });
+  }
+
+  // --- offers ----------------------------------------------------------------------------------
+
+  /** @internal Connects the required ports that nobody has connected to the nearest offers above. */
+  resolveOffers(core: ComponentCore): void {
+    for (const half of core.halves()) {
+      if (half.provided || half.connected || this.resolveByOffer(half)) continue;
+      throw this.#unresolved(half);
+    }
+  }
+
+  /** @internal Sees, before a swap commits, whether the replacement's ports will be resolved. */
+  checkOffers(core: ComponentCore, match: Match): void {
+    for (const half of core.halves()) {
+      if (half.provided || half.connected || this.#nearestOffer(half) !== null) continue;
+      const inherited = [...match.pairs].some(([from, to]) => to === core && from.halves().some((old) => old.connected && match.half(old) === half));
+      if (!inherited) throw this.#unresolved(half);
+    }
+  }
+
+  /** @internal @returns whether there was an offer */
+  resolveByOffer(half: PortHalf): boolean {
+    const found = this.#nearestOffer(half);
+    if (found === null) return false;
+    const { owner, offer } = found;
+    const channel = new ChannelCore(owner, offer.reference, half, offer.key === undefined ? {} : { key: offer.key });
+    (owner.channels ??= new Set()).add(channel);
+    return true;
+  }
+
+  #nearestOffer(half: PortHalf): { readonly owner: ComponentCore; readonly offer: Offer } | null {
+    for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
+      for (const offer of owner.offers ?? []) {
+        // A port of the component itself, or of something inside it, cannot be what it needs from above.
+        if (offer.type.name === half.type.name && !isWithin(resolve(offer.reference).core, half.core)) return { owner, offer };
+      }
+    }
+    return null;
+  }
+
+  #unresolved(half: PortHalf): KithError {
+    const offered: string[] = [];
+    for (let at = half.core.parent; at !== null; at = at.parent) {
+      for (const offer of at.offers ?? []) offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
+    }
+    const offers = offered.length === 0 ? "nothing is offered above it" : `offered above it: ${offered.join(", ")}`;
+    return coreError("KITH_PORT_UNRESOLVED", `The ${half.describe()} is not connected; ${offers}.`);
+  }
+
+  // --- the end ---------------------------------------------------------------------------------
+
+  /** @internal A component has started; the root's start is the system's. */
+  settled(core: ComponentCore): void {
+    if (core === this.#root) this.#started.resolve();
+  }
+
+  /** @internal */
+  rootStopped(): void {
+    this.#done.resolve();
+    this.#emitter.emit("stopped");
+  }
+
+  /** @internal A fault that no policy handled. */
+  unhandled(fault: Fault): void {
+    this.reportFault(fault, !this.#done.read && !this.#started.read);
+    this.#started.reject(fault.cause);
+    this.#done.reject(fault.cause);
+  }
+
+  /** @internal Logs and emits a fault. */
+  reportFault(fault: Fault, log = true): void {
+    if (log) {
+      const of = fault.event === undefined ? "" : ` while handling ${fault.event.constructor.name}`;
+      this.#write(fault.path, "error", `fault${of}`, fault.cause);
+    }
+    this.#emitter.emit("fault", fault);
+  }
+}
+
+/** A promise that exists only once somebody has asked for it. */
+class Settlement {
+  #outcome: { readonly error?: unknown } | null = null;
+  #waiting: (() => void)[] = [];
+  #promise: Promise<void> | null = null;
+
+  /** Whether somebody has asked for the promise. */
+  get read(): boolean {
+    return this.#promise !== null;
+  }
+
+  promise(): Promise<void> {
+    this.#promise ??= new Promise((resolvePromise, reject) => {
+      const settle = (): void => {
+        if (this.#outcome !== null && "error" in this.#outcome) reject(asError(this.#outcome.error));
+        else resolvePromise();
+      };
+      if (this.#outcome === null) this.#waiting.push(settle);
+      else settle();
+    });
+    return this.#promise;
+  }
+
+  resolve(): void {
+    this.#settle({});
+  }
+
+  reject(error: unknown): void {
+    this.#settle({ error });
+  }
+
+  #settle(outcome: { readonly error?: unknown }): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = outcome;
+    for (const settle of this.#waiting) settle();
+    this.#waiting = [];
+  }
+}
+
+function rootOf(core: ComponentCore): Root {
+  return {
+    create: (cls, ...args) => {
+      const [init, options] = args as [unknown, ChildOptions?];
+      return createChild(core, cls, init, options ?? {}) as unknown as Child<InstanceType<typeof cls>>;
+    },
+    connect: <P extends AnyPort>(provider: ProvidedRef<P>, user: RequiredRef<NoInfer<P>>, options?: object) =>
+      connectPorts(core, provider as unknown as Reference, user as unknown as Reference, options ?? {}),
+    offers: (ref, options) => {
+      const reference = ref as unknown as Reference;
+      (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
+    },
+  };
+}
+
+function isWithin(core: ComponentCore, tree: ComponentCore): boolean {
+  for (let at: ComponentCore | null = core; at !== null; at = at.parent) if (at === tree) return true;
+  return false;
+}
+
+function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
+  if (row.waiting.kind !== "answer") return;
+  const { request } = row.waiting;
+  const wanted = (request.constructor as unknown as { readonly response: EventClass }).response;
+  if (!isOf(response?.constructor, wanted)) {
+    throw coreError("KITH_BAD_RESPONSE", `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? String(response)}, not ${wanted.name}.`);
+  }
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause), { cause });
+}
+
+/**
+ * Builds a system and schedules its start; for worlds and tests that drive the scheduler themselves.
+ * A throw in a constructor is thrown here.
+ */
+export function launch<K extends ComponentClass>(cls: K, init: InitOf<K>, world: World): System<InstanceType<K>> {
+  return new System<InstanceType<K>>(cls as unknown as ComponentClass<InstanceType<K>>, init, world);
+}
+
+/**
+ * Runs a component, and all that it creates, in a world.
+ *
+ * @param world `real({ … })` for sockets and disks; without one, a world that offers no ports
+ * @returns resolves once everything has started; rejects at a fault that nobody handled before that
+ */
+export async function run<K extends ComponentClass>(
+  cls: K,
+  ...args: ConstructorParameters<K> extends [] | [unknown?] ? [init?: InitOf<K>, world?: World] : [init: InitOf<K>, world?: World]
+): Promise<System<InstanceType<K>>> {
+  const [init, world] = args as [InitOf<K>, World?];
+  const system = launch(cls, init, world ?? bare());
+  await system.started;
+  return system;
+}
