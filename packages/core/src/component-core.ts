@@ -81,6 +81,8 @@ export class ComponentCore implements Runnable {
   /** From this size on, adding to the mailbox has to look closer. */
   alarm: number;
   pressed = false;
+  /** What a control operation is about, for the fault that it may end in. */
+  controlEvent: Event | undefined;
   runs = false;
   queued = false;
   /** Control operations; they overtake data and run while suspended. */
@@ -128,7 +130,7 @@ export class ComponentCore implements Runnable {
   /** Queues an event for one of this component's targets. */
   receive(target: Target, event: object, meta: unknown): void {
     const mailbox = this.mailbox;
-    if (mailbox.size >= this.alarm && !this.#admitPressed(target, event)) return;
+    if (mailbox.size >= this.alarm && !this.admitPressed(target, event)) return;
     mailbox.add(target, event, meta);
     if (!this.queued && this.runs) {
       this.queued = true;
@@ -140,22 +142,29 @@ export class ComponentCore implements Runnable {
   run(limit: number): boolean {
     const system = this.system;
     const mailbox = this.mailbox;
+    let event: object | undefined;
     system.current = this;
     system.turnMicros = -1;
     try {
-      if (this.urgent !== null) this.#runUrgent();
-      if (this.entries !== null) limit = this.#runEntries(limit);
+      if (this.urgent !== null) this.runUrgent();
+      if (this.entries !== null) limit = this.runEntries(limit);
       while (limit > 0 && this.runs && mailbox.size > 0) {
         limit--;
-        mailbox.executeFirst();
+        // Taken out by hand: a local tells a fault its event for nothing, a field would cost a write barrier.
+        const { slots, head } = mailbox;
+        event = slots[head + 1] as object;
+        const target = slots[head] as Target;
+        const meta = slots[head + 2];
+        mailbox.dropFirst();
+        target.execute(event, meta);
       }
     } catch (cause) {
-      system.raise(this, cause, mailbox.current as Event | undefined);
+      system.raise(this, cause, (event ?? this.controlEvent) as Event | undefined);
     }
     system.current = null;
-    mailbox.current = undefined;
-    if (this.pressed) this.#relieve();
-    return (this.queued = this.#hasWork());
+    this.controlEvent = undefined;
+    if (this.pressed) this.relieve();
+    return (this.queued = this.urgent !== null || (this.runs && (mailbox.size > 0 || this.entries !== null)));
   }
 
   /** Queues a control operation. */
@@ -169,7 +178,7 @@ export class ComponentCore implements Runnable {
     if (this.phase === "destroyed" || (this.entries?.length ?? 0) >= this.bound) {
       const gone = this.phase === "destroyed";
       this.system.deadLetter(gone ? "no-component" : "mailbox-overflow", this, "", undefined);
-      if (!gone) this.failLater(this.#overflow(), undefined);
+      if (!gone) this.failLater(this.overflow(), undefined);
       return;
     }
     (this.entries ??= []).push(action);
@@ -182,14 +191,14 @@ export class ComponentCore implements Runnable {
     this.faulted = true;
     this.post(() => {
       this.faulted = false;
-      this.mailbox.current = event;
+      this.controlEvent = event;
       throw error;
     });
   }
 
   /** Puts the component into the scheduler's queue when it has work and is not there. */
   schedule(): void {
-    if (this.queued || !this.#hasWork()) return;
+    if (this.queued || !this.hasWork()) return;
     this.queued = true;
     this.system.scheduler.ready(this);
   }
@@ -200,11 +209,11 @@ export class ComponentCore implements Runnable {
     this.schedule();
   }
 
-  #hasWork(): boolean {
+  private hasWork(): boolean {
     return this.urgent !== null || (this.runs && (this.mailbox.size > 0 || this.entries !== null));
   }
 
-  #runUrgent(): void {
+  private runUrgent(): void {
     while (this.urgent !== null) {
       const operation = this.urgent.shift() as () => void;
       if (this.urgent.length === 0) this.urgent = null;
@@ -212,7 +221,7 @@ export class ComponentCore implements Runnable {
     }
   }
 
-  #runEntries(limit: number): number {
+  private runEntries(limit: number): number {
     for (let n = 0; n < limit && this.runs && this.entries !== null; n++) {
       const action = this.entries.shift() as () => void;
       if (this.entries.length === 0) this.entries = null;
@@ -222,7 +231,7 @@ export class ComponentCore implements Runnable {
     return Math.max(1, limit >> 1);
   }
 
-  #admitPressed(target: Target, event: object): boolean {
+  private admitPressed(target: Target, event: object): boolean {
     const port = target instanceof PortHalf ? target.name : "";
     if (this.phase === "destroyed") {
       this.system.deadLetter("killed", this, port, event as Event);
@@ -235,11 +244,11 @@ export class ComponentCore implements Runnable {
     }
     if (this.mailbox.size < this.bound) return true;
     this.system.deadLetter("mailbox-overflow", this, port, event as Event);
-    this.failLater(this.#overflow(), event as Event);
+    this.failLater(this.overflow(), event as Event);
     return false;
   }
 
-  #relieve(): void {
+  private relieve(): void {
     const highWaterSize = Math.ceil(this.bound * highWaterShare);
     if (this.mailbox.size > highWaterSize >> 1 || this.phase === "destroyed") return;
     this.pressed = false;
@@ -247,7 +256,7 @@ export class ComponentCore implements Runnable {
     this.system.highWater(this, false);
   }
 
-  #overflow(): KithError {
+  private overflow(): KithError {
     return coreError("KITH_MAILBOX_OVERFLOW", `The mailbox of ${this.path} is full with ${this.bound} events.`);
   }
 
@@ -311,7 +320,7 @@ export class ComponentCore implements Runnable {
   tell(event: Event): void {
     if (this.control?.wants(event.constructor) === true) {
       this.post(() => {
-        this.mailbox.current = event;
+        this.controlEvent = event;
         this.control?.execute(event, null);
       });
     }

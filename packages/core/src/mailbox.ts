@@ -22,8 +22,6 @@ export class Mailbox {
   slots: unknown[] = noSlots as unknown[];
   head = 0;
   tail = 0;
-  /** The event that is being executed or was last: a fault names it. */
-  current: object | undefined;
 
   /** Adds an entry at the end. */
   add(target: Target, event: object, meta: unknown): void {
@@ -38,19 +36,14 @@ export class Mailbox {
     this.size++;
   }
 
-  /** Executes and removes the first entry; the caller knows that there is one. */
-  executeFirst(): void {
+  /** Removes the first entry; the caller has read it, and knows that there is one. */
+  dropFirst(): void {
     const slots = this.slots;
     const head = this.head;
-    const target = slots[head] as Target;
-    const event = slots[head + 1] as object;
-    const meta = slots[head + 2];
-    this.current = event;
     slots[head + 1] = undefined;
     slots[head + 2] = undefined;
     this.head = head + 3 === slots.length ? 0 : head + 3;
     if (--this.size === 0 && slots.length > keptSlots) this.reset();
-    target.execute(event, meta);
   }
 
   /** Visits the entries in order; where the visitor returns a target, the entry is retargeted. */
