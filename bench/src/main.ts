@@ -1,29 +1,67 @@
-// `npm run bench`: runs every `*.bench.ts` beside this file, each in a process of its own, one after
-// the other, so that none warms up or fills the heap of another.
-//
-// `npm run bench -- swap ping` runs those whose name contains one of the words. What a benchmark
-// prints on standard output is its report; a code other than 0 fails the whole run.
+/**
+ * `npm run bench [SUITE …] [-- --rounds N] [--save FILE]`: builds the packages, runs each case in
+ * processes of its own, interleaved, and prints the medians as a table, with the commit and the
+ * machine. What matters is the ratio to the first case of a suite, measured in the same run.
+ */
 
-import { spawnSync } from "node:child_process";
-import fs from "node:fs";
-import path from "node:path";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { suites } from "./core/cases.ts";
+import { type Measured, median } from "./harness.ts";
 
-const folder = path.dirname(fileURLToPath(import.meta.url));
-const words = process.argv.slice(2);
-const wanted = fs
-  .readdirSync(folder)
-  .filter((file) => file.endsWith(".bench.ts"))
-  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .toSorted();
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "7" }, save: { type: "string" } },
+});
+const rounds = Number(values.rounds);
+const wanted = positionals.length === 0 ? Object.keys(suites) : positionals;
+for (const suite of wanted) if (suites[suite] === undefined) throw new Error(`there is no suite ${suite}: ${Object.keys(suites).join(", ")}`);
 
-if (wanted.length === 0) console.log(`no benchmark matches ${words.join(" ") || "*.bench.ts"}`);
-for (const file of wanted) {
-  console.log(`\n${file.slice(0, -".bench.ts".length)}`);
-  const run = spawnSync(
-    process.execPath,
-    ["--expose-gc", "--import", "tsx", "--conditions", "source", path.join(folder, file)],
-    { stdio: "inherit" },
-  );
-  if (run.status !== 0) process.exitCode = 1;
+const top = fileURLToPath(new URL("../..", import.meta.url));
+execFileSync("npx", ["tsc", "-b", "bench/tsconfig.build.json"], { cwd: top, stdio: "inherit" });
+const child = fileURLToPath(new URL("../dist/child.js", import.meta.url));
+
+const runs = new Map<string, Measured[]>();
+for (let round = 0; round < rounds; round++) {
+  for (const suite of wanted) {
+    for (const name of Object.keys(suites[suite] ?? {})) {
+      process.stderr.write(`\rround ${round + 1} of ${rounds}: ${suite} / ${name}`.padEnd(79));
+      const out = execFileSync(process.execPath, ["--expose-gc", child, suite, name], { encoding: "utf8" });
+      const measured: Measured = JSON.parse(out);
+      const key = `${suite}/${name}`;
+      runs.set(key, [...(runs.get(key) ?? []), measured]);
+    }
+  }
+}
+process.stderr.write(`\r${"".padEnd(79)}\r`);
+
+const git = (...args: string[]): string => execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
+const dirty = git("status", "--porcelain", "--", "packages", "bench/src") === "" ? "" : ", with uncommitted changes";
+const lines = [
+  `commit ${git("rev-parse", "--short", "HEAD")}${dirty}; Node ${process.versions.node}; ${cpus().length} × ${cpus()[0]?.model ?? "?"}`,
+  `${rounds} interleaved rounds, a process for each case and round; median CPU time (wall time) in ns, and the ratio of CPU time to the first row`,
+];
+for (const suite of wanted) {
+  lines.push("", `## ${suite}`, "", "| case | per | CPU ns | wall ns | ratio | |", "| --- | --- | --- | --- | --- | --- |");
+  const names = Object.keys(suites[suite] ?? {});
+  const first = runs.get(`${suite}/${names[0]}`) ?? [];
+  for (const name of names) {
+    const all = runs.get(`${suite}/${name}`) ?? [];
+    const cpu = median(all.map((one) => one.cpuNs));
+    // Rounds are paired, so that a slow moment of the machine drops out of the ratio.
+    const ratio = median(all.map((one, i) => one.cpuNs / (first[i]?.cpuNs ?? NaN)));
+    const facts = Object.keys(all[0]?.facts ?? {}).map((fact) => `${fact}: ${median(all.map((one) => one.facts[fact] ?? NaN))}`);
+    lines.push(
+      `| ${name} | ${all[0]?.unit ?? ""} | ${show(cpu)} | ${show(median(all.map((one) => one.wallNs)))} | ${ratio.toFixed(2)} | ${facts.join(", ")} |`,
+    );
+  }
+}
+console.log(lines.join("\n"));
+if (values.save !== undefined) writeFileSync(values.save, `${lines.join("\n")}\n`);
+
+function show(ns: number): string {
+  return ns >= 100 ? Math.round(ns).toLocaleString("en") : ns.toFixed(1);
 }

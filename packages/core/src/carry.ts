@@ -147,7 +147,6 @@ function moveMailbox(match: Match, from: ComponentCore): number {
       core.mailbox.add(to, event, meta);
       moved++;
     }
-    return undefined;
   });
   mailbox.reset();
   return moved;
@@ -186,7 +185,6 @@ export function unmovable(match: Match): boolean {
     let stuck = false;
     core.mailbox.visit((target) => {
       stuck ||= match.target(target, core) === undefined;
-      return undefined;
     });
     if (stuck) return true;
   }

@@ -6,13 +6,16 @@
  * end, or a composite around it, is swapped.
  *
  * Invariants: while `holds > 0`, whatever passes filter and key is buffered, in order; a buffer is
- * empty while `holds === 0`; a channel that is cut has no ends and never gets one again.
+ * empty while `holds === 0`; a channel that is cut has no ends and never gets one again. The holds of
+ * swaps are nobody's business: whoever holds, resumes, rewires or cuts a channel finds it as it would
+ * be without them.
  */
 
 import type { ComponentCore } from "./component-core.ts";
 import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { PortHalf } from "./half.ts";
+import { answerLost } from "./pending.ts";
 import type { AnyPort, AnyRef, IndicationsOf, ProvidedRef, RequestsOf, RequiredRef } from "./port.ts";
 import { type Reference, resolve } from "./reference.ts";
 import type { Key } from "./types.ts";
@@ -54,6 +57,11 @@ export interface Kept {
   readonly answer: boolean;
 }
 
+/** A swap that holds a channel; told when the buffer is full, because it then gives up. */
+export interface SwapHold {
+  overflowed(): void;
+}
+
 /** The kernel's side of a channel. */
 export class ChannelCore implements Channel {
   /** The component that made the connection, or whose offer did. */
@@ -69,10 +77,12 @@ export class ChannelCore implements Channel {
   holds = 0;
   cut = false;
   kept: Kept[] | null = null;
-  /** Told when the buffer is full, instead of the fault that it would be: a swap that rolls back. */
-  onOverflow: (() => void) | null = null;
-  /** The channel that took this one's place when the composite around it was swapped. */
-  successor: ChannelCore | null = null;
+  /** The next channel with the same key on the provider's half. */
+  sameKey: ChannelCore | null = null;
+  /** The swaps among the holders: each has one of the `holds`. */
+  swaps: Set<SwapHold> | null = null;
+  /** What it joined before its owner rewired it: by this the replacement of its owner finds it. */
+  origin: string | null = null;
 
   constructor(owner: ComponentCore, provider: Reference, user: Reference, options: ChannelOptions) {
     this.owner = owner;
@@ -87,13 +97,47 @@ export class ChannelCore implements Channel {
 
   hold(): void {
     this.live("hold");
+    this.flushSwaps();
     if (this.holds++ === 0) this.refresh();
   }
 
   resume(): void {
     this.live("resume");
-    if (this.holds === 0) throw coreError("KITH_NOT_HELD", `${this.describe()} was resumed, but it is not held.`);
+    if (!this.held) {
+      throw coreError("KITH_NOT_HELD", `${this.describe()} was resumed, but it is not held.`);
+    }
     releaseHolds([this]);
+  }
+
+  /** Whether somebody other than swaps holds it. */
+  get held(): boolean {
+    return this.holds > (this.swaps?.size ?? 0);
+  }
+
+  /** Holds it for a swap, once. */
+  holdFor(swap: SwapHold): void {
+    if (this.swaps?.has(swap) === true) return;
+    (this.swaps ??= new Set()).add(swap);
+    if (this.holds++ === 0) this.refresh();
+  }
+
+  /**
+   * Delivers what swaps alone keep back. Whoever holds, rewires or cuts a channel means what is sent
+   * afterwards, and must not notice that a swap is under way.
+   */
+  private flushSwaps(): void {
+    const { kept } = this;
+    if (kept === null || this.held) return;
+    this.kept = null;
+    deliver(kept);
+  }
+
+  /** What it joins, or joined at first: the paths and ports of both ends, and the key. */
+  joint(): string {
+    if (this.origin !== null) return this.origin;
+    const { provider, user, key } = this;
+    const typed = `${typeof key} ${String(key)}`;
+    return `${provider?.core.path} ${provider?.name} ${user?.core.path} ${user?.name} ${typed}`;
   }
 
   unplug(end: "provider" | "user"): void {
@@ -101,6 +145,8 @@ export class ChannelCore implements Channel {
     if ((end === "provider" ? this.provider : this.user) === null) {
       throw coreError("KITH_CHANNEL_END", `The ${end}'s end of ${this.describe()} is free already.`);
     }
+    this.flushSwaps();
+    this.origin = this.joint();
     if (end === "provider") {
       this.provider?.detach(this);
       this.provider = this.providerRef = null;
@@ -129,16 +175,19 @@ export class ChannelCore implements Channel {
 
   disconnect(): void {
     if (this.cut) return;
+    this.flushSwaps();
     this.cut = true;
     this.provider?.detach(this);
     this.user?.detach(this);
     const kept = this.kept;
     this.kept = null;
-    for (const { event, toUser } of kept ?? []) {
+    for (const { event, toUser, answer, meta } of kept ?? []) {
       const to = toUser ? this.user : this.provider;
       this.owner.system.deadLetter("disconnected", to?.core ?? this.owner, to?.name ?? "", event);
+      if (answer) answerLost(meta);
     }
     this.provider = this.user = this.providerRef = this.userRef = null;
+    this.owner.channels?.delete(this);
   }
 
   /** Puts both ends on the halves that their references lead to now. */
@@ -171,23 +220,23 @@ export class ChannelCore implements Channel {
     this.kept ??= [];
     if (this.kept.length >= system.holdBound) {
       const to = toUser ? this.user : this.provider;
-      if (this.onOverflow === null) {
+      if (this.swaps === null) {
         system.deadLetter("hold-overflow", to?.core ?? this.owner, to?.name ?? "", event);
-        const error = coreError("KITH_HOLD_OVERFLOW", `${this.describe()} holds ${system.holdBound} events, its bound.`);
-        (to?.core ?? this.owner).failLater(error, event);
+        if (answer) answerLost(meta);
+        const what = `${this.describe()} holds ${system.holdBound} events, its bound.`;
+        (to?.core ?? this.owner).failLater(coreError("KITH_HOLD_OVERFLOW", what), event);
         return;
       }
       // The event is kept all the same: the swap gives up, and everything is delivered.
-      this.onOverflow();
+      for (const swap of this.swaps) swap.overflowed();
     }
     this.kept.push({ channel: this, toUser, order: ++system.keptOrder, event, meta, answer });
   }
 
   /** Delivers an answer to an ask or timer that travelled this channel. */
   answer(event: Event, meta: unknown): void {
-    if (this.holds > 0) this.keep(true, event, meta, true);
-    else if (this.user === null) this.owner.system.deadLetter("disconnected", this.owner, "", event);
-    else this.user.core.receive(this.user.core.pending, event, meta);
+    if (this.holds > 0 && (this.user !== null || this.held)) this.keep(true, event, meta, true);
+    else deliverOne(this, true, event, meta, true);
   }
 
   /** Names the channel for people. */
@@ -201,11 +250,19 @@ export class ChannelCore implements Channel {
 }
 
 /**
- * Takes one hold from each channel and delivers what those now free have kept, merged over all of
- * them by the order in which it was sent, so that the order across channels is kept as well.
+ * Takes one hold from each channel, the given swap's or its owner's, and delivers what those now free
+ * have kept, merged over all of them by the order in which it was sent, so that the order across
+ * channels is kept as well.
  */
-export function releaseHolds(channels: readonly ChannelCore[]): void {
-  const free = channels.filter((channel) => !channel.cut && channel.holds > 0 && --channel.holds === 0);
+export function releaseHolds(channels: readonly ChannelCore[], swap?: SwapHold): void {
+  const free = channels.filter((channel) => {
+    if (channel.cut) return false;
+    if (swap !== undefined) {
+      if (channel.swaps?.delete(swap) !== true) return false;
+      if (channel.swaps.size === 0) channel.swaps = null;
+    }
+    return --channel.holds === 0;
+  });
   let kept: Kept[] = [];
   for (const channel of free) {
     if (channel.kept === null) continue;
@@ -213,10 +270,28 @@ export function releaseHolds(channels: readonly ChannelCore[]): void {
     channel.kept = null;
   }
   if (free.length > 1) kept.sort((a, b) => a.order - b.order);
-  for (const { channel, toUser, event, meta, answer } of kept) {
-    const to = toUser ? channel.user : channel.provider;
-    if (to === null) channel.owner.system.deadLetter("unplugged", channel.owner, "", event);
-    else to.core.receive(answer ? to.core.pending : to, event, meta);
-  }
+  deliver(kept);
   for (const channel of free) channel.refresh();
+}
+
+function deliver(kept: readonly Kept[]): void {
+  for (const { channel, toUser, event, meta, answer } of kept) {
+    deliverOne(channel, toUser, event, meta, answer);
+  }
+}
+
+function deliverOne(
+  channel: ChannelCore,
+  toUser: boolean,
+  event: Event,
+  meta: unknown,
+  answer: boolean,
+): void {
+  const to = toUser ? channel.user : channel.provider;
+  if (to !== null) {
+    to.core.receive(answer ? to.core.pending : to, event, meta);
+    return;
+  }
+  channel.owner.system.deadLetter("unplugged", channel.owner, "", event);
+  if (answer) answerLost(meta);
 }

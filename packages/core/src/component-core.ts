@@ -50,7 +50,18 @@ const timerName = "(kernel timer)";
 const highWaterShare = 0.8;
 
 /** One component, as the kernel sees it. */
-export class ComponentCore implements Runnable {
+export class ComponentCore extends Mailbox implements Runnable {
+  // The fields that every event touches stand together, behind those of the mailbox; the mailbox is
+  // the base class so that an event finds both in one object.
+  runs = false;
+  queued = false;
+  pressed = false;
+  /** From this size on, adding to the mailbox has to look closer. */
+  alarm: number;
+  /** Control operations; they overtake data and run while suspended. */
+  urgent: (() => void)[] | null = null;
+  /** What the outside world has handed in. */
+  entries: (() => void)[] | null = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
   readonly name: string;
@@ -76,19 +87,9 @@ export class ComponentCore implements Runnable {
   deferred: (() => void)[] = [];
   constructing = true;
 
-  readonly mailbox = new Mailbox();
   bound: number;
-  /** From this size on, adding to the mailbox has to look closer. */
-  alarm: number;
-  pressed = false;
   /** What a control operation is about, for the fault that it may end in. */
   controlEvent: Event | undefined;
-  runs = false;
-  queued = false;
-  /** Control operations; they overtake data and run while suspended. */
-  urgent: (() => void)[] | null = null;
-  /** What the outside world has handed in. */
-  entries: (() => void)[] | null = null;
 
   ports: (PortHalf | ExposedRef)[] = [];
   children: Map<string, ChildHandle> | null = null;
@@ -106,6 +107,7 @@ export class ComponentCore implements Runnable {
   #path: string | null = null;
 
   constructor(system: System, parent: ComponentCore | null, name: string, bound: number) {
+    super();
     this.system = system;
     this.parent = parent;
     this.name = name;
@@ -127,11 +129,15 @@ export class ComponentCore implements Runnable {
 
   // --- the mailbox and the turn ----------------------------------------------------------------
 
+  /** The mailbox, where only that is meant. */
+  get mailbox(): Mailbox {
+    return this;
+  }
+
   /** Queues an event for one of this component's targets. */
   receive(target: Target, event: object, meta: unknown): void {
-    const mailbox = this.mailbox;
-    if (mailbox.size >= this.alarm && !this.admitPressed(target, event)) return;
-    mailbox.add(target, event, meta);
+    if (this.size >= this.alarm && !this.admitPressed(target, event)) return;
+    this.add(target, event, meta);
     if (!this.queued && this.runs) {
       this.queued = true;
       this.system.scheduler.ready(this);
@@ -141,21 +147,30 @@ export class ComponentCore implements Runnable {
   /** One turn: control first, then what the host has handed in, then data. */
   run(limit: number): boolean {
     const system = this.system;
-    const mailbox = this.mailbox;
     let event: object | undefined;
     system.current = this;
     system.turnMicros = -1;
     try {
       if (this.urgent !== null) this.runUrgent();
       if (this.entries !== null) limit = this.runEntries(limit);
-      while (limit > 0 && this.runs && mailbox.size > 0) {
+      while (limit > 0 && this.runs && this.size > 0) {
         limit--;
         // Taken out by hand: a local tells a fault its event for nothing, a field would cost a write barrier.
-        const { slots, head } = mailbox;
-        event = slots[head + 1] as object;
-        const target = slots[head] as Target;
-        const meta = slots[head + 2];
-        mailbox.dropFirst();
+        let target = this.first;
+        let meta: unknown;
+        if (target === null) {
+          const { slots, head } = this;
+          target = slots[head] as Target;
+          event = slots[head + 1] as object;
+          meta = slots[head + 2];
+          this.dropFromRing();
+        } else {
+          event = this.firstEvent as object;
+          meta = this.firstMeta;
+          this.first = null;
+          this.firstEvent = this.firstMeta = undefined;
+          this.size--;
+        }
         target.execute(event, meta);
       }
     } catch (cause) {
@@ -164,7 +179,7 @@ export class ComponentCore implements Runnable {
     system.current = null;
     this.controlEvent = undefined;
     if (this.pressed) this.relieve();
-    return (this.queued = this.urgent !== null || (this.runs && (mailbox.size > 0 || this.entries !== null)));
+    return (this.queued = this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null)));
   }
 
   /** Queues a control operation. */
@@ -210,7 +225,7 @@ export class ComponentCore implements Runnable {
   }
 
   private hasWork(): boolean {
-    return this.urgent !== null || (this.runs && (this.mailbox.size > 0 || this.entries !== null));
+    return this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null));
   }
 
   private runUrgent(): void {
@@ -242,7 +257,7 @@ export class ComponentCore implements Runnable {
       this.alarm = this.bound;
       this.system.highWater(this, true);
     }
-    if (this.mailbox.size < this.bound) return true;
+    if (this.size < this.bound) return true;
     this.system.deadLetter("mailbox-overflow", this, port, event as Event);
     this.failLater(this.overflow(), event as Event);
     return false;
@@ -250,7 +265,7 @@ export class ComponentCore implements Runnable {
 
   private relieve(): void {
     const highWaterSize = Math.ceil(this.bound * highWaterShare);
-    if (this.mailbox.size > highWaterSize >> 1 || this.phase === "destroyed") return;
+    if (this.size > highWaterSize >> 1 || this.phase === "destroyed") return;
     this.pressed = false;
     this.alarm = highWaterSize;
     this.system.highWater(this, false);

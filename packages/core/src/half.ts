@@ -5,8 +5,8 @@
  * and when the half at its far end has a handler for the event's class. Handlers are matched again
  * when the event is executed, for they may have changed. Both matches are cached by constructor.
  *
- * `sole` is the shortcut for the usual case: exactly one channel, without key, filter or hold. It is
- * recomputed whenever something changes that it depends on.
+ * `direct` is the shortcut for the usual case: channels without filter or hold. It is forgotten
+ * whenever something changes that it depends on, and computed again at the next trigger.
  */
 
 import type { ChannelCore } from "./channel.ts";
@@ -46,6 +46,17 @@ const noChannels: ChannelCore[] = [];
 /** The kernel's side of `ProvidedPort` and `RequiredPort`. */
 export class PortHalf implements Target {
   readonly core: ComponentCore;
+  private matchedClass: unknown = null;
+  /** The handler, where exactly one matches: saves two steps through memory for each event. */
+  private only: ((event: object, meta: unknown) => unknown) | null = null;
+  private matched: readonly HandlerSubscription[] = nobody;
+  private admittedClass: unknown = null;
+  /**
+   * The halves at the far ends, where no filter, key or hold stands between; null when that has to be
+   * looked at again, or is not so.
+   */
+  private direct: PortHalf[] | null = null;
+  private directKnown = false;
   readonly type: AnyPort;
   readonly provided: boolean;
   readonly extractor: KeyExtractor | null;
@@ -55,17 +66,14 @@ export class PortHalf implements Target {
   name = "";
   /** Channels without a key; on the user's side, all of them. */
   plain: ChannelCore[] = noChannels;
-  keyed: Map<Key, ChannelCore[]> | null = null;
+  /** Channels with a key: the first of each, which leads to the others. */
+  keyed: Map<Key, ChannelCore> | null = null;
   fallbacks: ChannelCore[] | null = null;
 
-  private sole: PortHalf | null = null;
   /** How many channels have a filter in the direction that leaves here. */
   private filters = 0;
   private subscriptions: readonly HandlerSubscription[] = nobody;
-  private matchedClass: unknown = null;
-  private matched: readonly HandlerSubscription[] = nobody;
   private matches: Map<unknown, readonly HandlerSubscription[]> | null = null;
-  private admittedClass: unknown = null;
   private keyedClass: unknown = null;
   private keyedVerdict = false;
   private answers: Map<EventClass, AnswerHandler> | null = null;
@@ -86,15 +94,22 @@ export class PortHalf implements Target {
     if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} was triggered`);
     const cls = event.constructor;
     if (cls !== this.admittedClass) this.admit(event);
-    const far = this.sole;
-    if (far !== null && core.system.tap === null) {
-      if ((cls === far.matchedClass ? far.matched : far.match(cls)) !== nobody) far.core.receive(far, event, null);
-      else core.system.deadLetter("no-handler", core, this.name, event);
-    } else if (core.shadow) {
-      core.deferred.push(() => this.trigger(event));
-    } else {
-      this.route(event);
+    if (this.extractor === null && core.system.tap === null) {
+      const direct = this.directKnown ? this.direct : this.findDirect();
+      if (direct !== null) {
+        let taken = false;
+        for (let i = 0; i < direct.length; i++) {
+          const far = direct[i] as PortHalf;
+          if ((cls === far.matchedClass ? far.matched : far.match(cls)) === nobody) continue;
+          far.core.receive(far, event, null);
+          taken = true;
+        }
+        if (!taken) core.system.deadLetter("no-handler", core, this.name, event);
+        return;
+      }
     }
+    if (core.shadow) core.deferred.push(() => this.trigger(event));
+    else this.route(event);
   }
 
   /** The general way: keys, filters, holds, several channels, inspection. */
@@ -108,8 +123,19 @@ export class PortHalf implements Target {
     let taken = 0;
     const key = this.extractor === null ? undefined : this.keyOf(event);
     if (key !== undefined) {
-      const channels = this.keyed?.get(key) ?? this.fallbacks;
-      if (channels !== null) taken += this.pass(channels, event, meta);
+      const channel = this.keyed?.get(key);
+      if (channel === undefined) {
+        if (this.fallbacks !== null) taken += this.pass(this.fallbacks, event, meta);
+      } else if (channel.sameKey === null && channel.holds === 0 && this.filters === 0 && channel.user !== null) {
+        // One channel, and nothing in its way.
+        const far = channel.user;
+        if ((event.constructor === far.matchedClass ? far.matched : far.match(event.constructor)) !== nobody) {
+          far.core.receive(far, event, meta);
+          taken++;
+        }
+      } else {
+        taken += this.pass(chainOf(channel), event, meta);
+      }
     }
     if (this.plain.length > 0) taken += this.pass(this.plain, event, meta);
     if (taken === 0) system.deadLetter(this.plain.length === 0 && key === undefined ? "no-channel" : "no-handler", this.core, this.name, event);
@@ -127,9 +153,9 @@ export class PortHalf implements Target {
       const channel = channels[i] as ChannelCore;
       const far = provided ? channel.user : channel.provider;
       if (far !== null && (cls === far.matchedClass ? far.matched : far.match(cls)) === nobody) continue;
+      if (far === null && !channel.held) continue;
       if (channel.holds > 0) channel.keep(provided, event, meta, false);
-      else if (far === null) continue;
-      else far.core.receive(far, event, meta);
+      else if (far !== null) far.core.receive(far, event, meta);
       taken++;
     }
     return taken;
@@ -148,7 +174,7 @@ export class PortHalf implements Target {
   takers(event: Event): ChannelCore[] {
     return this.plain.filter((channel) => {
       if (channel.passRequest !== null && !channel.passRequest(event)) return false;
-      if (channel.provider === null) return channel.holds > 0;
+      if (channel.provider === null) return channel.held;
       return channel.provider.match(event.constructor) !== nobody;
     });
   }
@@ -163,8 +189,9 @@ export class PortHalf implements Target {
     }
     const cls = event.constructor;
     const handlers = cls === this.matchedClass ? this.matched : this.match(cls);
-    if (handlers.length === 1) {
-      (handlers[0] as HandlerSubscription).handler(event, meta);
+    const { only } = this;
+    if (only !== null) {
+      only(event, meta);
     } else if (handlers.length === 0) {
       this.core.system.deadLetter("no-handler", this.core, this.name, event as Event);
     } else {
@@ -191,6 +218,7 @@ export class PortHalf implements Target {
     }
     this.matchedClass = cls;
     this.matched = found;
+    this.only = found.length === 1 ? (found[0] as HandlerSubscription).handler : null;
     return found;
   }
 
@@ -224,6 +252,7 @@ export class PortHalf implements Target {
   private forgetMatches(): void {
     this.matchedClass = null;
     this.matched = nobody;
+    this.only = null;
     this.matches = null;
   }
 
@@ -266,9 +295,13 @@ export class PortHalf implements Target {
     if (filterOf(channel, this.provided) !== null) this.filters++;
     if (this.provided && channel.key !== undefined) {
       this.keyed ??= new Map();
-      const same = this.keyed.get(channel.key);
-      if (same === undefined) this.keyed.set(channel.key, [channel]);
-      else same.push(channel);
+      let last: ChannelCore | undefined = this.keyed.get(channel.key);
+      if (last === undefined) {
+        this.keyed.set(channel.key, channel);
+      } else {
+        while (last.sameKey !== null) last = last.sameKey;
+        last.sameKey = channel;
+      }
     } else if (this.provided && channel.fallback) {
       (this.fallbacks ??= []).push(channel);
     } else if (this.plain === noChannels) {
@@ -283,9 +316,7 @@ export class PortHalf implements Target {
   detach(channel: ChannelCore): void {
     if (filterOf(channel, this.provided) !== null) this.filters--;
     if (this.provided && channel.key !== undefined) {
-      const same = this.keyed?.get(channel.key) ?? [];
-      remove(same, channel);
-      if (same.length === 0) this.keyed?.delete(channel.key);
+      this.detachKeyed(channel, channel.key);
     } else if (this.provided && channel.fallback) {
       remove(this.fallbacks ?? [], channel);
       if (this.fallbacks?.length === 0) this.fallbacks = null;
@@ -297,16 +328,39 @@ export class PortHalf implements Target {
 
   /** All channels on this half. */
   channels(): ChannelCore[] {
-    return [...this.plain, ...(this.fallbacks ?? []), ...(this.keyed === null ? [] : [...this.keyed.values()].flat())];
+    return [...this.plain, ...(this.fallbacks ?? []), ...(this.keyed === null ? [] : [...this.keyed.values()].flatMap(chainOf))];
   }
 
-  /** Recomputes the shortcut. */
+  private detachKeyed(channel: ChannelCore, key: Key): void {
+    const first = this.keyed?.get(key);
+    if (first === channel) {
+      if (channel.sameKey === null) this.keyed?.delete(key);
+      else this.keyed?.set(key, channel.sameKey);
+    } else {
+      for (let at: ChannelCore | null = first ?? null; at !== null; at = at.sameKey) {
+        if (at.sameKey === channel) at.sameKey = channel.sameKey;
+      }
+    }
+    channel.sameKey = null;
+    if (this.keyed?.size === 0) this.keyed = null;
+  }
+
+  /** Forgets the shortcut: something has changed that it depends on. */
   refresh(): void {
-    this.sole = null;
-    if (this.plain.length !== 1 || this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return;
-    const channel = this.plain[0] as ChannelCore;
-    if (channel.holds > 0) return;
-    this.sole = this.provided ? channel.user : channel.provider;
+    this.directKnown = false;
+    this.direct = null;
+  }
+
+  private findDirect(): PortHalf[] | null {
+    this.directKnown = true;
+    if (this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return null;
+    const direct: PortHalf[] = [];
+    for (const channel of this.plain) {
+      const far = this.provided ? channel.user : channel.provider;
+      if (channel.holds > 0 || far === null) return null;
+      direct.push(far);
+    }
+    return direct.length === 0 ? null : (this.direct = direct);
   }
 
   /** Whether anything is connected. */
@@ -339,6 +393,12 @@ export function isOf(cls: unknown, root: EventClass): boolean {
 
 function filterOf(channel: ChannelCore, fromProvider: boolean): ((event: Event) => boolean) | null {
   return fromProvider ? channel.passIndication : channel.passRequest;
+}
+
+function chainOf(first: ChannelCore): ChannelCore[] {
+  const chain: ChannelCore[] = [];
+  for (let at: ChannelCore | null = first; at !== null; at = at.sameKey) chain.push(at);
+  return chain;
 }
 
 function remove(list: ChannelCore[], channel: ChannelCore): void {

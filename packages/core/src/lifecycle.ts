@@ -161,7 +161,6 @@ export function bury(core: ComponentCore): void {
   core.mailbox.visit((target, event) => {
     const port = core.ports.find((one) => one === target);
     system.deadLetter("killed", core, port?.name ?? "", event as Event);
-    return undefined;
   });
   core.mailbox.reset();
   for (const _ of core.entries ?? []) system.deadLetter("no-component", core, "", undefined);

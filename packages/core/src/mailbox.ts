@@ -1,8 +1,10 @@
 /**
  * A component's mailbox: a ring of (target, event, meta) in one array, so that an entry costs no
- * object. It grows by doubling and gives a large array back once it is empty.
+ * object. The first entry stands in fields: most mailboxes never hold two, and then neither need nor
+ * touch an array. The ring grows by doubling, and a large one is given back once it is empty.
  *
- * Invariant: `size` entries lie from `head` on, three slots each; slots outside hold no event.
+ * Invariant: of `size` entries the first is in the fields if `first` is set, and the others lie in the
+ * ring from `head` on, three slots each; fields and slots outside hold no event.
  */
 
 /** Whoever an entry is executed by: a port half, the pending table. */
@@ -19,25 +21,26 @@ const noSlots: readonly unknown[] = [];
 /** Bounded by its owner, which looks at `size` before it adds. */
 export class Mailbox {
   size = 0;
+  first: Target | null = null;
+  firstEvent: object | undefined = undefined;
+  firstMeta: unknown = undefined;
   slots: unknown[] = noSlots as unknown[];
   head = 0;
   tail = 0;
 
   /** Adds an entry at the end. */
   add(target: Target, event: object, meta: unknown): void {
-    if (this.size * 3 === this.slots.length) this.grow();
-    const slots = this.slots;
-    let tail = this.tail;
-    slots[tail] = target;
-    slots[tail + 1] = event;
-    slots[tail + 2] = meta;
-    tail += 3;
-    this.tail = tail === slots.length ? 0 : tail;
-    this.size++;
+    if (this.size++ === 0) {
+      this.first = target;
+      this.firstEvent = event;
+      this.firstMeta = meta;
+    } else {
+      this.addToRing(target, event, meta);
+    }
   }
 
-  /** Removes the first entry; the caller has read it, and knows that there is one. */
-  dropFirst(): void {
+  /** Removes the first entry of the ring; the caller has read it, and knows that there is one. */
+  dropFromRing(): void {
     const slots = this.slots;
     const head = this.head;
     slots[head + 1] = undefined;
@@ -46,13 +49,13 @@ export class Mailbox {
     if (--this.size === 0 && slots.length > keptSlots) this.reset();
   }
 
-  /** Visits the entries in order; where the visitor returns a target, the entry is retargeted. */
-  visit(visitor: (target: Target, event: object, meta: unknown) => Target | undefined): void {
+  /** Visits the entries in order. */
+  visit(visitor: (target: Target, event: object, meta: unknown) => void): void {
+    if (this.first !== null) visitor(this.first, this.firstEvent as object, this.firstMeta);
     let at = this.head;
-    for (let i = 0; i < this.size; i++) {
+    for (let i = this.first === null ? 0 : 1; i < this.size; i++) {
       const slots = this.slots;
-      const target = visitor(slots[at] as Target, slots[at + 1] as object, slots[at + 2]);
-      if (target !== undefined) slots[at] = target;
+      visitor(slots[at] as Target, slots[at + 1] as object, slots[at + 2]);
       at = at + 3 === slots.length ? 0 : at + 3;
     }
   }
@@ -60,7 +63,20 @@ export class Mailbox {
   /** Forgets everything. */
   reset(): void {
     this.size = this.head = this.tail = 0;
+    this.first = null;
+    this.firstEvent = this.firstMeta = undefined;
     this.slots = noSlots as unknown[];
+  }
+
+  private addToRing(target: Target, event: object, meta: unknown): void {
+    const used = this.first === null ? this.size - 1 : this.size - 2;
+    if (used * 3 === this.slots.length) this.grow();
+    const slots = this.slots;
+    const tail = this.tail;
+    slots[tail] = target;
+    slots[tail + 1] = event;
+    slots[tail + 2] = meta;
+    this.tail = tail + 3 === slots.length ? 0 : tail + 3;
   }
 
   private grow(): void {
