@@ -3,14 +3,15 @@
  *
  * The two trees are matched by the names of children, their ports by name. Channels from outside are
  * put on the replacement's halves, mailboxes and the kernel's other tables move to the counterparts,
- * and channels within the old tree are succeeded by those of the new one that join the same ports, so
- * that an answer on its way finds the asker.
+ * and channels within the old tree are succeeded by those of the new one that join the same ports: a
+ * swap hands over their holds, their wiring and what they keep, so that an answer on its way finds
+ * the asker.
  *
  * Invariant: an entry, row or channel of the old tree either has a counterpart or becomes a dead
- * letter; a swap makes sure beforehand that all have one (`unmovable`).
+ * letter; a swap makes sure beforehand that all have one (`unmovable`, `stranded`).
  */
 
-import type { ChannelCore } from "./channel.ts";
+import { type ChannelCore, deliver } from "./channel.ts";
 import type { ChildHandle } from "./child.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { createShadow } from "./construction.ts";
@@ -19,7 +20,7 @@ import { PortHalf } from "./half.ts";
 import type { Target } from "./mailbox.ts";
 import { PendingTable } from "./pending.ts";
 import { copyPlain } from "./plain.ts";
-import { ExposedRef, resolve } from "./reference.ts";
+import { ExposedRef, leadsThrough, resolve } from "./reference.ts";
 
 /** The old and the new tree, matched. */
 export class Match {
@@ -29,7 +30,9 @@ export class Match {
   readonly pairs = new Map<ComponentCore, ComponentCore | null>();
   /** Every core of the new tree that has no predecessor. */
   readonly fresh: ComponentCore[] = [];
+  /** Halves whose events come in by a port that the old component exposed, where another now stands. */
   readonly #aliases = new Map<PortHalf, PortHalf>();
+  #successors: ReadonlyMap<ChannelCore, ChannelCore> | null = null;
 
   constructor(old: ComponentCore, next: ComponentCore) {
     this.old = old;
@@ -41,12 +44,23 @@ export class Match {
     this.pairs.set(old, next);
     for (const port of old.ports) {
       const counterpart = next?.portNamed(port.name);
-      if (port instanceof ExposedRef && counterpart !== undefined) this.#aliases.set(resolve(port), resolve(counterpart));
+      if (!(port instanceof ExposedRef) || counterpart === undefined) continue;
+      const half = resolve(port);
+      if (half.channels().some((channel) => this.#entersAt(port, half, channel))) {
+        this.#aliases.set(half, resolve(counterpart));
+      }
     }
     for (const handle of old.childHandles()) this.#pair(handle.core, next?.children?.get(handle.name)?.core ?? null);
     for (const handle of next?.childHandles() ?? []) {
       if (old.children?.has(handle.name) !== true) this.#addFresh(handle.core);
     }
+  }
+
+  /** Whether a channel from outside was connected to the exposed port, not to the half behind it. */
+  #entersAt(port: ExposedRef, half: PortHalf, channel: ChannelCore): boolean {
+    const reference = half.provided ? channel.providerRef : channel.userRef;
+    if (reference === half || reference === null) return false;
+    return leadsThrough(reference, port.core);
   }
 
   #addFresh(core: ComponentCore): void {
@@ -56,9 +70,10 @@ export class Match {
 
   /** The half that takes the place of a half of the old tree. */
   half(old: PortHalf): PortHalf | undefined {
-    const next = this.pairs.get(old.core);
-    const same = next?.portNamed(old.name);
-    return same === undefined ? this.#aliases.get(old) : resolve(same);
+    const alias = this.#aliases.get(old);
+    if (alias !== undefined) return alias;
+    const same = this.pairs.get(old.core)?.portNamed(old.name);
+    return same === undefined ? undefined : resolve(same);
   }
 
   /** Who executes an entry of the old tree in the new one. */
@@ -82,27 +97,74 @@ export class Match {
     }
     return [...found];
   }
+
+  /** The cores of the new tree. */
+  cores(): ComponentCore[] {
+    const counterparts = [...this.pairs.values()].filter((core) => core !== null);
+    return [...counterparts, ...this.fresh];
+  }
+
+  /** Halves of the new tree on which channels from outside will be put. */
+  inheriting(): Set<PortHalf> {
+    const found = new Set<PortHalf>();
+    for (const core of this.pairs.keys()) {
+      for (const half of core.halves()) {
+        const next = this.half(half);
+        const outside = half.channels().some((channel) => !this.has(channel.owner));
+        if (next !== undefined && outside) found.add(next);
+      }
+    }
+    return found;
+  }
+
+  /** The channels within the old tree, with those that join the same ports in the new one. */
+  successors(): ReadonlyMap<ChannelCore, ChannelCore> {
+    if (this.#successors !== null) return this.#successors;
+    const byJoint = new Map<string, ChannelCore>();
+    for (const core of this.cores()) {
+      for (const channel of core.channels ?? []) byJoint.set(channel.joint(), channel);
+    }
+    const found = new Map<ChannelCore, ChannelCore>();
+    for (const core of this.pairs.keys()) {
+      for (const channel of core.channels ?? []) {
+        const successor = byJoint.get(channel.joint());
+        if (successor !== undefined) found.set(channel, successor);
+      }
+    }
+    return (this.#successors = found);
+  }
 }
 
-/** Puts the replacement into the place of the old component. @returns how many queued events moved */
-export function takePlace(match: Match, keepPending: boolean): number {
+/** What came of taking a place. */
+export interface Taken {
+  /** How many queued events moved. */
+  readonly moved: number;
+  /** Channels whose end in the old tree has no counterpart: to be cut once they have delivered. */
+  readonly orphans: readonly ChannelCore[];
+}
+
+/** Puts the replacement into the place of the old component; a swap carries more than a restart. */
+export function takePlace(match: Match, swap: boolean): Taken {
   const { old, next } = match;
   const handle = old.handle as ChildHandle;
   const outer = match.outer();
+  const orphans: ChannelCore[] = [];
   for (const channel of outer) {
-    channel.providerRef = movedEnd(match, channel.providerRef);
-    channel.userRef = movedEnd(match, channel.userRef);
+    const { providerRef, userRef } = channel;
+    channel.providerRef = movedEnd(match, providerRef);
+    channel.userRef = movedEnd(match, userRef);
+    // An end that was free before stays so: whoever unplugged it will plug another one.
+    const lost = (channel.providerRef ?? providerRef) !== channel.providerRef;
+    if (lost || (channel.userRef ?? userRef) !== channel.userRef) orphans.push(channel);
   }
-  for (const [from, to] of match.pairs) if (to !== null) moveTables(match, from, to, keepPending);
+  const successors = match.successors();
+  for (const [from, to] of match.pairs) if (to !== null) moveTables(match, from, to, swap);
   handle.core = next;
-  for (const channel of outer) {
-    if (channel.providerRef === null || channel.userRef === null) channel.disconnect();
-    else channel.attach();
-  }
-  succeedInner(match);
+  for (const channel of outer) channel.attach();
   let moved = 0;
   for (const from of match.pairs.keys()) moved += moveMailbox(match, from);
-  return moved;
+  for (const [channel, successor] of successors) succeed(match, channel, successor, swap);
+  return { moved, orphans };
 }
 
 /** Where an end of an outer channel leads afterwards; references through handles find their way alone. */
@@ -110,7 +172,7 @@ function movedEnd(match: Match, reference: ChannelCore["providerRef"]): ChannelC
   return reference instanceof PortHalf && match.has(reference.core) ? (match.half(reference) ?? null) : reference;
 }
 
-function moveTables(match: Match, from: ComponentCore, to: ComponentCore, keepPending: boolean): void {
+function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: boolean): void {
   const { system } = from;
   [from.id, to.id] = [to.id, from.id];
   system.register(from);
@@ -119,6 +181,7 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, keepPe
   to.alarm = from.alarm;
   to.pressed = from.pressed;
   to.continueDraws(from.drawCounts);
+  // Handles inside the tree are new ones; what they remember of a child's failures is not.
   if (from.handle !== null && to.handle !== null) to.handle.restarts = from.handle.restarts;
   for (const given of from.settings?.values() ?? []) {
     if (given.updated === true) (to.settings ??= new Map()).set(given.name, given);
@@ -126,9 +189,10 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, keepPe
   if (!from.hasPending) return;
   const table = to.pending;
   table.lastNumber = from.pending.lastNumber;
-  if (!keepPending) return;
+  if (!swap) return;
   for (const row of from.pending.rows.values()) {
     row.half = match.half(row.half) ?? row.half;
+    row.channel = match.successors().get(row.channel) ?? row.channel;
     table.rows.set(row.number, row);
   }
   for (const [id, number] of from.pending.ids) table.ids.set(id, number);
@@ -152,57 +216,84 @@ function moveMailbox(match: Match, from: ComponentCore): number {
   return moved;
 }
 
-/** The channels within the old tree name their successors, and hand over what they still hold. */
-function succeedInner(match: Match): void {
-  const successors = new Map<string, ChannelCore>();
-  for (const core of [...match.pairs.values(), ...match.fresh]) {
-    for (const channel of core?.channels ?? []) successors.set(joint(channel), channel);
-  }
-  for (const core of match.pairs.keys()) {
-    for (const channel of core.channels ?? []) {
-      const successor = successors.get(joint(channel));
-      channel.successor = successor ?? null;
-      for (const { event, meta, answer, toUser } of successor === undefined ? [] : (channel.kept ?? [])) {
-        const half = toUser ? successor?.user : successor?.provider;
-        half?.core.mailbox.add(answer ? half.core.pending : half, event, meta);
-      }
-      if (successor !== undefined) channel.kept = null;
+/**
+ * Hands over what a channel within the old tree holds. In a swap its successor is also held and wired
+ * as it was; a restart begins with the channels as the constructor made them.
+ */
+function succeed(match: Match, channel: ChannelCore, successor: ChannelCore, swap: boolean): void {
+  const kept = (channel.kept ?? []).map((one) => ({ ...one, channel: successor }));
+  channel.kept = null;
+  if (swap && !successor.cut) {
+    if (channel.origin !== null) {
+      successor.origin = channel.origin;
+      successor.providerRef = innerEnd(match, channel.provider);
+      successor.userRef = innerEnd(match, channel.user);
+      successor.attach();
     }
+    successor.holds = channel.holds;
+    successor.refresh();
   }
+  if (successor.holds > 0) successor.kept = kept.length === 0 ? null : kept;
+  else deliver(kept);
 }
 
-/** What identifies a channel in both trees: the paths and ports that it joins, and its key. */
-function joint(channel: ChannelCore): string {
-  const { provider, user, key } = channel;
-  return `${provider?.core.path} ${provider?.name} ${user?.core.path} ${user?.name} ${String(key)}`;
+function innerEnd(match: Match, half: PortHalf | null): PortHalf | null {
+  return half === null ? null : (match.half(half) ?? null);
 }
 
 /** Whether something in the old tree still has no place to go to in the new one. */
 export function unmovable(match: Match): boolean {
+  const successors = match.successors();
   for (const core of match.pairs.keys()) {
     if (core.entries !== null || core.urgent !== null) return true;
-    if (core.phase === "stopping" || (core.phase === "starting" && core.suspended === 0)) return true;
+    if (core.phase === "stopping" || core.phase === "starting") return true;
+    // A swap further in ends first: whoever asked for it is told, and its holds are its own.
+    if (core !== match.old && (core.handle?.swaps.length ?? 0) > 0) return true;
+    for (const channel of core.channels ?? []) {
+      if (channel.kept !== null && !successors.has(channel)) return true;
+    }
     let stuck = false;
     core.mailbox.visit((target) => {
       stuck ||= match.target(target, core) === undefined;
+      return undefined;
     });
     if (stuck) return true;
   }
   return false;
 }
 
+/** An ask or timer that could not go on in the new tree, in words. */
+export function stranded(match: Match): string | undefined {
+  for (const [from, to] of match.pairs) {
+    if (to === null || !from.hasPending) continue;
+    for (const { half, channel, queued, waiting } of from.pending.rows.values()) {
+      const what = `${from.path} waits for ${waiting.kind === "answer" ? "an answer" : "a timeout"} at its port ${half.name}`;
+      if (match.half(half)?.core !== to) return `${what}, which its replacement does not have`;
+      const inner = match.has(channel.owner) && !channel.cut && !queued;
+      if (inner && !match.successors().has(channel)) {
+        return `${what} over a channel that its replacement does not have`;
+      }
+    }
+  }
+  return undefined;
+}
+
 /** Replaces a faulted component by a new instance of its class, made from its init, without its state. */
 export function replaceForRestart(handle: ChildHandle): ComponentCore {
   const old = handle.core;
   const { system } = old;
-  const next = createShadow(old, handle.cls, copyPlain(handle.init, `The init of ${old.path}`));
+  const next = createShadow(old, handle.cls, copyPlain(handle.init, `The init of ${old.path}`), true);
   const match = new Match(old, next);
   for (const core of match.pairs.keys()) {
     system.releaseOf(core);
     if (core.hasPending) core.pending.cancelAll();
   }
-  takePlace(match, false);
-  for (const core of [...match.pairs.values(), ...match.fresh]) if (core !== null) system.unveil(core);
+  const { orphans } = takePlace(match, false);
+  for (const channel of orphans) channel.disconnect();
+  // Commands of the parent that it has not heard yet are meant for the place, not for the instance.
+  next.urgent = old.urgent;
+  old.urgent = null;
+  for (const core of match.cores()) system.unveil(core);
   for (const core of match.pairs.keys()) system.buryQuietly(core);
   next.suspended = next.parent?.suspended ?? 0;
   next.refreshRuns();

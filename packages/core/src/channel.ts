@@ -274,7 +274,8 @@ export function releaseHolds(channels: readonly ChannelCore[], swap?: SwapHold):
   for (const channel of free) channel.refresh();
 }
 
-function deliver(kept: readonly Kept[]): void {
+/** Passes on what was kept, to whoever stands at the channels' ends now. */
+export function deliver(kept: readonly Kept[]): void {
   for (const { channel, toUser, event, meta, answer } of kept) {
     deliverOne(channel, toUser, event, meta, answer);
   }

@@ -15,10 +15,10 @@ import type { Given, Setting } from "./config.ts";
 import { Control } from "./control.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { Event } from "./event.ts";
-import type { FaultPolicy } from "./fault.ts";
+import type { Escalation, FaultPolicy } from "./fault.ts";
 import { PortHalf } from "./half.ts";
 import { Mailbox, type Target } from "./mailbox.ts";
-import { PendingTable } from "./pending.ts";
+import { answerLost, PendingTable } from "./pending.ts";
 import type { AnyPort } from "./port.ts";
 import { draw, type Draw, type DrawCounts, streamKey } from "./random.ts";
 import { ExposedRef, type Reference } from "./reference.ts";
@@ -40,10 +40,10 @@ export interface Offer {
 
 /** The handlers of a component's life. */
 export interface Hooks {
-  readonly acquire: (() => unknown)[];
-  readonly start: (() => unknown)[];
-  readonly stop: (() => unknown)[];
-  readonly release: (() => unknown)[];
+  acquire?: (() => unknown)[];
+  start?: (() => unknown)[];
+  stop?: (() => unknown)[];
+  release?: (() => unknown)[];
 }
 
 const timerName = "(kernel timer)";
@@ -72,7 +72,10 @@ export class ComponentCore extends Mailbox implements Runnable {
   phase: Phase = "created";
   /** How many reasons there are not to run: its own fault, an ancestor's, a swap. */
   suspended = 0;
-  faulted = false;
+  /** The faults that suspend it, its own and those that escalated from below. */
+  faults: Set<Escalation> | null = null;
+  /** Whether a fault of it waits for its next turn. */
+  failing = false;
   /** Whether it holds what `onAcquire` acquired. */
   acquired = false;
   /** Whether its children have been told to start. */
@@ -84,7 +87,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** The replacement of another core, before the commit of a swap. */
   shadow = false;
   /** What a shadow has triggered: done for real at the commit. */
-  deferred: (() => void)[] = [];
+  deferred: (() => void)[] | null = null;
   constructing = true;
 
   bound: number;
@@ -127,6 +130,11 @@ export class ComponentCore extends Mailbox implements Runnable {
     return this.instance?.constructor.name ?? "(under construction)";
   }
 
+  /** Whether a fault suspends it that is not resolved yet. */
+  get faulted(): boolean {
+    return this.faults !== null;
+  }
+
   // --- the mailbox and the turn ----------------------------------------------------------------
 
   /** The mailbox, where only that is meant. */
@@ -136,7 +144,7 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Queues an event for one of this component's targets. */
   receive(target: Target, event: object, meta: unknown): void {
-    if (this.size >= this.alarm && !this.admitPressed(target, event)) return;
+    if (this.size >= this.alarm && !this.admitPressed(target, event, meta)) return;
     this.add(target, event, meta);
     if (!this.queued && this.runs) {
       this.queued = true;
@@ -144,7 +152,7 @@ export class ComponentCore extends Mailbox implements Runnable {
     }
   }
 
-  /** One turn: control first, then what the host has handed in, then data. */
+  /** One turn: control first, then what the host has handed in, then data, which control overtakes. */
   run(limit: number): boolean {
     const system = this.system;
     let event: object | undefined;
@@ -172,6 +180,10 @@ export class ComponentCore extends Mailbox implements Runnable {
           this.size--;
         }
         target.execute(event, meta);
+        if (this.urgent !== null) {
+          event = undefined;
+          this.runUrgent();
+        }
       }
     } catch (cause) {
       system.raise(this, cause, (event ?? this.controlEvent) as Event | undefined);
@@ -184,8 +196,17 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Queues a control operation. */
   post(operation: () => void): void {
-    (this.urgent ??= []).push(operation);
+    // What is gone or was replaced does nothing any more, whoever still knows it.
+    if (this.phase === "destroyed") return;
+    // A literal is as long as it must be; the first push onto an empty array makes room for seventeen.
+    if (this.urgent === null) this.urgent = [operation];
+    else this.urgent.push(operation);
     this.schedule();
+  }
+
+  /** Keeps something that a shadow does for when it is real. */
+  defer(action: () => void): void {
+    (this.deferred ??= []).push(action);
   }
 
   /** Queues a callback of the outside world, ahead of data: the host's events do not wait for a backlog. */
@@ -202,10 +223,10 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Makes the component fault at its next turn, for something that happened outside of it. */
   failLater(error: KithError, event: Event | undefined): void {
-    if (this.faulted || this.phase === "destroyed") return;
-    this.faulted = true;
+    if (this.failing || this.phase === "destroyed") return;
+    this.failing = true;
     this.post(() => {
-      this.faulted = false;
+      this.failing = false;
       this.controlEvent = event;
       throw error;
     });
@@ -232,6 +253,7 @@ export class ComponentCore extends Mailbox implements Runnable {
     while (this.urgent !== null) {
       const operation = this.urgent.shift() as () => void;
       if (this.urgent.length === 0) this.urgent = null;
+      this.controlEvent = undefined;
       operation();
     }
   }
@@ -246,7 +268,7 @@ export class ComponentCore extends Mailbox implements Runnable {
     return Math.max(1, limit >> 1);
   }
 
-  private admitPressed(target: Target, event: object): boolean {
+  private admitPressed(target: Target, event: object, meta: unknown): boolean {
     const port = target instanceof PortHalf ? target.name : "";
     if (this.phase === "destroyed") {
       this.system.deadLetter("killed", this, port, event as Event);
@@ -259,6 +281,7 @@ export class ComponentCore extends Mailbox implements Runnable {
     }
     if (this.size < this.bound) return true;
     this.system.deadLetter("mailbox-overflow", this, port, event as Event);
+    if (target instanceof PendingTable) answerLost(meta);
     this.failLater(this.overflow(), event as Event);
     return false;
   }
@@ -329,6 +352,11 @@ export class ComponentCore extends Mailbox implements Runnable {
       this.control.name = "control";
     }
     return this.control;
+  }
+
+  /** Whether the component listens on its control port: who asks first need not build the event. */
+  get listens(): boolean {
+    return this.control !== null;
   }
 
   /** Tells the component something, if it listens. */

@@ -64,7 +64,7 @@ export abstract class Component {
     const target = ref as unknown as Reference;
     inScope(core, target);
     const exposed = new ExposedRef(core, target);
-    core.ports.push(exposed);
+    core.ports = core.ports.length === 0 ? [exposed] : [...core.ports, exposed];
     return exposed;
   }
 
@@ -76,7 +76,7 @@ export abstract class Component {
   #half(type: AnyPort, provided: boolean, key: KeyExtractor | null): PortHalf {
     const core = this.#declaring(provided ? "provides" : "requires");
     const half = new PortHalf(core, type, provided, key);
-    core.ports.push(half);
+    core.ports = core.ports.length === 0 ? [half] : [...core.ports, half];
     return half;
   }
 
@@ -151,22 +151,22 @@ export abstract class Component {
 
   /** Runs when the component starts: after its parent's, before its children's. */
   protected onStart(handler: () => void | boolean): void {
-    this.#hooks().start.push(handler);
+    this.#hook("start", handler);
   }
 
   /** Runs when the component stops, before anything below it is torn down. */
   protected onStop(handler: () => void | boolean): void {
-    this.#hooks().stop.push(handler);
+    this.#hook("stop", handler);
   }
 
   /** Acquires what lies outside (a socket, a file), once for each instance: at its start, or when it replaces another. */
   protected onAcquire(handler: () => void | boolean): void {
-    this.#hooks().acquire.push(handler);
+    this.#hook("acquire", handler);
   }
 
   /** Gives back what `onAcquire` acquired: at its stop, kill or restart, or when it is replaced. */
   protected onRelease(handler: () => void | boolean): void {
-    this.#hooks().release.push(handler);
+    this.#hook("release", handler);
   }
 
   /** Decides over faults of the children for which `create` was given no policy of their own. */
@@ -183,9 +183,9 @@ export abstract class Component {
     this[coreOf].enter(action);
   }
 
-  #hooks(): Hooks {
-    const core = this.#declaring("a lifecycle handler");
-    return (core.hooks ??= { acquire: [], start: [], stop: [], release: [] });
+  #hook(kind: keyof Hooks, handler: () => unknown): void {
+    const hooks = (this.#declaring("a lifecycle handler").hooks ??= {});
+    hooks[kind] = [...(hooks[kind] ?? []), handler];
   }
 
   // --- state and environment -------------------------------------------------------------------

@@ -57,10 +57,10 @@ export const setting = {
       name,
       fallback,
       (v) => (typeof v === "boolean" ? undefined : "true or false"),
-      (text) => (text === "true" ? true : text === "false" ? false : undefined),
+      (text) => (text.trim() === "true" ? true : text.trim() === "false" ? false : undefined),
     );
   },
-  /** Any text. */
+  /** Any text, spaces at its ends included. */
   text(name: string, fallback: string): Setting<string> {
     return make(
       name,
@@ -75,7 +75,7 @@ export const setting = {
       name,
       fallback,
       (v) => (words.includes(v) ? undefined : `one of ${words.join(", ")}`),
-      (text) => words.find((word) => word === text),
+      (text) => words.find((word) => word === text.trim()),
     );
   },
 };
@@ -89,7 +89,7 @@ function make<T>(
   const of = (value: T): Given => {
     const problem = wanted(value);
     if (problem === undefined) return { name, value };
-    throw coreError("KITH_BAD_SETTING", `Setting ${name} wants ${problem}, not ${JSON.stringify(value)}.`);
+    throw coreError("KITH_BAD_SETTING", `Setting ${name} wants ${problem}, not ${shown(value)}.`);
   };
   of(fallback);
   return {
@@ -97,7 +97,7 @@ function make<T>(
     fallback,
     of,
     parse: (text) => {
-      const value = convert(text.trim());
+      const value = convert(text);
       if (value !== undefined) return of(value);
       throw coreError("KITH_BAD_SETTING", `Setting ${name} cannot read the text ${JSON.stringify(text)}.`);
     },
@@ -112,13 +112,19 @@ function inRange(value: number, { min, max }: Range): string | undefined {
 }
 
 function number(text: string): number | undefined {
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
+  return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) : undefined;
 }
 
 const unitMillis: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 function duration(text: string): Millis | undefined {
-  const parts = /^(\d+\.?\d*|\.\d+)(us|ms|s|m|h)$/.exec(text);
+  const parts = /^(\d+\.?\d*|\.\d+)(us|ms|s|m|h)$/.exec(text.trim());
   const unit = parts?.[2] === undefined ? undefined : unitMillis[parts[2]];
-  return parts?.[1] === undefined || unit === undefined ? undefined : Number(parts[1]) * unit;
+  // Whole microseconds: 1.005 s is 1005 ms, not 1004.9999999999999.
+  return parts?.[1] === undefined || unit === undefined ? undefined : Math.round(Number(parts[1]) * unit * 1000) / 1000;
+}
+
+/** The value for people; JSON knows neither NaN nor bigints. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -27,6 +27,9 @@ export interface ChildOptions {
   readonly mailboxBound?: number;
 }
 
+/** Whatever a class may be called, minified or not, and what suits names that are given. */
+const validName = /^[\p{ID_Continue}$.:#-]+$/u;
+
 let waiting: ComponentCore | null = null;
 
 /** Takes the core that `create` left for the constructor. */
@@ -45,28 +48,31 @@ export function createChild(
   options: ChildOptions,
 ): ChildHandle {
   const name = options.name ?? ordinalName(parent, cls.name);
-  if (!/^[\w.:#-]+$/.test(name)) throw coreError("KITH_NAME_INVALID", `${parent.path} gave a child the name ${JSON.stringify(name)}.`);
+  if (!validName.test(name)) throw coreError("KITH_NAME_INVALID", `${parent.path} gave a child the name ${JSON.stringify(name)}.`);
   if (parent.children?.has(name) === true) throw coreError("KITH_DUPLICATE_NAME", `${parent.path} has a child named ${name} already.`);
   const bound = options.mailboxBound ?? parent.bound;
   if (!(Number.isSafeInteger(bound) && bound > 0)) throw coreError("KITH_BAD_ARGUMENT", `The mailbox bound of ${name} is ${bound}.`);
-  const pristine = copyPlain(init, `The init of ${parent.path}/${name}`, "KITH_INIT_NOT_PLAIN");
+  const pristine = init === undefined ? undefined : copyPlain(init, `The init of ${parent.path}/${name}`, "KITH_INIT_NOT_PLAIN");
   const core = new ComponentCore(parent.system, parent, name, bound);
   core.shadow = parent.shadow;
   const handle = new ChildHandle(name, cls, pristine, options.onFault, core);
   core.handle = handle;
   if (options.settings !== undefined) core.settings = new Map(options.settings.map((given) => [given.name, given]));
-  instantiate(core, cls, init);
+  // A copy of its own: neither the creator nor a later restart sees what the child makes of it.
+  instantiate(core, cls, copyPlain(pristine, "init"));
   (parent.children ??= new Map()).set(name, handle);
   return handle;
 }
 
 /** Builds the replacement of a component, in its place of the tree but not yet connected to it. */
-export function createShadow(old: ComponentCore, cls: ComponentClass, init: unknown): ComponentCore {
+export function createShadow(old: ComponentCore, cls: ComponentClass, init: unknown, again: boolean): ComponentCore {
   const core = new ComponentCore(old.system, old.parent, old.name, old.bound);
   core.shadow = true;
   core.handle = old.handle;
-  core.settings = old.settings;
-  core.continueDraws(old.drawCounts);
+  core.settings = old.settings === null ? null : new Map(old.settings);
+  // One that is made again draws on; the replacement in a swap draws in its constructor what the old
+  // one drew there, and goes on after the old one's draws when it takes the place.
+  if (again) core.continueDraws(old.drawCounts);
   // Its children copy the suspension of their parent; the replacement starts with a clean one.
   instantiate(core, cls, init);
   return core;
@@ -99,7 +105,9 @@ function instantiate(core: ComponentCore, cls: ComponentClass, init: unknown): v
 /** A port's name is the field that holds it. */
 function namePorts(core: ComponentCore, instance: Component, className: string): void {
   if (core.ports.length === 0) return;
-  for (const [field, value] of Object.entries(instance)) {
+  // A getter of a subclass must not run here, and Object.entries would make an array for each field.
+  for (const field in instance) {
+    const value: unknown = instance[field as keyof Component];
     if ((value instanceof PortHalf || value instanceof ExposedRef) && value.core === core && value.name === "") value.name = field;
   }
   for (const port of core.ports) {
@@ -109,9 +117,10 @@ function namePorts(core: ComponentCore, instance: Component, className: string):
   }
 }
 
-function ordinalName(parent: ComponentCore, className: string): string {
+function ordinalName(parent: ComponentCore, name: string): string {
+  const className = name === "" ? "Component" : name;
   parent.ordinals ??= new Map();
   const ordinal = (parent.ordinals.get(className) ?? 0) + 1;
   parent.ordinals.set(className, ordinal);
-  return `${className === "" ? "Component" : className}-${ordinal}`;
+  return `${className}-${ordinal}`;
 }

@@ -12,6 +12,13 @@ import type { EmptyFields } from "./types.ts";
 /** Marks the nameless classes that `event` makes, also those of another copy of this package. */
 const made = Symbol.for("kith.event.made");
 
+/**
+ * A static method under this key is told, with the class itself, when somebody subscribes to a class.
+ * Messages register with the codecs by it: what nobody subscribes to and nobody builds, nobody needs
+ * to decode. Shared by all copies of this package.
+ */
+export const onSubscribe: unique symbol = Symbol.for("kith.event.onSubscribe") as never;
+
 /** Type-level key under which an event keeps its tags; nothing is stored there at run time. */
 export declare const tagsOf: unique symbol;
 /** Type-level key for the response that answers a request; nothing is stored there at run time. */

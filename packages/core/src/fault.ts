@@ -3,6 +3,7 @@
  * subtree; its parent's policy says what happens next.
  */
 
+import type { ComponentCore } from "./component-core.ts";
 import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Millis } from "./types.ts";
@@ -15,6 +16,12 @@ export interface Fault {
   readonly path: string;
   /** The event in whose handler it was thrown; undefined in lifecycle handlers and entries. */
   readonly event: Event | undefined;
+}
+
+/** A fault on its way up, with the components that it suspends: the one that threw comes first. */
+export interface Escalation {
+  fault: Fault;
+  readonly chain: ComponentCore[];
 }
 
 /** What a policy decides. */

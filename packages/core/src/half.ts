@@ -12,7 +12,7 @@
 import type { ChannelCore } from "./channel.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { coreError } from "./errors.ts";
-import { type Event, type EventClass, ownTag } from "./event.ts";
+import { type Event, type EventClass, onSubscribe, ownTag } from "./event.ts";
 import type { Traced } from "./inspect.ts";
 import type { Target } from "./mailbox.ts";
 import type { AnyPort, KeyExtractor, Subscription } from "./port.ts";
@@ -108,7 +108,7 @@ export class PortHalf implements Target {
         return;
       }
     }
-    if (core.shadow) core.deferred.push(() => this.trigger(event));
+    if (core.shadow) core.defer(() => this.trigger(event));
     else this.route(event);
   }
 
@@ -233,6 +233,7 @@ export class PortHalf implements Target {
     if (typeof handler !== "function") {
       throw coreError("KITH_BAD_ARGUMENT", `The handler for ${cls.name} at ${this.describe()} is not a function.`);
     }
+    (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
     const subscription = new HandlerSubscription(this, cls, handler);
     this.subscriptions = [...this.subscriptions, subscription];
     this.forgetMatches();
@@ -284,7 +285,7 @@ export class PortHalf implements Target {
   reply(token: unknown, response: Event): void {
     const { core } = this;
     if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} replied`);
-    if (core.shadow) core.deferred.push(() => this.reply(token, response));
+    if (core.shadow) core.defer(() => this.reply(token, response));
     else core.system.reply(this, token, response);
   }
 

@@ -25,6 +25,7 @@ export {
   type EventClass,
   event,
   type FieldArguments,
+  onSubscribe,
   Request,
   type RequestBase,
   request,

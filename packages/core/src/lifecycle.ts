@@ -11,7 +11,7 @@ import type { ComponentCore } from "./component-core.ts";
 import { ChildKilled, ChildStarted, ChildStopped } from "./control.ts";
 import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
-import type { Fault, Resolution, Restart } from "./fault.ts";
+import type { Escalation, Fault, Resolution, Restart } from "./fault.ts";
 
 // --- start ---------------------------------------------------------------------------------------
 
@@ -19,9 +19,11 @@ import type { Fault, Resolution, Restart } from "./fault.ts";
 export function start(core: ComponentCore): void {
   if (core.phase === "stopping" && core.afterStop === "stay") core.afterStop = "start";
   if (core.phase !== "created" && core.phase !== "stopped") return;
+  // Under a parent that is not up it would run alone; the parent starts all its children.
+  if (core.parent !== null && !core.parent.childrenStarted) return;
+  core.phase = "starting";
   core.system.resolveOffers(core);
   acquire(core);
-  core.phase = "starting";
   for (const hook of core.hooks?.start ?? []) hook();
   startChildren(core);
   core.refreshRuns();
@@ -47,7 +49,7 @@ function completeStart(core: ComponentCore): void {
   core.phase = "started";
   core.refreshRuns();
   core.system.note("started", core);
-  core.parent?.tell(new ChildStarted({ name: core.name }));
+  if (core.parent?.listens === true) core.parent.tell(new ChildStarted({ name: core.name }));
   core.system.settled(core);
   settle(core);
 }
@@ -100,26 +102,33 @@ export function stop(core: ComponentCore): void {
   core.phase = "stopping";
   core.refreshRuns();
   core.awaiting = 0;
+  // Nothing below starts any more, whatever its own handlers or the control port's ask for.
+  core.childrenStarted = false;
   // The state of a component that has thrown may be torn: its handlers are not asked any more.
   if (!core.faulted) runAll(core, core.hooks?.stop);
-  for (const handle of core.childHandles()) {
-    handle.awaited = true;
-    core.awaiting++;
-    handle.core.post(() => stop(handle.core));
-  }
+  // What the world provides is there until the main component has stopped.
+  if (core.parent !== null) for (const handle of core.childHandles()) awaitStop(core, handle);
   if (core.awaiting === 0) finishStop(core);
 }
 
+function awaitStop(core: ComponentCore, handle: ChildHandle): void {
+  handle.awaited = true;
+  core.awaiting++;
+  handle.core.post(() => stop(handle.core));
+}
+
 function finishStop(core: ComponentCore): void {
-  if (core.phase !== "stopping") return;
+  if (core.phase !== "stopping" || core.awaiting > 0) return;
+  const last = core.parent === null ? core.childHandles().findLast((handle) => handle.core.phase !== "stopped") : undefined;
+  if (last !== undefined) {
+    awaitStop(core, last);
+    return;
+  }
   release(core);
   if (core.hasPending) core.pending.cancelTimers();
   core.phase = "stopped";
-  core.childrenStarted = false;
-  if (core.faulted) {
-    core.faulted = false;
-    resumeTree(core);
-  }
+  for (const _ of core.faults ?? []) resumeTree(core);
+  core.faults = null;
   core.system.note("stopped", core);
   core.parent?.tell(new ChildStopped({ name: core.name }));
   afterStop(core);
@@ -156,6 +165,7 @@ function destroy(core: ComponentCore): void {
 export function bury(core: ComponentCore): void {
   const { system } = core;
   core.phase = "destroyed";
+  core.urgent = null;
   core.alarm = 0;
   core.refreshRuns();
   core.mailbox.visit((target, event) => {
@@ -189,90 +199,89 @@ export function resumeTree(core: ComponentCore): void {
 /** An exception got out of a component: suspends it and asks its parent. */
 export function raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
   const fault: Fault = { cause, path: core.path, event };
-  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped") {
-    core.system.reportFault(fault);
-    return;
-  }
   core.system.note("fault", core, event, cause instanceof Error ? cause.message : String(cause));
-  suspendFor(core, fault, []);
+  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped") core.system.reportFault(fault);
+  else suspendFor(core, { fault, chain: [] });
 }
 
-function suspendFor(core: ComponentCore, fault: Fault, below: readonly ComponentCore[]): void {
+function suspendFor(core: ComponentCore, escalation: Escalation): void {
   const { parent } = core;
-  core.faulted = true;
+  // Several faults from below may suspend one component; it goes on when all are resolved.
+  (core.faults ??= new Set()).add(escalation);
   suspendTree(core);
-  const chain = [...below, core];
-  if (parent === null) core.system.unhandled(fault);
-  else parent.post(() => resolveFault(parent, core, fault, chain));
+  escalation.chain.push(core);
+  if (parent === null) core.system.unhandled(escalation.fault);
+  else parent.post(() => resolveFault(parent, core, escalation));
 }
 
-/** Applies the parent's policy to a fault; `chain` are the components that it has suspended so far. */
-function resolveFault(parent: ComponentCore, child: ComponentCore, fault: Fault, chain: readonly ComponentCore[]): void {
-  if (child.phase === "destroyed" || !child.faulted) return;
+/** Applies the parent's policy to a fault of a child, or of one below it that escalated. */
+function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: Escalation): void {
+  // Stopped or replaced meanwhile, or about to be stopped with its parent.
+  if (child.faults?.has(escalation) !== true || parent.phase === "stopping") return;
   const policy = child.handle?.policy ?? parent.policy;
+  const { fault } = escalation;
   let resolution: Resolution = "escalate";
   try {
     if (policy !== null) resolution = policy(fault);
   } catch (cause) {
-    escalate(parent, { cause, path: parent.path, event: fault.event }, chain);
+    escalate(parent, escalation, { cause, path: parent.path, event: fault.event });
     return;
   }
   if (resolution === "escalate") {
-    escalate(parent, fault, chain);
+    escalate(parent, escalation, fault);
   } else if (resolution === "resume") {
-    for (const core of chain) {
-      core.faulted = false;
-      resumeTree(core);
-      // The throw may have come from onStart: what it left undone is done now.
-      if (core.phase === "starting" && !core.childrenStarted) core.post(() => startChildren(core));
-    }
+    for (const core of escalation.chain) resume(core, escalation);
   } else if (resolution === "stop") {
     child.post(() => stop(child));
-  } else if (typeof resolution === "object" && resolution.restart) {
-    scheduleRestart(parent, child, fault, chain, resolution);
+  } else if (typeof resolution === "object" && resolution?.restart) {
+    scheduleRestart(parent, child, escalation, resolution);
   } else {
-    const cause = coreError("KITH_BAD_POLICY", `The fault policy for ${child.path} returned ${JSON.stringify(resolution)}.`, fault.cause);
-    escalate(parent, { ...fault, cause }, chain);
+    const cause = coreError("KITH_BAD_POLICY", `The fault policy for ${child.path} returned ${String(resolution)}.`, fault.cause);
+    escalate(parent, escalation, { ...fault, cause });
   }
 }
 
-function escalate(parent: ComponentCore, fault: Fault, chain: readonly ComponentCore[]): void {
-  suspendFor(parent, fault, chain);
+function resume(core: ComponentCore, escalation: Escalation): void {
+  if (core.faults?.delete(escalation) !== true) return;
+  if (core.faults.size === 0) core.faults = null;
+  resumeTree(core);
+  // The throw may have come from onStart: what it left undone is done now.
+  if (core.phase === "starting" && !core.childrenStarted) core.post(() => startChildren(core));
 }
 
-function scheduleRestart(
-  parent: ComponentCore,
-  child: ComponentCore,
-  fault: Fault,
-  chain: readonly ComponentCore[],
-  rule: Restart,
-): void {
+function escalate(parent: ComponentCore, escalation: Escalation, fault: Fault): void {
+  escalation.fault = fault;
+  suspendFor(parent, escalation);
+}
+
+function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation: Escalation, rule: Restart): void {
+  const { fault } = escalation;
   const handle = child.handle as ChildHandle;
   const now = parent.system.nowMicros();
   handle.restarts = handle.restarts.filter((at) => now - at < rule.within * 1000);
   if (handle.restarts.length >= rule.limit) {
     const what = `${child.path} was restarted ${handle.restarts.length} times within ${rule.within} ms.`;
-    escalate(parent, { ...fault, cause: coreError("KITH_RESTART_LIMIT", what, fault.cause) }, chain);
+    escalate(parent, escalation, { ...fault, cause: coreError("KITH_RESTART_LIMIT", what, fault.cause) });
     return;
   }
   const delay = Math.min(rule.backoffMax, rule.backoff * rule.factor ** handle.restarts.length);
   handle.restarts.push(now);
   if (delay === 0) {
-    restartNow(handle, fault, chain);
+    restartNow(handle);
     return;
   }
   try {
     parent.pending.restartAfter(delay, handle.name);
   } catch (cause) {
-    escalate(parent, { ...fault, cause }, chain);
+    escalate(parent, escalation, { ...fault, cause });
   }
 }
 
 /** Begins a faulted child again from its init. */
-export function restartNow(handle: ChildHandle, fault?: Fault, chain?: readonly ComponentCore[]): void {
+export function restartNow(handle: ChildHandle): void {
   const old = handle.core;
-  if (!old.faulted || old.phase === "destroyed" || old.parent === null) return;
   const { parent } = old;
+  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping") return;
   const running = old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
   try {
     const next = replaceForRestart(handle);
@@ -280,6 +289,9 @@ export function restartNow(handle: ChildHandle, fault?: Fault, chain?: readonly 
     if (running) awaitStart(parent, handle);
   } catch (cause) {
     // Its constructor threw: that is a fault of the same child, and counts against the same limit.
-    resolveFault(parent, old, { cause, path: fault?.path ?? old.path, event: fault?.event }, chain ?? [old]);
+    const [escalation] = old.faults ?? [];
+    if (escalation === undefined) throw cause;
+    escalation.fault = { ...escalation.fault, cause };
+    parent.post(() => resolveFault(parent, old, escalation));
   }
 }

@@ -37,6 +37,8 @@ export interface PendingRow {
   channel: ChannelCore;
   /** An answer is on its way: in the mailbox, or kept by a held channel. */
   queued: boolean;
+  /** The timeout that passed while the answer was on its way: it counts if the answer is lost. */
+  passed: Millis | undefined;
 }
 
 /** The reply token as the kernel builds it. */
@@ -74,7 +76,7 @@ export class PendingTable implements Target {
     const core = this.#core;
     if (core.system.current !== core) throw core.outsideTurn(`${half.describe()} was asked`);
     if (core.shadow) {
-      core.deferred.push(() => this.ask(half, request, options));
+      core.defer(() => this.ask(half, request, options));
       return;
     }
     const channel = this.#onlyTaker(half, request);
@@ -128,8 +130,7 @@ export class PendingTable implements Target {
     const timer = row.waiting.kind !== "answer";
     // A periodic timer that is behind keeps one timeout pending; more of them are not dead letters.
     if (row.queued) return timer;
-    let channel = row.channel;
-    while (channel.successor !== null) channel = channel.successor;
+    const { channel } = row;
     if (channel.cut) return false;
     row.queued = true;
     const { system } = this.#core;
@@ -149,6 +150,7 @@ export class PendingTable implements Target {
     const { waiting, number } = row;
     // Cancelled while it was queued, or answered in time after all: not for anybody any more.
     if (this.rows.get(number) !== row) {
+      answerLost(row);
       if (waiting.kind === "answer") this.#core.system.deadLetter("no-asker", this.#core, row.half.name, answer as Event);
       return;
     }
@@ -164,8 +166,12 @@ export class PendingTable implements Target {
       row.half.answered(answer as Event, waiting.request, waiting.context);
     } else if (waiting.kind === "ask-timeout") {
       const ask = this.rows.get(waiting.ask);
+      if (ask?.waiting.kind !== "answer") return;
       // An answer that came in time and only waits in the mailbox counts.
-      if (ask?.waiting.kind !== "answer" || ask.queued) return;
+      if (ask.queued) {
+        ask.passed = waiting.duration;
+        return;
+      }
       this.rows.delete(waiting.ask);
       ask.half.answered(new AskTimeout({ timeout: waiting.duration }), ask.waiting.request, ask.waiting.context);
     } else {
@@ -198,8 +204,7 @@ export class PendingTable implements Target {
     const row = this.rows.get(number);
     if (row === undefined) return;
     this.#remove(row);
-    let { channel } = row;
-    while (channel.successor !== null) channel = channel.successor;
+    const { channel } = row;
     if (!channel.cut) this.#pass(row.half, channel, new CancelTimeout({ id: number }), number);
   }
 
@@ -208,7 +213,7 @@ export class PendingTable implements Target {
     if (this.rows.size >= core.bound) {
       throw coreError("KITH_PENDING_OVERFLOW", `${core.path} waits for ${this.rows.size} answers and timeouts, its bound.`);
     }
-    const row: PendingRow = { number: ++this.lastNumber, waiting, half, channel, queued: false };
+    const row: PendingRow = { number: ++this.lastNumber, waiting, half, channel, queued: false, passed: undefined };
     this.rows.set(row.number, row);
     return row;
   }
@@ -223,8 +228,9 @@ export class PendingTable implements Target {
     const { system, id } = this.#core;
     const token: Token = { asker: id, ask: number };
     const meta = system.tap === null ? token : system.traceTrigger(half, event, token);
-    if (channel.holds > 0) channel.keep(false, event, meta, false);
-    else if (channel.provider !== null) channel.provider.core.receive(channel.provider, event, meta);
+    if (channel.holds > 0 && (channel.provider !== null || channel.held)) {
+      channel.keep(false, event, meta, false);
+    } else if (channel.provider !== null) channel.provider.core.receive(channel.provider, event, meta);
     else system.deadLetter("unplugged", this.#core, half.name, event);
   }
 
@@ -235,6 +241,19 @@ export class PendingTable implements Target {
     if (takers.length > 1) throw coreError("KITH_ASK_MANY_RECEIVERS", `${what} has ${takers.length} receivers.`);
     return takers[0] as ChannelCore;
   }
+}
+
+/**
+ * Says that an answer which was on its way has become a dead letter: whoever asked waits again, and
+ * is told of the timeout if that has passed meanwhile.
+ */
+export function answerLost(meta: unknown): void {
+  const row = ((meta as Traced).traced === true ? (meta as Traced).meta : meta) as PendingRow;
+  const { core } = row.half;
+  if (!core.hasPending || core.pending.rows.get(row.number) !== row) return;
+  row.queued = row.passed !== undefined;
+  if (row.passed === undefined) return;
+  core.receive(core.pending, new AskTimeout({ timeout: row.passed }), row);
 }
 
 /** Stands where a schedule needs a timeout and the row itself says what is meant. */

@@ -12,63 +12,87 @@ import { coreError, type CoreErrorCode } from "./errors.ts";
  * @throws KithError with the given code at the first part that is not plain, naming its place
  */
 export function copyPlain<T>(value: T, what: string, code: CoreErrorCode = "KITH_NOT_PLAIN"): T {
-  if (typeof value !== "object" || value === null) {
-    if (typeof value === "function" || typeof value === "symbol") throw notPlain(value, what, code);
-    return value;
-  }
-  return copyObject(value, what, code, new Map()) as T;
+  // Most components have no init at all.
+  if (value === undefined || value === null) return value;
+  return new PlainCopy(what, code).part(value) as T;
 }
 
-function copyObject(value: object, where: string, code: CoreErrorCode, seen: Map<object, object>): object {
-  const known = seen.get(value);
-  if (known !== undefined) return known;
-  if (Array.isArray(value)) {
-    const copy: unknown[] = [];
-    seen.set(value, copy);
-    for (let i = 0; i < value.length; i++) copy.push(copyPart(value[i], where, `[${i}]`, code, seen));
-    return copy;
+/** One copy that is being made, with the way from its root to the part that is being looked at. */
+class PlainCopy {
+  readonly #what: string;
+  readonly #code: CoreErrorCode;
+  readonly #way: (string | number)[] = [];
+  #seen: Map<object, object> | null = null;
+
+  constructor(what: string, code: CoreErrorCode) {
+    this.#what = what;
+    this.#code = code;
   }
-  if (value instanceof Uint8Array) return value.slice();
-  if (value instanceof Map) {
-    const copy = new Map();
-    seen.set(value, copy);
-    for (const [k, v] of value) {
-      copy.set(copyPart(k, where, ".key", code, seen), copyPart(v, where, `.get(${String(k)})`, code, seen));
+
+  part(value: unknown): unknown {
+    if (typeof value === "object" && value !== null) return this.#seen?.get(value) ?? this.#object(value);
+    if (typeof value === "function" || typeof value === "symbol") throw this.#notPlain(`a ${typeof value}`);
+    return value;
+  }
+
+  #object(value: object): object {
+    // What a subclass adds would be lost, so only the classes themselves count as plain.
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) return this.#fields(value as Record<string, unknown>);
+    if (prototype === Array.prototype) return this.#elements(value as readonly unknown[]);
+    if (prototype === Map.prototype) return this.#entries(value as ReadonlyMap<unknown, unknown>);
+    if (prototype === Set.prototype) return this.#members(value as ReadonlySet<unknown>);
+    // Byte arrays of a host's own class become common ones; its `slice` may not copy.
+    if (value instanceof Uint8Array) return this.#saw(value, new Uint8Array(value));
+    throw this.#notPlain(`an instance of ${(value as { constructor?: { name?: string } }).constructor?.name ?? "a class without a name"}`);
+  }
+
+  #fields(value: Readonly<Record<string, unknown>>): object {
+    const copy: Record<string, unknown> = this.#saw(value, {});
+    for (const key of Object.keys(value)) {
+      const part = this.#step(value[key], key);
+      // An assignment would change the copy's prototype; text from outside may hold such a key.
+      if (key === "__proto__") Object.defineProperty(copy, key, { value: part, enumerable: true, configurable: true, writable: true });
+      else copy[key] = part;
     }
     return copy;
   }
-  if (value instanceof Set) {
-    const copy = new Set();
-    seen.set(value, copy);
-    for (const v of value) copy.add(copyPart(v, where, ".member", code, seen));
+
+  #elements(value: readonly unknown[]): object {
+    const copy: unknown[] = this.#saw(value, []);
+    for (let i = 0; i < value.length; i++) copy.push(this.#step(value[i], i));
     return copy;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw notPlain(value, where, code);
-  const copy: Record<string, unknown> = {};
-  seen.set(value, copy);
-  for (const key of Object.keys(value)) {
-    copy[key] = copyPart((value as Record<string, unknown>)[key], where, `.${key}`, code, seen);
+
+  #entries(value: ReadonlyMap<unknown, unknown>): object {
+    const copy = this.#saw(value, new Map<unknown, unknown>());
+    for (const [key, held] of value) {
+      const newKey = this.#step(key, "(a key)");
+      copy.set(newKey, this.#step(held, typeof key === "object" ? "(a value)" : `(at ${String(key)})`));
+    }
+    return copy;
   }
-  return copy;
-}
 
-function copyPart(
-  value: unknown,
-  where: string,
-  step: string,
-  code: CoreErrorCode,
-  seen: Map<object, object>,
-): unknown {
-  if (typeof value === "object" && value !== null) return copyObject(value, where + step, code, seen);
-  if (typeof value === "function" || typeof value === "symbol") throw notPlain(value, where + step, code);
-  return value;
-}
+  #members(value: ReadonlySet<unknown>): object {
+    const copy = this.#saw(value, new Set<unknown>());
+    for (const member of value) copy.add(this.#step(member, "(a member)"));
+    return copy;
+  }
 
-function notPlain(value: unknown, where: string, code: CoreErrorCode): Error {
-  const kind =
-    typeof value === "object" && value !== null
-      ? `an instance of ${(value as object).constructor.name}`
-      : `a ${typeof value}`;
-  return coreError(code, `${where} is ${kind}, which is not plain data.`);
+  #step(value: unknown, step: string | number): unknown {
+    this.#way.push(step);
+    const copy = this.part(value);
+    this.#way.pop();
+    return copy;
+  }
+
+  #saw<C extends object>(value: object, copy: C): C {
+    (this.#seen ??= new Map()).set(value, copy);
+    return copy;
+  }
+
+  #notPlain(kind: string): Error {
+    const place = this.#way.map((step) => (typeof step === "number" ? `[${step}]` : step.startsWith("(") ? ` ${step}` : `.${step}`)).join("");
+    return coreError(this.#code, `${this.#what}${place} is ${kind}, which is not plain data.`);
+  }
 }

@@ -13,7 +13,7 @@ import { coreError } from "./errors.ts";
 export interface Draw {
   /** A float, uniform in [0, 1), with 53 bits. */
   float(): number;
-  /** An integer, uniform in [0, bound). `bound` is at most 2^53. */
+  /** An integer, uniform in [0, bound). `bound` is an integer from 1 to 2^53 - 1. */
   below(bound: number): number;
   /** An integer, uniform in [low, high], both ends included. */
   between(low: number, high: number): number;
@@ -71,7 +71,7 @@ export function draw(key: StreamKey, purpose: string, counts: DrawCounts): Draw 
     return ((mix(key.high, count) >>> 5) * 0x400_0000 + (mix(key.low, count) >>> 6)) / 0x20_0000_0000_0000;
   };
   const below = (bound: number): number => {
-    if (!(bound >= 1 && bound <= Number.MAX_SAFE_INTEGER)) {
+    if (!(Number.isSafeInteger(bound) && bound >= 1)) {
       throw coreError("KITH_BAD_ARGUMENT", `A draw below ${bound} was asked for; the bound is an integer from 1 to 2^53 - 1.`);
     }
     return Math.floor(float() * bound);

@@ -94,7 +94,8 @@ export function exportTree(core: ComponentCore): Snapshot {
  */
 export function importTree(core: ComponentCore, snapshot: Snapshot, discarded: string[]): void {
   const { state, version } = snapshot;
-  if (state !== undefined) importOne(core, state, version);
+  // In its own turn: what it triggers counts as the replacement's, after the commit.
+  if (state !== undefined) core.system.within(core, () => importOne(core, state, version));
   for (const [name, child] of Object.entries(snapshot.children)) {
     const handle = core.children?.get(name);
     if (handle !== undefined) importTree(handle.core, child, discarded);

@@ -308,8 +308,8 @@ export class System<C extends Component = Component> {
   /** @internal Does what a core has triggered while it was a shadow. */
   runDeferred(core: ComponentCore): void {
     const { deferred } = core;
-    core.deferred = [];
-    for (const action of deferred) {
+    core.deferred = null;
+    for (const action of deferred ?? []) {
       this.within(core, () => {
         try {
           action();
@@ -329,7 +329,8 @@ export class System<C extends Component = Component> {
   discard(core: ComponentCore): void {
     for (const handle of core.childHandles()) this.discard(handle.core);
     this.releaseOf(core);
-    core.deferred = [];
+    core.deferred = null;
+    core.entries = null;
     core.mailbox.reset();
     life.bury(core);
   }
@@ -425,12 +426,17 @@ export class System<C extends Component = Component> {
     }
   }
 
-  /** @internal Sees, before a swap commits, whether the replacement's ports will be resolved. */
-  checkOffers(core: ComponentCore, match: Match): void {
+  /**
+   * @internal Sees, before a swap commits, that the ports of the replacement will be resolved, and
+   * makes the channels of offers within it: what those of the old tree hold goes over to them.
+   */
+  settleOffers(core: ComponentCore, match: Match): void {
+    const inheriting = match.inheriting();
     for (const half of core.halves()) {
-      if (half.provided || half.connected || this.#nearestOffer(half) !== null) continue;
-      const inherited = [...match.pairs].some(([from, to]) => to === core && from.halves().some((old) => old.connected && match.half(old) === half));
-      if (!inherited) throw this.#unresolved(half);
+      if (half.provided || half.connected || inheriting.has(half)) continue;
+      const found = this.#nearestOffer(half, match);
+      if (found === null) throw this.#unresolved(half);
+      if (isWithin(found.owner, match.next)) this.resolveByOffer(half);
     }
   }
 
@@ -444,11 +450,13 @@ export class System<C extends Component = Component> {
     return true;
   }
 
-  #nearestOffer(half: PortHalf): { readonly owner: ComponentCore; readonly offer: Offer } | null {
+  #nearestOffer(half: PortHalf, match?: Match): { readonly owner: ComponentCore; readonly offer: Offer } | null {
     for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
       for (const offer of owner.offers ?? []) {
         // A port of the component itself, or of something inside it, cannot be what it needs from above.
-        if (offer.type.name === half.type.name && !isWithin(resolve(offer.reference).core, half.core)) return { owner, offer };
+        if (offer.type.name !== half.type.name) continue;
+        const offered = resolve(offer.reference);
+        if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
       }
     }
     return null;
