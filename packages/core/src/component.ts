@@ -251,8 +251,12 @@ export function connectPorts(owner: ComponentCore, provider: Reference, user: Re
   inScope(owner, user);
   const from = resolve(provider);
   const to = resolve(user);
+  for (const { core } of [from, to]) if (core.phase === "destroyed") throw coreError("KITH_DESTROYED", `${owner.path} connected a port of ${core.path}.`);
   if (!from.provided || to.provided || from.type.name !== to.type.name) {
     throw coreError("KITH_CONNECT_MISMATCH", `${owner.path} connected ${from.describe()} to ${to.describe()}.`);
+  }
+  if ((options.key !== undefined || options.fallback === true) && from.extractor === null) {
+    throw coreError("KITH_BAD_ARGUMENT", `${owner.path} gave a key or fallback to a channel of ${from.describe()}, which has no key extractor (see \`by\`).`);
   }
   const twice = to.plain.some((channel) => channel.provider === from && channel.key === options.key);
   if (twice) throw coreError("KITH_ALREADY_CONNECTED", `${owner.path} connected ${from.describe()} to ${to.describe()} twice.`);

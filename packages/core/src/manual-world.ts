@@ -33,6 +33,12 @@ interface Armed {
   due: number;
 }
 
+/** The way in by which the world fires what is due. */
+interface Handle {
+  due(): number;
+  fire(micros: number, fired: () => void): void;
+}
+
 /** A world that a test drives by hand. */
 export class ManualWorld implements World {
   readonly clock = new ManualClock();
@@ -44,7 +50,7 @@ export class ManualWorld implements World {
   readonly mailboxBound?: number;
   readonly holdBound?: number;
   readonly install: (root: Root) => void;
-  #timer: { due(): number; fire(micros: number): void } | null = null;
+  #timer: Handle | null = null;
 
   constructor(options: ManualWorldOptions = {}) {
     this.seed = options.seed ?? 0;
@@ -77,15 +83,18 @@ export class ManualWorld implements World {
     this.settle();
     for (let due = this.#timer?.due() ?? Infinity; due <= end; due = this.#timer?.due() ?? Infinity) {
       this.clock.advance(Math.max(0, due - this.clock.monotonicMicros()) / 1000);
-      this.#timer?.fire(due);
+      let fired = false;
+      this.#timer?.fire(due, () => (fired = true));
       this.settle();
+      // Stopped, or suspended by a fault that nobody handled: no timeout comes any more.
+      if (!fired) break;
     }
     this.clock.advance((end - this.clock.monotonicMicros()) / 1000);
   }
 }
 
-/** The Timer of a manual world. `publish` gets the way in by which the world fires what is due. */
-function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire(micros: number): void }) => void) {
+/** The Timer of a manual world. */
+function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
   return class ManualTimer extends Component {
     readonly timer = this.provides(Timer);
     readonly state = this.declareState<{ armed: Armed[] }>({ armed: [] });
@@ -97,7 +106,12 @@ function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire
       this.timer.on(CancelTimeout, (_, token) => {
         this.state.armed = this.state.armed.filter((armed) => !same(armed.token, token));
       });
-      this.onAcquire(() => publish({ due: () => this.due(), fire: (micros) => this.enter(() => this.fire(micros)) }));
+      const fire: Handle["fire"] = (micros, fired) =>
+        this.enter(() => {
+          fired();
+          this.fire(micros);
+        });
+      this.onAcquire(() => publish({ due: () => this.due(), fire }));
     }
 
     due(): number {

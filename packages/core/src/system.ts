@@ -66,7 +66,7 @@ export class System<C extends Component = Component> {
   readonly scheduler: Scheduler;
   /** @internal The component whose turn it is. */
   current: ComponentCore | null = null;
-  /** @internal The time of this turn, or -1 before it was read. */
+  /** @internal The monotonic time of this turn, or -1 before it was read. */
   turnMicros = -1;
   /** @internal Takes the records, while someone listens. */
   tap: ((record: InspectionRecord) => void) | null = null;
@@ -87,9 +87,11 @@ export class System<C extends Component = Component> {
   readonly #loggers = new WeakMap<ComponentCore, Logger>();
   readonly #done = new Settlement();
   readonly #started = new Settlement();
+  readonly #stopped = new Settlement();
   #lastId = 0;
   #lastRecord = 0;
   #cause = 0;
+  #turnWallMicros = -1;
 
   /** @internal */
   constructor(cls: ComponentClass<C>, init: unknown, world: World) {
@@ -99,14 +101,14 @@ export class System<C extends Component = Component> {
     this.seed = world.seed ?? 0;
     this.holdBound = world.holdBound ?? defaultBound;
     this.events = this.#emitter as unknown as Pick<typedEmitter.default<SystemEvents>, "on" | "once" | "off">;
-    const { clock } = world.scheduler;
-    const turnMicros = (): number => (this.turnMicros < 0 ? (this.turnMicros = clock.monotonicMicros()) : this.turnMicros);
+    const monotonic = (): number => this.nowMicros() / 1000;
+    const wall = (): number => this.#wallMicros() / 1000;
     this.componentClock = {
       get monotonic() {
-        return turnMicros() / 1000;
+        return monotonic();
       },
       get wall() {
-        return clock.wallMicros() / 1000;
+        return wall();
       },
     };
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
@@ -143,11 +145,11 @@ export class System<C extends Component = Component> {
     return this.#done.promise();
   }
 
-  /** Stops everything, from the bottom up. */
+  /** Stops everything, from the bottom up, and what the world provides at last. @returns resolves when all has stopped */
   stop(): Promise<void> {
-    const { done } = this;
+    const stopped = this.#stopped.promise();
     this.#root.post(() => life.stop(this.#root));
-    return done.catch((): void => undefined);
+    return stopped;
   }
 
   /** Dead letters so far, by reason. */
@@ -159,7 +161,15 @@ export class System<C extends Component = Component> {
   inspect(listener: (record: InspectionRecord) => void): () => void {
     this.#listeners.add(listener);
     this.tap = (record) => {
-      for (const one of this.#listeners) one(record);
+      for (const one of this.#listeners) {
+        try {
+          one(record);
+        } catch (cause) {
+          // It would be the fault of a component that knows nothing of it.
+          this.#listeners.delete(one);
+          this.#write("", "error", "a listener to the inspection stream has thrown, and gets no more records", cause);
+        }
+      }
     };
     return () => {
       this.#listeners.delete(listener);
@@ -230,10 +240,24 @@ export class System<C extends Component = Component> {
     if (this.#cores.get(core.id) === core) this.#cores.delete(core.id);
   }
 
-  /** @internal The monotonic time of this turn. */
+  /** @internal The monotonic time of this turn; outside of turns, of now. */
   nowMicros(): number {
-    if (this.turnMicros < 0) this.turnMicros = this.scheduler.clock.monotonicMicros();
+    const { clock } = this.scheduler;
+    if (this.current === null) return clock.monotonicMicros();
+    if (this.turnMicros < 0) {
+      this.turnMicros = clock.monotonicMicros();
+      this.#turnWallMicros = -1;
+    }
     return this.turnMicros;
+  }
+
+  #wallMicros(): number {
+    const { clock } = this.scheduler;
+    if (this.current === null) return clock.wallMicros();
+    // Only one field is reset at each turn: the other clock is known to be of this turn by it.
+    this.nowMicros();
+    if (this.#turnWallMicros < 0) this.#turnWallMicros = clock.wallMicros();
+    return this.#turnWallMicros;
   }
 
   /** @internal A core has been constructed. */
@@ -270,6 +294,7 @@ export class System<C extends Component = Component> {
   /** @internal */
   raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
     life.raise(core, cause, event);
+    this.#cause = 0;
   }
 
   /** @internal */
@@ -338,7 +363,7 @@ export class System<C extends Component = Component> {
   /** @internal Counts and shows an event that nobody took. */
   deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined): void {
     this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
-    if (this.#emitter.listenerCount("deadLetter") > 0) this.#emitter.emit("deadLetter", { reason, path: core.path, port, event });
+    if (this.#emitter.listenerCount("deadLetter") > 0) this.#emit("deadLetter", { reason, path: core.path, port, event });
     if (this.tap !== null) this.#record("dead-letter", core, port, event, 0, this.#cause, reason);
   }
 
@@ -347,22 +372,21 @@ export class System<C extends Component = Component> {
     if (this.tap !== null) this.#record(kind, core, "", event, 0, this.#cause, detail);
   }
 
-  /** @internal Numbers an event that is triggered while someone listens. */
-  traceTrigger(half: PortHalf, event: Event, meta: unknown): Traced {
+  /** @internal Numbers an event that is triggered while someone listens; `cause` where no handler runs. */
+  traceTrigger(half: PortHalf, event: Event, meta: unknown, cause = 0): Traced {
     const id = ++this.#lastRecord;
-    this.#record("trigger", half.core, half.name, event, id, this.#cause, "");
-    return { traced: true, id, cause: this.#cause, meta };
+    if (this.#cause !== 0) cause = this.#cause;
+    this.#record("trigger", half.core, half.name, event, id, cause, "");
+    return { traced: true, id, cause, meta };
   }
 
   /** @internal Executes an event that was numbered. */
   traced(half: PortHalf, event: Event, { id, cause }: Traced, execute: () => void): void {
     if (this.tap !== null) this.#record("handle", half.core, half.name, event, id, cause, "");
     this.#cause = id;
-    try {
-      execute();
-    } finally {
-      this.#cause = 0;
-    }
+    // After a throw it stays until the fault has been recorded.
+    execute();
+    this.#cause = 0;
   }
 
   #record(kind: RecordKind, core: ComponentCore, port: string, event: Event | undefined, id: number, cause: number, detail: string): void {
@@ -388,7 +412,7 @@ export class System<C extends Component = Component> {
     const event = high ? new HighWater(facts) : new LowWater(facts);
     core.tell(event);
     core.parent?.tell(event);
-    this.#emitter.emit(high ? "highWater" : "lowWater", path, mailbox.size);
+    this.#emit(high ? "highWater" : "lowWater", path, mailbox.size);
   }
 
   /** @internal */
@@ -412,8 +436,15 @@ export class System<C extends Component = Component> {
   }
 
   #write(path: string, level: "trace" | "debug" | "info" | "warn" | "error", text: string, data: unknown): void {
-    const time = this.scheduler.clock.wallMicros() / 1000;
-    (this.#world.log ?? hostLog)({ level, time, node: this.node, path, text, ...(data === undefined ? {} : { data }) });
+    const time = this.#wallMicros() / 1000;
+    const record = { level, time, node: this.node, path, text, ...(data === undefined ? {} : { data }) };
+    try {
+      (this.#world.log ?? hostLog)(record);
+    } catch (cause) {
+      // Whoever logs is not to blame for the sink.
+      hostLog(record);
+      hostLog({ ...record, level: "error", text: "the sink of the log has thrown", data: cause });
+    }
   }
 
   // --- offers ----------------------------------------------------------------------------------
@@ -453,9 +484,10 @@ export class System<C extends Component = Component> {
   #nearestOffer(half: PortHalf, match?: Match): { readonly owner: ComponentCore; readonly offer: Offer } | null {
     for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
       for (const offer of owner.offers ?? []) {
-        // A port of the component itself, or of something inside it, cannot be what it needs from above.
         if (offer.type.name !== half.type.name) continue;
         const offered = resolve(offer.reference);
+        if (offered.core.phase === "destroyed") continue;
+        // A port of the component itself, or of something inside it, cannot be what it needs from above.
         if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
       }
     }
@@ -475,20 +507,24 @@ export class System<C extends Component = Component> {
 
   /** @internal A component has started; the root's start is the system's. */
   settled(core: ComponentCore): void {
-    if (core === this.#root) this.#started.resolve();
+    if (core === this.#root) this.#started.settle({});
   }
 
   /** @internal */
   rootStopped(): void {
-    this.#done.resolve();
-    this.#emitter.emit("stopped");
+    if (!this.#stopped.settle({})) return;
+    this.#started.settle({ error: coreError("KITH_SYSTEM_STOPPED", `${this.toString()} was stopped before all had started.`) });
+    this.#done.settle({});
+    this.#emit("stopped");
   }
 
   /** @internal A fault that no policy handled. */
   unhandled(fault: Fault): void {
-    this.reportFault(fault, !this.#done.read && !this.#started.read);
-    this.#started.reject(fault.cause);
-    this.#done.reject(fault.cause);
+    const outcome = { error: fault.cause };
+    // Both are told; somebody has to be, or it goes to the log.
+    const startRead = this.#started.settle(outcome) && this.#started.read;
+    const doneRead = this.#done.settle(outcome) && this.#done.read;
+    this.reportFault(fault, !startRead && !doneRead);
   }
 
   /** @internal Logs and emits a fault. */
@@ -497,7 +533,16 @@ export class System<C extends Component = Component> {
       const of = fault.event === undefined ? "" : ` while handling ${fault.event.constructor.name}`;
       this.#write(fault.path, "error", `fault${of}`, fault.cause);
     }
-    this.#emitter.emit("fault", fault);
+    this.#emit("fault", fault);
+  }
+
+  /** A listener that throws is a fault of outside code: it is logged, and must not stop the kernel. */
+  #emit<K extends keyof SystemEvents>(name: K, ...facts: Parameters<SystemEvents[K]>): void {
+    try {
+      (this.#emitter as unknown as EventEmitter).emit(name, ...facts);
+    } catch (cause) {
+      this.#write("", "error", `a listener to ${name} has thrown`, cause);
+    }
   }
 }
 
@@ -524,19 +569,13 @@ class Settlement {
     return this.#promise;
   }
 
-  resolve(): void {
-    this.#settle({});
-  }
-
-  reject(error: unknown): void {
-    this.#settle({ error });
-  }
-
-  #settle(outcome: { readonly error?: unknown }): void {
-    if (this.#outcome !== null) return;
+  /** The first outcome counts. @returns whether this was it */
+  settle(outcome: { readonly error?: unknown }): boolean {
+    if (this.#outcome !== null) return false;
     this.#outcome = outcome;
     for (const settle of this.#waiting) settle();
     this.#waiting = [];
+    return true;
   }
 }
 
@@ -593,6 +632,12 @@ export async function run<K extends ComponentClass>(
 ): Promise<System<InstanceType<K>>> {
   const [init, world] = args as [InitOf<K>, World?];
   const system = launch(cls, init, world ?? bare());
-  await system.started;
+  try {
+    await system.started;
+  } catch (error) {
+    // Nobody will have a handle to what has started, such as a socket that listens.
+    void system.stop();
+    throw error;
+  }
   return system;
 }
