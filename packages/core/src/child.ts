@@ -37,6 +37,9 @@ export interface Child<C extends Component = Component> {
   readonly ports: PortsOf<C>;
 }
 
+/** Most children are never restarted or swapped: they share one empty list. */
+const none: readonly never[] = [];
+
 /** The kernel's side of a child. */
 export class ChildHandle {
   readonly name: string;
@@ -47,9 +50,9 @@ export class ChildHandle {
   /** Whether the parent's start or stop still waits for this one. */
   awaited = false;
   /** When it was restarted, in microseconds. */
-  restarts: number[] = [];
+  restarts: readonly number[] = none;
   /** Swaps of this child that are under way or wait for their turn. */
-  swaps: SwapJob[] = [];
+  swaps: readonly SwapJob[] = none;
   #refs: Record<string, ChildPortRef> | null = null;
   #refsOf: ComponentCore | null = null;
 

@@ -59,7 +59,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** From this size on, adding to the mailbox has to look closer. */
   alarm: number;
   /** Control operations; they overtake data and run while suspended. */
-  urgent: (() => void)[] | null = null;
+  urgent: ((core: ComponentCore) => void)[] | null = null;
   /** What the outside world has handed in. */
   entries: (() => void)[] | null = null;
   readonly system: System;
@@ -195,7 +195,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   /** Queues a control operation. */
-  post(operation: () => void): void {
+  post(operation: (core: ComponentCore) => void): void {
     // What is gone or was replaced does nothing any more, whoever still knows it.
     if (this.phase === "destroyed") return;
     // A literal is as long as it must be; the first push onto an empty array makes room for seventeen.
@@ -251,10 +251,10 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   private runUrgent(): void {
     while (this.urgent !== null) {
-      const operation = this.urgent.shift() as () => void;
+      const operation = this.urgent.shift() as (core: ComponentCore) => void;
       if (this.urgent.length === 0) this.urgent = null;
       this.controlEvent = undefined;
-      operation();
+      operation(this);
     }
   }
 

@@ -185,7 +185,7 @@ export abstract class Component {
 
   #hook(kind: keyof Hooks, handler: () => unknown): void {
     const hooks = (this.#declaring("a lifecycle handler").hooks ??= {});
-    hooks[kind] = [...(hooks[kind] ?? []), handler];
+    hooks[kind] = (hooks[kind] ?? []).concat(handler);
   }
 
   // --- state and environment -------------------------------------------------------------------

@@ -212,7 +212,7 @@ export class PortHalf implements Target {
     let found = this.matches?.get(cls);
     if (found === undefined) {
       const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
-      found = list.length === 0 ? nobody : list;
+      found = list.length === 0 ? nobody : list.slice();
       // A half that sees one class needs no table.
       if (this.matchedClass !== null) (this.matches ??= new Map()).set(this.matchedClass, this.matched).set(cls, found);
     }
@@ -235,7 +235,8 @@ export class PortHalf implements Target {
     }
     (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
     const subscription = new HandlerSubscription(this, cls, handler);
-    this.subscriptions = [...this.subscriptions, subscription];
+    // concat makes an array of the exact length; a spread or a push would make room for sixteen more.
+    this.subscriptions = this.subscriptions.concat(subscription);
     this.forgetMatches();
     return subscription;
   }
@@ -355,13 +356,9 @@ export class PortHalf implements Target {
   private findDirect(): PortHalf[] | null {
     this.directKnown = true;
     if (this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return null;
-    const direct: PortHalf[] = [];
-    for (const channel of this.plain) {
-      const far = this.provided ? channel.user : channel.provider;
-      if (channel.holds > 0 || far === null) return null;
-      direct.push(far);
-    }
-    return direct.length === 0 ? null : (this.direct = direct);
+    const direct = this.plain.map((channel) => (channel.holds > 0 ? null : this.provided ? channel.user : channel.provider));
+    if (direct.length === 0 || direct.includes(null)) return null;
+    return (this.direct = direct as PortHalf[]);
   }
 
   /** Whether anything is connected. */
@@ -385,9 +382,10 @@ export class PortHalf implements Target {
 
 /** Whether events of class `cls` are events of class `root`: by identity, else by tag where a package is there twice. */
 export function isOf(cls: unknown, root: EventClass): boolean {
+  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at)) if (at === (root as unknown)) return true;
   const tag = ownTag(root);
-  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at)) {
-    if ((at as unknown) === root || (tag !== undefined && ownTag(at) === tag)) return true;
+  for (let at: unknown = cls; tag !== undefined && typeof at === "function"; at = Object.getPrototypeOf(at)) {
+    if (ownTag(at) === tag) return true;
   }
   return false;
 }

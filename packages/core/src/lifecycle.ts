@@ -42,7 +42,7 @@ export function awaitStart(core: ComponentCore, handle: ChildHandle): void {
     handle.awaited = true;
     core.awaiting++;
   }
-  handle.core.post(() => start(handle.core));
+  handle.core.post(start);
 }
 
 function completeStart(core: ComponentCore): void {
@@ -114,7 +114,7 @@ export function stop(core: ComponentCore): void {
 function awaitStop(core: ComponentCore, handle: ChildHandle): void {
   handle.awaited = true;
   core.awaiting++;
-  handle.core.post(() => stop(handle.core));
+  handle.core.post(stop);
 }
 
 function finishStop(core: ComponentCore): void {
@@ -265,7 +265,7 @@ function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation
     return;
   }
   const delay = Math.min(rule.backoffMax, rule.backoff * rule.factor ** handle.restarts.length);
-  handle.restarts.push(now);
+  handle.restarts = handle.restarts.concat(now);
   if (delay === 0) {
     restartNow(handle);
     return;

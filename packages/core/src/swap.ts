@@ -78,7 +78,7 @@ export class SwapJob implements Runnable, SwapHold {
   ): void {
     const what = `The init for the swap of ${handle.path}`;
     const pristine = copyPlain(init, what, "KITH_INIT_NOT_PLAIN");
-    handle.swaps.push(new SwapJob(handle, cls, pristine, options, outcome));
+    handle.swaps = handle.swaps.concat(new SwapJob(handle, cls, pristine, options, outcome));
     const [first] = handle.swaps;
     if (first !== undefined && handle.swaps.length === 1) handle.core.system.scheduler.ready(first);
   }
@@ -265,7 +265,7 @@ export class SwapJob implements Runnable, SwapHold {
     const handle = this.#handle;
     handle.core.parent?.tell(result);
     this.#outcome?.(result);
-    handle.swaps.shift();
+    handle.swaps = handle.swaps.slice(1);
     const next = handle.swaps[0];
     if (next !== undefined) handle.core.system.scheduler.ready(next);
   }
