@@ -74,6 +74,7 @@ export class PortHalf implements Target {
   private filters = 0;
   private subscriptions: readonly HandlerSubscription[] = nobody;
   private matches: Map<unknown, readonly HandlerSubscription[]> | null = null;
+  private admitted: Set<unknown> | null = null;
   private keyedClass: unknown = null;
   private keyedVerdict = false;
   private answers: Map<EventClass, AnswerHandler> | null = null;
@@ -121,34 +122,40 @@ export class PortHalf implements Target {
     }
     const meta = system.tap === null ? null : system.traceTrigger(this, event, null);
     let taken = 0;
+    let channels: readonly ChannelCore[] = this.plain;
     const key = this.extractor === null ? undefined : this.keyOf(event);
     if (key !== undefined) {
       const channel = this.keyed?.get(key);
-      if (channel === undefined) {
-        if (this.fallbacks !== null) taken += this.pass(this.fallbacks, event, meta);
-      } else if (channel.sameKey === null && channel.holds === 0 && this.filters === 0 && channel.user !== null) {
+      if (channel !== undefined && channel.sameKey === null && channel.holds === 0 && this.filters === 0 && channel.user !== null) {
         // One channel, and nothing in its way.
         const far = channel.user;
         if ((event.constructor === far.matchedClass ? far.matched : far.match(event.constructor)) !== nobody) {
           far.core.receive(far, event, meta);
           taken++;
+        } else if (channels.length === 0) {
+          channels = [channel];
         }
       } else {
-        taken += this.pass(chainOf(channel), event, meta);
+        const withKey = channel === undefined ? this.fallbacks : chainOf(channel);
+        if (withKey !== null) channels = channels.length === 0 ? withKey : [...withKey, ...channels];
       }
     }
-    if (this.plain.length > 0) taken += this.pass(this.plain, event, meta);
-    if (taken === 0) system.deadLetter(this.plain.length === 0 && key === undefined ? "no-channel" : "no-handler", this.core, this.name, event);
+    // A filter may throw: ask all of them before anything is sent.
+    if (this.filters > 0) channels = channels.filter((channel) => filterOf(channel, this.provided)?.(event) ?? true);
+    if (channels.length > 0) taken += this.pass(channels, event, meta);
+    if (taken === 0) this.untaken(channels, event, meta);
+  }
+
+  private untaken(channels: readonly ChannelCore[], event: Event, meta: Traced | null): void {
+    const free = channels.some((channel) => (this.provided ? channel.user : channel.provider) === null);
+    const reason = channels.length === 0 ? "no-channel" : free ? "unplugged" : "no-handler";
+    this.core.system.deadLetter(reason, this.core, this.name, event, meta?.id);
   }
 
   private pass(channels: readonly ChannelCore[], event: Event, meta: unknown): number {
     const provided = this.provided;
     const cls = event.constructor;
     let taken = 0;
-    if (this.filters > 0) {
-      // A filter may throw: ask all of them before anything is sent.
-      channels = channels.filter((channel) => filterOf(channel, provided)?.(event) ?? true);
-    }
     for (let i = 0; i < channels.length; i++) {
       const channel = channels[i] as ChannelCore;
       const far = provided ? channel.user : channel.provider;
@@ -372,10 +379,16 @@ export class PortHalf implements Target {
   }
 
   private admit(event: Event): void {
+    if (this.admitted?.has(event.constructor) === true) {
+      this.admittedClass = event.constructor;
+      return;
+    }
     const passing = this.provided ? this.type.indications : this.type.requests;
     if (!passing.some((declared) => isOf(event.constructor, declared))) {
       throw coreError("KITH_BAD_EVENT", `${event.constructor.name} cannot be triggered on ${this.describe()}.`);
     }
+    // A half that sends one class needs no table.
+    if (this.admittedClass !== null) (this.admitted ??= new Set([this.admittedClass])).add(event.constructor);
     this.admittedClass = event.constructor;
   }
 }

@@ -39,6 +39,8 @@ export interface PendingRow {
   queued: boolean;
   /** The timeout that passed while the answer was on its way: it counts if the answer is lost. */
   passed: Millis | undefined;
+  /** The number of the request, where someone listened: the cause of an answer that comes from outside. */
+  cause: number;
 }
 
 /** The reply token as the kernel builds it. */
@@ -134,7 +136,7 @@ export class PendingTable implements Target {
     if (channel.cut) return false;
     row.queued = true;
     const { system } = this.#core;
-    channel.answer(answer, system.tap === null ? row : system.traceTrigger(from, answer, row));
+    channel.answer(answer, system.tap === null ? row : system.traceTrigger(from, answer, row, row.cause));
     return true;
   }
 
@@ -142,8 +144,9 @@ export class PendingTable implements Target {
   execute(answer: object, meta: unknown): void {
     if ((meta as Traced).traced === true) {
       const { meta: inner } = meta as Traced;
-      const { half } = inner as PendingRow;
-      this.#core.system.traced(half, answer as Event, meta as Traced, () => this.execute(answer, inner));
+      const { half, waiting } = inner as PendingRow;
+      const shown = waiting.kind === "timeout" ? waiting.timeout : (answer as Event);
+      this.#core.system.traced(half, shown, meta as Traced, () => this.execute(answer, inner));
       return;
     }
     const row = meta as PendingRow;
@@ -213,7 +216,7 @@ export class PendingTable implements Target {
     if (this.rows.size >= core.bound) {
       throw coreError("KITH_PENDING_OVERFLOW", `${core.path} waits for ${this.rows.size} answers and timeouts, its bound.`);
     }
-    const row: PendingRow = { number: ++this.lastNumber, waiting, half, channel, queued: false, passed: undefined };
+    const row: PendingRow = { number: ++this.lastNumber, waiting, half, channel, queued: false, passed: undefined, cause: 0 };
     this.rows.set(row.number, row);
     return row;
   }
@@ -228,6 +231,10 @@ export class PendingTable implements Target {
     const { system, id } = this.#core;
     const token: Token = { asker: id, ask: number };
     const meta = system.tap === null ? token : system.traceTrigger(half, event, token);
+    if (system.tap !== null) {
+      const row = this.rows.get(number);
+      if (row !== undefined) row.cause = (meta as Traced).id;
+    }
     if (channel.holds > 0 && (channel.provider !== null || channel.held)) {
       channel.keep(false, event, meta, false);
     } else if (channel.provider !== null) channel.provider.core.receive(channel.provider, event, meta);

@@ -361,10 +361,10 @@ export class System<C extends Component = Component> {
   }
 
   /** @internal Counts and shows an event that nobody took. */
-  deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined): void {
+  deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined, id = 0): void {
     this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
     if (this.#emitter.listenerCount("deadLetter") > 0) this.#emit("deadLetter", { reason, path: core.path, port, event });
-    if (this.tap !== null) this.#record("dead-letter", core, port, event, 0, this.#cause, reason);
+    if (this.tap !== null) this.#record("dead-letter", core, port, event, id, this.#cause, reason);
   }
 
   /** @internal */
