@@ -50,7 +50,8 @@ export class Match {
         this.#aliases.set(half, resolve(counterpart));
       }
     }
-    for (const handle of old.childHandles()) this.#pair(handle.core, next?.children?.get(handle.name)?.core ?? null);
+    for (const handle of old.childHandles())
+      this.#pair(handle.core, next?.children?.get(handle.name)?.core ?? null);
     for (const handle of next?.childHandles() ?? []) {
       if (old.children?.has(handle.name) !== true) this.#addFresh(handle.core);
     }
@@ -169,7 +170,9 @@ export function takePlace(match: Match, swap: boolean): Taken {
 
 /** Where an end of an outer channel leads afterwards; references through handles find their way alone. */
 function movedEnd(match: Match, reference: ChannelCore["providerRef"]): ChannelCore["providerRef"] {
-  return reference instanceof PortHalf && match.has(reference.core) ? (match.half(reference) ?? null) : reference;
+  return reference instanceof PortHalf && match.has(reference.core)
+    ? (match.half(reference) ?? null)
+    : reference;
 }
 
 function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: boolean): void {
@@ -177,6 +180,7 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: 
   [from.id, to.id] = [to.id, from.id];
   system.register(from);
   system.register(to);
+  to.slot = from.slot;
   to.bound = from.bound;
   to.alarm = from.alarm;
   to.pressed = from.pressed;
@@ -204,9 +208,15 @@ function moveMailbox(match: Match, from: ComponentCore): number {
   const { mailbox, system } = from;
   mailbox.visit((target, event, meta) => {
     const to = match.target(target, from);
-    const core = to instanceof PortHalf ? to.core : to === undefined ? undefined : match.pairs.get(from);
+    const core =
+      to instanceof PortHalf ? to.core : to === undefined ? undefined : match.pairs.get(from);
     if (to === undefined || core === undefined || core === null) {
-      system.deadLetter("killed", from, target instanceof PortHalf ? target.name : "", event as Event);
+      system.deadLetter(
+        "killed",
+        from,
+        target instanceof PortHalf ? target.name : "",
+        event as Event,
+      );
     } else {
       core.mailbox.add(to, event, meta);
       moved++;
@@ -282,7 +292,12 @@ export function stranded(match: Match): string | undefined {
 export function replaceForRestart(handle: ChildHandle): ComponentCore {
   const old = handle.core;
   const { system } = old;
-  const next = createShadow(old, handle.cls, copyPlain(handle.init, `The init of ${old.path}`), true);
+  const next = createShadow(
+    old,
+    handle.cls,
+    copyPlain(handle.init, `The init of ${old.path}`),
+    true,
+  );
   const match = new Match(old, next);
   for (const core of match.pairs.keys()) {
     system.releaseOf(core);

@@ -21,7 +21,7 @@ import { Mailbox, type Target } from "./mailbox.ts";
 import { answerLost, PendingTable } from "./pending.ts";
 import type { AnyPort } from "./port.ts";
 import { draw, type Draw, type DrawCounts, streamKey } from "./random.ts";
-import { ExposedRef, type Reference } from "./reference.ts";
+import type { ExposedRef, Reference } from "./reference.ts";
 import type { Runnable } from "./scheduler.ts";
 import type { Declared } from "./state.ts";
 import type { System } from "./system.ts";
@@ -62,6 +62,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   urgent: ((core: ComponentCore) => void)[] | null = null;
   /** What the outside world has handed in. */
   entries: (() => void)[] | null = null;
+  slot: unknown = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
   readonly name: string;

@@ -15,7 +15,6 @@
 import { Match, stranded, takePlace, unmovable } from "./carry.ts";
 import { type ChannelCore, releaseHolds, type SwapHold } from "./channel.ts";
 import type { ChildHandle, ComponentClass } from "./child.ts";
-import { Component } from "./component.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { createShadow } from "./construction.ts";
 import { Swapped, SwapFailed } from "./control.ts";
@@ -42,6 +41,7 @@ const defaultDrainRounds = 10_000;
 /** One swap, as a procedure that the scheduler runs. */
 export class SwapJob implements Runnable, SwapHold {
   readonly path: string;
+  slot: unknown = null;
   readonly #handle: ChildHandle;
   readonly #cls: ComponentClass;
   readonly #init: unknown;
@@ -121,7 +121,7 @@ export class SwapJob implements Runnable, SwapHold {
     if (old.phase === "destroyed") {
       throw coreError("KITH_DESTROYED", `${old.path} was to be swapped.`);
     }
-    if (typeof this.#cls !== "function" || !(this.#cls.prototype instanceof Component)) {
+    if (!old.system.isComponentClass(this.#cls)) {
       const what = `The replacement for ${old.path} is no component class of this copy of @kith/core.`;
       throw coreError("KITH_NOT_CREATED", what);
     }

@@ -303,6 +303,11 @@ export class System<C extends Component = Component> {
     if (handle !== undefined) life.restartNow(handle);
   }
 
+  /** @internal Whether something is a component class, of this copy of the package. */
+  isComponentClass(cls: unknown): boolean {
+    return typeof cls === "function" && cls.prototype instanceof Component;
+  }
+
   /** @internal Runs something in the turn of a core, from a procedure of the kernel. */
   within(core: ComponentCore, action: () => void): void {
     const before = this.current;
