@@ -190,8 +190,8 @@ export class System<C extends Component = Component> {
    */
   swap<K extends ComponentClass>(place: Place, cls: K, ...args: InitArguments<K, SwapOptions>): Promise<Swapped> {
     const [init, options] = args as [unknown, SwapOptions?];
-    const { handle } = this.#coreAt(place);
     return new Promise((resolveSwap, reject) => {
+      const { handle } = this.#coreAt(place);
       if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
       SwapJob.enqueue(handle, cls, init, options ?? {}, (result) => {
         if (result instanceof SwapFailed) reject(asError(result.cause));
