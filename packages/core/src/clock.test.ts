@@ -22,7 +22,12 @@ class Watch extends Component {
     this.connect(this.into, this.out);
     this.into.on(Note, ({ n }) => {
       const { clock } = this;
-      if (n > 0) this.seen.push(n % 2 === 1 ? [clock.monotonic, clock.wall, clock.monotonic, clock.wall] : [clock.wall, clock.monotonic, clock.wall]);
+      if (n > 0)
+        this.seen.push(
+          n % 2 === 1
+            ? [clock.monotonic, clock.wall, clock.monotonic, clock.wall]
+            : [clock.wall, clock.monotonic, clock.wall],
+        );
     });
   }
 }
@@ -39,14 +44,23 @@ function watch() {
     system.enter(() => system.instance.out.trigger(new Note({ n })));
     scheduler.settle();
   };
-  return { clock, system, send, reads: () => ({ monotonic: clock.reads.monotonic - before.monotonic, wall: clock.reads.wall - before.wall }) };
+  return {
+    clock,
+    system,
+    send,
+    reads: () => ({
+      monotonic: clock.reads.monotonic - before.monotonic,
+      wall: clock.reads.wall - before.wall,
+    }),
+  };
 }
 
 describe("the clock", () => {
   it("is read once per turn, monotonic and wall: a handler sees one instant", () => {
     const { system, send } = watch();
     for (const n of [1, 2, 3]) send(n);
-    for (const times of system.instance.seen) expect(new Set(times).size, String(times)).to.equal(2);
+    for (const times of system.instance.seen)
+      expect(new Set(times).size, String(times)).to.equal(2);
     const monotonic = system.instance.seen.map((times, i) => times[i % 2 === 0 ? 0 : 1] as number);
     expect(monotonic[0]).to.be.lessThan(monotonic[1] as number);
     expect(monotonic[1]).to.be.lessThan(monotonic[2] as number);

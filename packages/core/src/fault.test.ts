@@ -1,5 +1,16 @@
 import { expect } from "chai";
-import { ChildStarted, Component, type Fault, type FaultPolicy, KithError, type Resolution, restart, SchedulePeriodic, timeout, Timer } from "./index.ts";
+import {
+  ChildStarted,
+  Component,
+  type Fault,
+  type FaultPolicy,
+  KithError,
+  type Resolution,
+  restart,
+  SchedulePeriodic,
+  timeout,
+  Timer,
+} from "./index.ts";
 import { codeOf, errorCode, instanceAt, Note, Notes, Other, start } from "./kit.test.ts";
 
 let log: string[] = [];
@@ -67,7 +78,8 @@ function guarded(policy?: FaultPolicy) {
   log = [];
   return run;
 }
-const only = (...words: string[]): string[] => log.filter((line) => words.some((word) => line.includes(word)));
+const only = (...words: string[]): string[] =>
+  log.filter((line) => words.some((word) => line.includes(word)));
 const handled = (): string[] => log.filter((line) => line.startsWith("handles"));
 
 describe("a fault", () => {
@@ -98,7 +110,9 @@ describe("a fault", () => {
     log = [];
     run.do((main) => main.send(2));
     expect(log).to.deep.equal([]);
-    expect(run.system.tree()).to.match(/f \(Fragile, faulted, 1 queued\)[^]*Below-1 \(Below, suspended, 1 queued\)/);
+    expect(run.system.tree()).to.match(
+      /f \(Fragile, faulted, 1 queued\)[^]*Below-1 \(Below, suspended, 1 queued\)/,
+    );
   });
 
   it("names the event of a control handler, and none where there was none", () => {
@@ -121,7 +135,12 @@ describe("a fault", () => {
       readonly child = this.create(Child);
       constructor() {
         super();
-        this.onFault(({ cause, event }) => (seen.push(`${String(cause)} ${event?.constructor.name}`), "resume"));
+        this.onFault(
+          ({ cause, event }) => (
+            seen.push(`${String(cause)} ${event?.constructor.name}`),
+            "resume"
+          ),
+        );
       }
     }
     const run = start(Main);
@@ -150,7 +169,9 @@ describe("a fault", () => {
       readonly paths: string[] = [];
       constructor() {
         super();
-        this.onFault(({ path, event }) => (this.paths.push(`${path} ${event?.constructor.name}`), "resume"));
+        this.onFault(
+          ({ path, event }) => (this.paths.push(`${path} ${event?.constructor.name}`), "resume"),
+        );
         this.connect(this.create(Creator).ports.notes, this.out);
       }
     }
@@ -204,7 +225,9 @@ describe("resume", () => {
       }
     }
     const run = start(Main);
-    expect(run.system.tree()).to.match(/Main-1 \(Main, started\)[^]*Torn-1 \(Torn, started\)[^]*Below-1 \(Below, started\)/);
+    expect(run.system.tree()).to.match(
+      /Main-1 \(Main, started\)[^]*Torn-1 \(Torn, started\)[^]*Below-1 \(Below, started\)/,
+    );
   });
 
   it("after a throw in onAcquire does too", () => {
@@ -223,7 +246,9 @@ describe("resume", () => {
         this.onFault(() => "resume");
       }
     }
-    expect(start(Main).system.tree()).to.match(/Main-1 \(Main, started\)[^]*Torn-1 \(Torn, started\)/);
+    expect(start(Main).system.tree()).to.match(
+      /Main-1 \(Main, started\)[^]*Torn-1 \(Torn, started\)/,
+    );
   });
 });
 
@@ -232,7 +257,9 @@ describe("stop", () => {
     const run = guarded(() => "stop");
     run.do((main) => main.send(13, 1));
     expect(only("stops", "releases")).to.deep.equal(["Fragile releases"]);
-    expect(run.system.tree()).to.match(/f \(Fragile, stopped, 1 queued\)[^]*Below-1 \(Below, stopped, 1 queued\)/);
+    expect(run.system.tree()).to.match(
+      /f \(Fragile, stopped, 1 queued\)[^]*Below-1 \(Below, stopped, 1 queued\)/,
+    );
     run.do((main) => main.begin());
     expect(only("sum")).to.deep.equal(["sum 1"]);
     expect(only("below")).to.deep.equal(["below handles 100"]);
@@ -307,7 +334,12 @@ describe("restart", () => {
     }
     const run = start(Main);
     run.do(({ out }) => out.trigger(new Note({ n: 1 })));
-    expect(run.system.instance.causes).to.deep.equal(["Error: first", "Error: build 2", "Error: build 3", "Error: build 4"]);
+    expect(run.system.instance.causes).to.deep.equal([
+      "Error: first",
+      "Error: build 2",
+      "Error: build 3",
+      "Error: build 4",
+    ]);
     expect(run.faults.map(({ cause }) => errorCode(cause))).to.deep.equal(["KITH_RESTART_LIMIT"]);
   });
 
@@ -371,7 +403,11 @@ describe("restart", () => {
   });
 
   it("checks its numbers", () => {
-    expect([{ backoff: -1 }, { factor: 0 }, { limit: NaN }, { within: -5 }].map((rule) => codeOf(() => restart(rule)))).to.deep.equal(Array(4).fill("KITH_BAD_ARGUMENT"));
+    expect(
+      [{ backoff: -1 }, { factor: 0 }, { limit: NaN }, { within: -5 }].map((rule) =>
+        codeOf(() => restart(rule)),
+      ),
+    ).to.deep.equal(Array(4).fill("KITH_BAD_ARGUMENT"));
   });
 });
 
@@ -379,7 +415,9 @@ describe("escalate", () => {
   it("is what happens without a policy, up to the system", () => {
     const run = guarded();
     run.do((main) => main.send(13));
-    expect(run.faults.map(({ path, cause }) => `${path} ${String(cause)}`)).to.deep.equal(["/Guard-1/f Error: unlucky"]);
+    expect(run.faults.map(({ path, cause }) => `${path} ${String(cause)}`)).to.deep.equal([
+      "/Guard-1/f Error: unlucky",
+    ]);
   });
 
   /** A policy at the top, none in the middle. */
@@ -393,7 +431,9 @@ describe("escalate", () => {
       readonly timer = this.requires(Timer);
       constructor() {
         super();
-        this.onStart(() => this.timer.trigger(new SchedulePeriodic({ period: 10, timeout: new ring(), id: "t" })));
+        this.onStart(() =>
+          this.timer.trigger(new SchedulePeriodic({ period: 10, timeout: new ring(), id: "t" })),
+        );
         this.timer.on(ring, () => void log.push("middle ticks"));
       }
     }
@@ -420,7 +460,9 @@ describe("escalate", () => {
       return "resume";
     });
     run.do(({ a }) => a.trigger(new Note({ n: 13 })));
-    expect(states[0]).to.match(/m \(Middle, faulted\)[^]*left \(Fragile, faulted\)[^]*right \(Fragile, suspended\)/);
+    expect(states[0]).to.match(
+      /m \(Middle, faulted\)[^]*left \(Fragile, faulted\)[^]*right \(Fragile, suspended\)/,
+    );
     run.do(({ a, b }) => {
       a.trigger(new Note({ n: 1 }));
       b.trigger(new Note({ n: 2 }));
@@ -451,7 +493,9 @@ describe("escalate", () => {
       b.trigger(new Note({ n: 13 }));
     });
     expect(calls).to.equal(2);
-    expect(run.system.tree()).to.match(/m \(Middle, stopped\)/).and.not.match(/faulted|suspended/);
+    expect(run.system.tree())
+      .to.match(/m \(Middle, stopped\)/)
+      .and.not.match(/faulted|suspended/);
   });
 
   it("lets the level above restart the level between, with all in it", () => {
@@ -491,7 +535,9 @@ describe("a policy", () => {
       throw new Error("bad policy");
     });
     run.do((main) => main.send(13));
-    expect(run.faults.map(({ path, cause }) => `${path} ${String(cause)}`)).to.deep.equal(["/Guard-1 Error: bad policy"]);
+    expect(run.faults.map(({ path, cause }) => `${path} ${String(cause)}`)).to.deep.equal([
+      "/Guard-1 Error: bad policy",
+    ]);
     expect(run.system.tree()).to.match(/Guard-1 \(Guard, faulted\)[^]*f \(Fragile, faulted\)/);
   });
 
@@ -499,7 +545,10 @@ describe("a policy", () => {
     for (const nonsense of [undefined, null, "ignore", {}, 7]) {
       const run = guarded(() => nonsense as never);
       run.do((main) => main.send(13));
-      expect(run.faults.map(({ cause }) => errorCode(cause)), String(nonsense)).to.deep.equal(["KITH_BAD_POLICY"]);
+      expect(
+        run.faults.map(({ cause }) => errorCode(cause)),
+        String(nonsense),
+      ).to.deep.equal(["KITH_BAD_POLICY"]);
     }
   });
 

@@ -12,7 +12,10 @@ describe("plain data", () => {
   it("is arrays, objects, maps, sets and bytes, copied deeply", () => {
     const value = {
       list: [1, [2, { three: 3 }]],
-      map: new Map<unknown, unknown>([["a", { b: 1 }], [{ key: 1 }, "by object"]]),
+      map: new Map<unknown, unknown>([
+        ["a", { b: 1 }],
+        [{ key: 1 }, "by object"],
+      ]),
       set: new Set([1, "two"]),
       bytes: new Uint8Array([1, 2, 3]),
       nothing: undefined,
@@ -36,7 +39,11 @@ describe("plain data", () => {
   it("keeps what is shared shared, and what is cyclic cyclic", () => {
     const shared = { n: 1 };
     const bytes = new Uint8Array(2);
-    const value: { a: object; b: object; self?: unknown; bytes: Uint8Array[] } = { a: shared, b: shared, bytes: [bytes, bytes] };
+    const value: { a: object; b: object; self?: unknown; bytes: Uint8Array[] } = {
+      a: shared,
+      b: shared,
+      bytes: [bytes, bytes],
+    };
     value.self = value;
     const copy = copyPlain(value, "it");
     expect(copy.a).to.equal(copy.b).and.not.equal(shared);
@@ -53,7 +60,10 @@ describe("plain data", () => {
   });
 
   it("takes a key named like the prototype for a key", () => {
-    const copy = copyPlain(JSON.parse('{"__proto__": {"evil": true}, "a": 1}') as Record<string, unknown>, "it");
+    const copy = copyPlain(
+      JSON.parse('{"__proto__": {"evil": true}, "a": 1}') as Record<string, unknown>,
+      "it",
+    );
     expect((copy as { evil?: boolean }).evil).to.equal(undefined);
     expect(Object.keys(copy)).to.have.members(["__proto__", "a"]);
     expect(Object.getPrototypeOf(copy)).to.equal(Object.prototype);
@@ -82,10 +92,14 @@ describe("plain data", () => {
       expect(() => copyPlain(value, "it"), text).to.throw(text);
       expect(codeOf(() => copyPlain(value, "it"))).to.equal("KITH_NOT_PLAIN");
     }
-    expect(codeOf(() => copyPlain(new Point(), "it", "KITH_INIT_NOT_PLAIN"))).to.equal("KITH_INIT_NOT_PLAIN");
+    expect(codeOf(() => copyPlain(new Point(), "it", "KITH_INIT_NOT_PLAIN"))).to.equal(
+      "KITH_INIT_NOT_PLAIN",
+    );
   });
 
   it("finds its way back after parts that were fine", () => {
-    expect(() => copyPlain({ a: { b: [1, 2] }, c: [{}, Symbol.iterator] }, "it")).to.throw("it.c[1] is a symbol");
+    expect(() => copyPlain({ a: { b: [1, 2] }, c: [{}, Symbol.iterator] }, "it")).to.throw(
+      "it.c[1] is a symbol",
+    );
   });
 });

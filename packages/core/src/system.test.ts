@@ -1,5 +1,15 @@
 import { expect } from "chai";
-import { Component, type Fault, launch, type LogRecord, ManualWorld, RealScheduler, run as runSystem, setting, type World } from "./index.ts";
+import {
+  Component,
+  type Fault,
+  launch,
+  type LogRecord,
+  ManualWorld,
+  RealScheduler,
+  run as runSystem,
+  setting,
+  type World,
+} from "./index.ts";
 import { codeOf, errorCode, instanceAt, Note, Notes, prepare, start } from "./kit.test.ts";
 
 class Quiet extends Component {}
@@ -98,7 +108,9 @@ describe("run", () => {
     const { started } = run.system;
     void run.system.stop();
     run.world.settle();
-    expect(errorCode(await started.catch((reason: unknown) => reason))).to.equal("KITH_SYSTEM_STOPPED");
+    expect(errorCode(await started.catch((reason: unknown) => reason))).to.equal(
+      "KITH_SYSTEM_STOPPED",
+    );
   });
 });
 
@@ -141,7 +153,11 @@ describe("done", () => {
     });
     expect(unhandled).to.deep.equal([]);
     expect(faults.map(({ cause }) => String(cause))).to.deep.equal(["Error: later"]);
-    expect(lines.map(({ level, node, path, text, data }) => `${level} ${node} ${path} ${text} ${String(data)}`)).to.deep.equal(["error n1 /Later-1 fault Error: later"]);
+    expect(
+      lines.map(
+        ({ level, node, path, text, data }) => `${level} ${node} ${path} ${text} ${String(data)}`,
+      ),
+    ).to.deep.equal(["error n1 /Later-1 fault Error: later"]);
   });
 
   it("that nobody reads is logged also after run, whose promise is settled", async () => {
@@ -154,12 +170,16 @@ describe("done", () => {
       world.drain();
     });
     expect(unhandled).to.deep.equal([]);
-    expect(world.lines.map(({ text, data }) => `${text} ${String(data)}`)).to.deep.equal(["fault Error: later"]);
+    expect(world.lines.map(({ text, data }) => `${text} ${String(data)}`)).to.deep.equal([
+      "fault Error: later",
+    ]);
   });
 
   it("that is read later tells what has happened", async () => {
     const failed = start(Bad);
-    expect(String(await failed.system.done.catch((error: unknown) => error))).to.equal("Error: at start");
+    expect(String(await failed.system.done.catch((error: unknown) => error))).to.equal(
+      "Error: at start",
+    );
     const stopped = start(Quiet);
     void stopped.system.stop();
     stopped.world.settle();
@@ -175,7 +195,8 @@ describe("done", () => {
     const run = start(Two, undefined, { log: (line) => lines.push(line) });
     const { done } = run.system;
     const failed = done.catch(String);
-    for (const path of ["/Two-1/Later-1", "/Two-1/Later-2"]) instanceAt<Later>(run.system, path).fail();
+    for (const path of ["/Two-1/Later-1", "/Two-1/Later-2"])
+      instanceAt<Later>(run.system, path).fail();
     run.world.settle();
     expect(await failed).to.equal("Error: later");
     expect(run.faults.length - 1).to.equal(lines.length);
@@ -302,7 +323,9 @@ describe("a system", () => {
 
   it("prints in one line", () => {
     expect(String(start(Quiet).system)).to.equal("System of Quiet-1, 2 components");
-    expect(String(start(Quiet, undefined, { node: "n7", timer: false }).system)).to.equal("System n7 of Quiet-1, 1 components");
+    expect(String(start(Quiet, undefined, { node: "n7", timer: false }).system)).to.equal(
+      "System n7 of Quiet-1, 1 components",
+    );
   });
 
   it("may be launched in a world that is driven by hand, and does nothing by itself", () => {
