@@ -481,15 +481,21 @@ export class System<C extends Component = Component> {
   /**
    * @internal Sees, before a swap commits, that the ports of the replacement will be resolved, and
    * makes the channels of offers within it: what those of the old tree hold goes over to them.
+   *
+   * @returns the ports that offers outside resolve; they are connected at the commit
    */
-  settleOffers(core: ComponentCore, match: Match): void {
-    const inheriting = match.inheriting();
+  settleOffers(core: ComponentCore, match: Match): PortHalf[] {
+    const inherited = match.inherited();
+    const waiting: PortHalf[] = [];
     for (const half of core.halves()) {
-      if (half.provided || half.connected || inheriting.has(half)) continue;
+      // One that had a predecessor is as connected as that was, also where somebody has cut its channel.
+      if (half.provided || half.connected || inherited.has(half)) continue;
       const found = this.#nearestOffer(half, match);
       if (found === null) throw this.#unresolved(half);
       if (isWithin(found.owner, match.next)) this.resolveByOffer(half);
+      else waiting.push(half);
     }
+    return waiting;
   }
 
   /** @internal @returns whether there was an offer */
