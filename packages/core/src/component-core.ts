@@ -48,6 +48,8 @@ export interface Hooks {
 
 const timerName = "(kernel timer)";
 const highWaterShare = 0.8;
+/** So many entries are taken before the array is moved up: shifting it for each is quadratic. */
+const entriesTakenMax = 4096;
 
 /** One component, as the kernel sees it. */
 export class ComponentCore extends Mailbox implements Runnable {
@@ -62,6 +64,8 @@ export class ComponentCore extends Mailbox implements Runnable {
   urgent: ((core: ComponentCore) => void)[] | null = null;
   /** What the outside world has handed in. */
   entries: (() => void)[] | null = null;
+  /** How many at the head of `entries` have run. */
+  entriesTaken = 0;
   slot: unknown = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
@@ -212,7 +216,7 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Queues a callback of the outside world, ahead of data: the host's events do not wait for a backlog. */
   enter(action: () => void): void {
-    if (this.phase === "destroyed" || (this.entries?.length ?? 0) >= this.bound) {
+    if (this.phase === "destroyed" || this.entriesWaiting >= this.bound) {
       const gone = this.phase === "destroyed";
       this.system.deadLetter(gone ? "no-component" : "mailbox-overflow", this, "", undefined);
       if (!gone) this.failLater(this.overflow(), undefined);
@@ -220,6 +224,11 @@ export class ComponentCore extends Mailbox implements Runnable {
     }
     (this.entries ??= []).push(action);
     this.schedule();
+  }
+
+  /** How many callbacks wait for the component's turn. */
+  get entriesWaiting(): number {
+    return this.entries === null ? 0 : this.entries.length - this.entriesTaken;
   }
 
   /** Makes the component fault at its next turn, for something that happened outside of it. */
@@ -252,17 +261,33 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   private runUrgent(): void {
     while (this.urgent !== null) {
-      const operation = this.urgent.shift() as (core: ComponentCore) => void;
-      if (this.urgent.length === 0) this.urgent = null;
-      this.controlEvent = undefined;
-      operation(this);
+      const operations = this.urgent;
+      let done = 0;
+      this.urgent = null;
+      try {
+        while (done < operations.length) {
+          this.controlEvent = undefined;
+          const operation = operations[done++] as (core: ComponentCore) => void;
+          operation(this);
+        }
+      } finally {
+        // After a throw the others wait for the next turn, before those that came meanwhile.
+        if (done < operations.length) this.urgent = [...operations.slice(done), ...(this.urgent ?? [])];
+      }
     }
   }
 
   private runEntries(limit: number): number {
     for (let n = 0; n < limit && this.runs && this.entries !== null; n++) {
-      const action = this.entries.shift() as () => void;
-      if (this.entries.length === 0) this.entries = null;
+      const entries = this.entries;
+      const action = entries[this.entriesTaken++] as () => void;
+      if (this.entriesTaken === entries.length) {
+        this.entries = null;
+        this.entriesTaken = 0;
+      } else if (this.entriesTaken === entriesTakenMax) {
+        entries.splice(0, entriesTakenMax);
+        this.entriesTaken = 0;
+      }
       action();
     }
     // Something is left for data, or a busy host would starve them.

@@ -173,7 +173,7 @@ export function bury(core: ComponentCore): void {
     system.deadLetter("killed", core, port?.name ?? "", event as Event);
   });
   core.mailbox.reset();
-  for (const _ of core.entries ?? []) system.deadLetter("no-component", core, "", undefined);
+  for (let n = core.entriesWaiting; n > 0; n--) system.deadLetter("no-component", core, "", undefined);
   core.entries = null;
   for (const half of core.halves()) for (const channel of half.channels()) channel.disconnect();
   for (const channel of core.channels ?? []) channel.disconnect();
