@@ -191,12 +191,13 @@ export class ComponentCore extends Mailbox implements Runnable {
         }
       }
     } catch (cause) {
-      system.raise(this, cause, (event ?? this.controlEvent) as Event | undefined);
+      system.raise(this, cause, (this.controlEvent ?? event) as Event | undefined);
     }
     system.current = null;
     this.controlEvent = undefined;
     if (this.pressed) this.relieve();
-    return (this.queued = this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null)));
+    return (this.queued =
+      this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null)));
   }
 
   /** Queues a control operation. */
@@ -270,9 +271,11 @@ export class ComponentCore extends Mailbox implements Runnable {
           const operation = operations[done++] as (core: ComponentCore) => void;
           operation(this);
         }
+        this.controlEvent = undefined;
       } finally {
         // After a throw the others wait for the next turn, before those that came meanwhile.
-        if (done < operations.length) this.urgent = [...operations.slice(done), ...(this.urgent ?? [])];
+        if (done < operations.length)
+          this.urgent = [...operations.slice(done), ...(this.urgent ?? [])];
       }
     }
   }
@@ -321,7 +324,10 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   private overflow(): KithError {
-    return coreError("KITH_MAILBOX_OVERFLOW", `The mailbox of ${this.path} is full with ${this.bound} events.`);
+    return coreError(
+      "KITH_MAILBOX_OVERFLOW",
+      `The mailbox of ${this.path} is full with ${this.bound} events.`,
+    );
   }
 
   // --- what it is made of ----------------------------------------------------------------------
@@ -358,7 +364,10 @@ export class ComponentCore extends Mailbox implements Runnable {
     half = new PortHalf(this, Timer, false, null);
     half.name = timerName;
     if (!this.system.resolveByOffer(half)) {
-      throw coreError("KITH_NO_TIMER", `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`);
+      throw coreError(
+        "KITH_NO_TIMER",
+        `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`,
+      );
     }
     this.ports.push(half);
     return half;
@@ -409,7 +418,11 @@ export class ComponentCore extends Mailbox implements Runnable {
     let found = this.#draws?.get(purpose);
     if (found === undefined) {
       this.drawCounts ??= new Map();
-      found = draw(streamKey(this.system.seed, this.system.node, this.path, purpose), purpose, this.drawCounts);
+      found = draw(
+        streamKey(this.system.seed, this.system.node, this.path, purpose),
+        purpose,
+        this.drawCounts,
+      );
       (this.#draws ??= new Map()).set(purpose, found);
     }
     return found;
@@ -419,12 +432,17 @@ export class ComponentCore extends Mailbox implements Runnable {
   continueDraws(counts: DrawCounts | null): void {
     if (counts === null) return;
     this.drawCounts ??= new Map();
-    for (const [purpose, count] of counts) this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
+    for (const [purpose, count] of counts)
+      this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
   }
 
   /** The error for something done outside the component's own turn. */
   outsideTurn(what: string): KithError {
-    if (this.constructing) return coreError("KITH_CONSTRUCTOR_TRIGGER", `${what} while ${this.path} was being constructed.`);
+    if (this.constructing)
+      return coreError(
+        "KITH_CONSTRUCTOR_TRIGGER",
+        `${what} while ${this.path} was being constructed.`,
+      );
     const now = this.system.current;
     const where = now === null ? "outside of any turn" : `in the turn of ${now.path}`;
     return coreError("KITH_OUTSIDE_TURN", `${what} ${where}, not in the turn of ${this.path}.`);
