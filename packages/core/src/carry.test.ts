@@ -661,4 +661,37 @@ describe("a restart", () => {
     world.settle();
     expect(system.tree()).match(/fragile \(Fragile, stopped/);
   });
+
+  it("begins with the channels of a composite as its constructor makes them, with what they kept", () => {
+    log = [];
+    class Retry extends Component {
+      readonly box = this.create(HeldBox, {}, { name: "box", onFault: () => restart() });
+    }
+    const world = new ManualWorld();
+    const system = launch(Retry, {}, world);
+    world.settle();
+    const { box } = system.instance;
+    const fail = (): void => {
+      throw new Error("box");
+    };
+    const send = (...numbers: number[]): void => {
+      const { sender } = instanceOf(box);
+      system.enter(() => note(instanceOf(sender), ...numbers), sender);
+      world.settle();
+    };
+    system.enter(() => {
+      instanceOf(box).wire.hold();
+      instanceOf(box).wire.hold();
+    }, box);
+    send(1, 2);
+    system.enter(fail, box);
+    world.settle();
+    send(3);
+    expect(log).deep.equal([]);
+    // Held three times before, and once by the constructor now.
+    system.enter(() => instanceOf(box).wire.resume(), box);
+    world.settle();
+    expect(log).deep.equal(["note 1", "note 2", "note 3"]);
+    expect(system.deadLetters).deep.equal({});
+  });
 });

@@ -16,9 +16,16 @@ import type { Key } from "./types.ts";
 /** What a world may do at the root of a system: create providers, wire them, and offer their ports. */
 export interface Root {
   /** Creates a provider beside the main component. */
-  create<K extends ComponentClass>(cls: K, ...args: InitArguments<K, ChildOptions>): Child<InstanceType<K>>;
+  create<K extends ComponentClass>(
+    cls: K,
+    ...args: InitArguments<K, ChildOptions>
+  ): Child<InstanceType<K>>;
   /** Joins two providers. */
-  connect<P extends AnyPort>(provider: ProvidedRef<P>, user: RequiredRef<NoInfer<P>>, options?: ChannelOptions<NoInfer<P>>): Channel<P>;
+  connect<P extends AnyPort>(
+    provider: ProvidedRef<P>,
+    user: RequiredRef<NoInfer<P>>,
+    options?: ChannelOptions<NoInfer<P>>,
+  ): Channel<P>;
   /** Offers a port to every component of the system. */
   offers<P extends AnyPort>(ref: ProvidedRef<P>, options?: { readonly key?: Key }): void;
 }
@@ -46,4 +53,3 @@ export interface World {
 export function bare(): World {
   return { scheduler: new RealScheduler() };
 }
-
