@@ -106,11 +106,9 @@ function run(plan: (index: number) => readonly Swap[], watched: boolean): Run {
   };
 }
 
-function classAt(system: System, place: string): new () => Component {
-  let core = system.main as unknown as { core: ComponentCore };
-  while (core.core.parent !== null) core = { core: core.core.parent };
-  const handle = core.core.children?.get(place.slice(1));
-  return handle?.cls as new () => Component;
+function classAt(system: System<Everything>, place: string): new () => Component {
+  const root = system.instance[coreOf].parent;
+  return root?.children?.get(place.slice(1))?.cls as new () => Component;
 }
 
 interface Laned {
