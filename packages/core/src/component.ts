@@ -237,6 +237,11 @@ export abstract class Component {
     return this[coreOf].draws(purpose);
   }
 
+  /** What the world keeps behind its providers, for them alone; undefined in a world that keeps nothing. */
+  protected get host(): object | undefined {
+    return this[coreOf].system.host;
+  }
+
   /** The time of this turn. */
   protected get clock(): ComponentClock {
     return this[coreOf].system.componentClock;

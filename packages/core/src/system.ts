@@ -70,6 +70,8 @@ export class System<C extends Component = Component> {
   readonly seed: number | string;
   /** @internal */
   readonly scheduler: Scheduler;
+  /** @internal */
+  readonly host: object | undefined;
   /** @internal The component whose turn it is. */
   current: ComponentCore | null = null;
   /** @internal The monotonic time of this turn, or -1 before it was read. */
@@ -103,6 +105,7 @@ export class System<C extends Component = Component> {
   constructor(cls: ComponentClass<C>, init: unknown, world: World) {
     this.#world = world;
     this.scheduler = world.scheduler;
+    this.host = world.host;
     this.node = world.node ?? "";
     this.seed = world.seed ?? 0;
     this.holdBound = world.holdBound ?? defaultBound;

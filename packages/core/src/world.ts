@@ -35,6 +35,11 @@ export interface World {
   readonly scheduler: Scheduler;
   /** Creates the providers of the root ports, and offers them. */
   readonly install?: (root: Root) => void;
+  /**
+   * What stands behind the providers of the root ports: they, and nobody else, reach it as `this.host`
+   * and narrow it by its class. It is no plain data, so it cannot be handed over in an init.
+   */
+  readonly host?: object;
   /** Names the system in logs and records, and keys its random draws; empty where there is one system. */
   readonly node?: string;
   /** The seed of all random draws; a world without one draws from seed 0. */
