@@ -12,7 +12,7 @@ import type { ReplyToken } from "@kith/core";
 import { type Codec, UnknownTag } from "./codec.ts";
 import { networkError } from "./errors.ts";
 import { type Message, withSender } from "./message.ts";
-import { addressOf, type PeerRef, samePeer } from "./peer-ref.ts";
+import { addressOf, isPeer, type PeerRef, samePeer } from "./peer-ref.ts";
 import { PlainCodec } from "./plain-codec.ts";
 import {
   ConnectionDown,
@@ -361,7 +361,7 @@ function pairOf(a: string, b: string): string {
 
 /** What is told of a lost message. @param self the sender where the message names none */
 export function dropped(message: Message, loss: Loss, self: PeerRef = message.from): Dropped {
-  const { to, from = self, constructor } = message;
+  const { to, from, constructor } = message;
   const tag = "tag" in constructor && typeof constructor.tag === "string" ? constructor.tag : "";
-  return new Dropped({ ...loss, tag, to, from });
+  return new Dropped({ ...loss, tag, to, from: isPeer(from) ? from : self });
 }

@@ -113,7 +113,7 @@ describe("message", () => {
     const sent = withSender(hello, from);
     expect(hello.from).to.equal(undefined);
     expect(sent).to.be.instanceOf(Hello);
-    expect({ ...sent }).to.deep.equal({ to, from, name: "x" });
+    expect(Object.assign({}, sent)).to.deep.equal({ to, from, name: "x" });
     expect(withSender(sent, to)).to.equal(sent);
   });
 });

@@ -99,7 +99,7 @@ function richFrame(codec: Codec): Uint8Array {
 /** Where ASCII text stands in bytes, or -1. */
 function indexOf(bytes: Uint8Array, text: string): number {
   return bytes.findIndex((_, i) =>
-    [...text].every((char, k) => bytes[i + k] === char.charCodeAt(0)),
+    Array.from(text).every((char, k) => bytes[i + k] === char.charCodeAt(0)),
   );
 }
 
