@@ -31,6 +31,8 @@ export class Match {
   /** Every core of the new tree that has no predecessor. */
   readonly fresh: ComponentCore[] = [];
   /** Halves whose events come in by a port that the old component exposed, where another now stands. */
+  #lastOld: Target | null = null;
+  #lastNext: Target | undefined;
   readonly #aliases = new Map<PortHalf, PortHalf>();
   #successors: ReadonlyMap<ChannelCore, ChannelCore> | null = null;
 
@@ -50,7 +52,8 @@ export class Match {
         this.#aliases.set(half, resolve(counterpart));
       }
     }
-    for (const handle of old.childHandles()) this.#pair(handle.core, next?.children?.get(handle.name)?.core ?? null);
+    for (const handle of old.childHandles())
+      this.#pair(handle.core, next?.children?.get(handle.name)?.core ?? null);
     for (const handle of next?.childHandles() ?? []) {
       if (old.children?.has(handle.name) !== true) this.#addFresh(handle.core);
     }
@@ -78,8 +81,12 @@ export class Match {
 
   /** Who executes an entry of the old tree in the new one. */
   target(old: Target, core: ComponentCore): Target | undefined {
-    if (old instanceof PendingTable) return this.pairs.get(core)?.pending;
-    return old instanceof PortHalf ? this.half(old) : undefined;
+    // Thousands of entries may wait for one target.
+    if (old === this.#lastOld) return this.#lastNext;
+    const half = old instanceof PortHalf ? this.half(old) : undefined;
+    this.#lastNext = old instanceof PendingTable ? this.pairs.get(core)?.pending : half;
+    this.#lastOld = old;
+    return this.#lastNext;
   }
 
   /** Whether a core belongs to the old tree. */
@@ -104,14 +111,15 @@ export class Match {
     return [...counterparts, ...this.fresh];
   }
 
-  /** Halves of the new tree on which channels from outside will be put. */
-  inheriting(): Set<PortHalf> {
+  /** Halves of the new tree that get their channels from the old one, from outside or by a successor. */
+  inherited(): Set<PortHalf> {
     const found = new Set<PortHalf>();
     for (const core of this.pairs.keys()) {
       for (const half of core.halves()) {
         const next = this.half(half);
+        const inside = half.channels().some((channel) => this.has(channel.owner));
         const outside = half.channels().some((channel) => !this.has(channel.owner));
-        if (next !== undefined && outside) found.add(next);
+        if (next !== undefined && (outside || !inside)) found.add(next);
       }
     }
     return found;
@@ -169,7 +177,9 @@ export function takePlace(match: Match, swap: boolean): Taken {
 
 /** Where an end of an outer channel leads afterwards; references through handles find their way alone. */
 function movedEnd(match: Match, reference: ChannelCore["providerRef"]): ChannelCore["providerRef"] {
-  return reference instanceof PortHalf && match.has(reference.core) ? (match.half(reference) ?? null) : reference;
+  return reference instanceof PortHalf && match.has(reference.core)
+    ? (match.half(reference) ?? null)
+    : reference;
 }
 
 function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: boolean): void {
@@ -177,6 +187,7 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: 
   [from.id, to.id] = [to.id, from.id];
   system.register(from);
   system.register(to);
+  to.slot = from.slot;
   to.bound = from.bound;
   to.alarm = from.alarm;
   to.pressed = from.pressed;
@@ -202,11 +213,24 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: 
 function moveMailbox(match: Match, from: ComponentCore): number {
   let moved = 0;
   const { mailbox, system } = from;
+  const next = match.pairs.get(from) ?? null;
+  const waiting = mailbox.size;
+  const own = (target: Target): Target | undefined => {
+    const to = match.target(target, from);
+    return to instanceof PortHalf && to.core !== next ? undefined : to;
+  };
+  if (next?.mailbox.takeAll(mailbox, own) === true) return waiting;
   mailbox.visit((target, event, meta) => {
     const to = match.target(target, from);
-    const core = to instanceof PortHalf ? to.core : to === undefined ? undefined : match.pairs.get(from);
+    const core =
+      to instanceof PortHalf ? to.core : to === undefined ? undefined : match.pairs.get(from);
     if (to === undefined || core === undefined || core === null) {
-      system.deadLetter("killed", from, target instanceof PortHalf ? target.name : "", event as Event);
+      system.deadLetter(
+        "killed",
+        from,
+        target instanceof PortHalf ? target.name : "",
+        event as Event,
+      );
     } else {
       core.mailbox.add(to, event, meta);
       moved++;
@@ -282,7 +306,12 @@ export function stranded(match: Match): string | undefined {
 export function replaceForRestart(handle: ChildHandle): ComponentCore {
   const old = handle.core;
   const { system } = old;
-  const next = createShadow(old, handle.cls, copyPlain(handle.init, `The init of ${old.path}`), true);
+  const next = createShadow(
+    old,
+    handle.cls,
+    copyPlain(handle.init, `The init of ${old.path}`),
+    true,
+  );
   const match = new Match(old, next);
   for (const core of match.pairs.keys()) {
     system.releaseOf(core);

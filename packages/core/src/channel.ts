@@ -16,7 +16,14 @@ import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { PortHalf } from "./half.ts";
 import { answerLost } from "./pending.ts";
-import type { AnyPort, AnyRef, IndicationsOf, ProvidedRef, RequestsOf, RequiredRef } from "./port.ts";
+import type {
+  AnyPort,
+  AnyRef,
+  IndicationsOf,
+  ProvidedRef,
+  RequestsOf,
+  RequiredRef,
+} from "./port.ts";
 import { type Reference, resolve } from "./reference.ts";
 import type { Key } from "./types.ts";
 
@@ -107,6 +114,8 @@ export class ChannelCore implements Channel {
       throw coreError("KITH_NOT_HELD", `${this.describe()} was resumed, but it is not held.`);
     }
     releaseHolds([this]);
+    // What a free end would not take now, another one that is plugged in later must not get.
+    if (this.provider === null || this.user === null) this.flushSwaps();
   }
 
   /** Whether somebody other than swaps holds it. */
@@ -143,7 +152,10 @@ export class ChannelCore implements Channel {
   unplug(end: "provider" | "user"): void {
     this.live("unplug");
     if ((end === "provider" ? this.provider : this.user) === null) {
-      throw coreError("KITH_CHANNEL_END", `The ${end}'s end of ${this.describe()} is free already.`);
+      throw coreError(
+        "KITH_CHANNEL_END",
+        `The ${end}'s end of ${this.describe()} is free already.`,
+      );
     }
     this.flushSwaps();
     this.origin = this.joint();
@@ -162,11 +174,17 @@ export class ChannelCore implements Channel {
     const half = resolve(ref as unknown as Reference);
     const taken = half.provided ? this.provider : this.user;
     if (taken !== null) {
-      throw coreError("KITH_CHANNEL_END", `${half.describe()} was plugged into ${this.describe()}, but that end is taken.`);
+      throw coreError(
+        "KITH_CHANNEL_END",
+        `${half.describe()} was plugged into ${this.describe()}, but that end is taken.`,
+      );
     }
     const other = half.provided ? this.user : this.provider;
     if (other !== null && other.type.name !== half.type.name) {
-      throw coreError("KITH_CONNECT_MISMATCH", `${half.describe()} does not fit ${other.describe()}.`);
+      throw coreError(
+        "KITH_CONNECT_MISMATCH",
+        `${half.describe()} does not fit ${other.describe()}.`,
+      );
     }
     if (half.provided) this.providerRef = ref as unknown as Reference;
     else this.userRef = ref as unknown as Reference;
@@ -245,7 +263,11 @@ export class ChannelCore implements Channel {
   }
 
   private live(what: string): void {
-    if (this.cut) throw coreError("KITH_CHANNEL_END", `A channel was asked to ${what} after it had been disconnected.`);
+    if (this.cut)
+      throw coreError(
+        "KITH_CHANNEL_END",
+        `A channel was asked to ${what} after it had been disconnected.`,
+      );
   }
 }
 

@@ -37,6 +37,9 @@ export interface Child<C extends Component = Component> {
   readonly ports: PortsOf<C>;
 }
 
+/** Most children are never restarted or swapped: they share one empty list. */
+const none: readonly never[] = [];
+
 /** The kernel's side of a child. */
 export class ChildHandle {
   readonly name: string;
@@ -47,13 +50,19 @@ export class ChildHandle {
   /** Whether the parent's start or stop still waits for this one. */
   awaited = false;
   /** When it was restarted, in microseconds. */
-  restarts: number[] = [];
+  restarts: readonly number[] = none;
   /** Swaps of this child that are under way or wait for their turn. */
-  swaps: SwapJob[] = [];
+  swaps: readonly SwapJob[] = none;
   #refs: Record<string, ChildPortRef> | null = null;
   #refsOf: ComponentCore | null = null;
 
-  constructor(name: string, cls: ComponentClass, init: unknown, policy: FaultPolicy | undefined, core: ComponentCore) {
+  constructor(
+    name: string,
+    cls: ComponentClass,
+    init: unknown,
+    policy: FaultPolicy | undefined,
+    core: ComponentCore,
+  ) {
     this.name = name;
     this.cls = cls;
     this.init = init;
@@ -68,11 +77,11 @@ export class ChildHandle {
   get ports(): Readonly<Record<string, ChildPortRef>> {
     if (this.#refs === null || this.#refsOf !== this.core) {
       const refs: Record<string, ChildPortRef> = {};
-      for (const { name } of this.core.ports) refs[name] = this.#refs?.[name] ?? new ChildPortRef(this, name);
+      for (const { name } of this.core.ports)
+        refs[name] = this.#refs?.[name] ?? new ChildPortRef(this, name);
       this.#refs = refs;
       this.#refsOf = this.core;
     }
     return this.#refs;
   }
 }
-

@@ -61,12 +61,19 @@ export {
   type Subscription,
   type TokenFor,
 } from "./port.ts";
-export type { Draw } from "./random.ts";
+export { type Draw, mix, type StreamKey, streamKey } from "./random.ts";
 export { RealScheduler } from "./real-scheduler.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";
 export type { SwapOptions } from "./swap.ts";
 export { launch, type Place, run, System, type SystemEvents } from "./system.ts";
-export { CancelTimeout, Expired, SchedulePeriodic, ScheduleTimeout, Timer, type TimerId } from "./timer.ts";
+export {
+  CancelTimeout,
+  Expired,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  Timer,
+  type TimerId,
+} from "./timer.ts";
 export type { EmptyFields, Key, Millis } from "./types.ts";
 export { bare, type Root, type World } from "./world.ts";

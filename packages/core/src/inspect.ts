@@ -8,7 +8,7 @@ import type { Millis } from "./types.ts";
 
 /** Why an event reached nobody. */
 export type DeadLetterReason =
-  /** No channel leads from the port, or none has the event's key. */
+  /** No channel leads from the port, or none has the event's key or lets it pass its filter. */
   | "no-channel"
   /** Nobody at the far ends has a handler for it, or not any more. */
   | "no-handler"
@@ -16,7 +16,7 @@ export type DeadLetterReason =
   | "killed"
   /** The channel that kept it was disconnected. */
   | "disconnected"
-  /** The channel's end was free. */
+  /** The channel's far end was free. */
   | "unplugged"
   /** The receiver's mailbox was full. */
   | "mailbox-overflow"

@@ -12,6 +12,7 @@ import { ChildKilled, ChildStarted, ChildStopped } from "./control.ts";
 import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, Fault, Resolution, Restart } from "./fault.ts";
+import { resolveOffers } from "./offer.ts";
 
 // --- start ---------------------------------------------------------------------------------------
 
@@ -22,7 +23,7 @@ export function start(core: ComponentCore): void {
   // Under a parent that is not up it would run alone; the parent starts all its children.
   if (core.parent !== null && !core.parent.childrenStarted) return;
   core.phase = "starting";
-  core.system.resolveOffers(core);
+  resolveOffers(core);
   acquire(core);
   for (const hook of core.hooks?.start ?? []) hook();
   startChildren(core);
@@ -42,7 +43,7 @@ export function awaitStart(core: ComponentCore, handle: ChildHandle): void {
     handle.awaited = true;
     core.awaiting++;
   }
-  handle.core.post(() => start(handle.core));
+  handle.core.post(start);
 }
 
 function completeStart(core: ComponentCore): void {
@@ -114,12 +115,15 @@ export function stop(core: ComponentCore): void {
 function awaitStop(core: ComponentCore, handle: ChildHandle): void {
   handle.awaited = true;
   core.awaiting++;
-  handle.core.post(() => stop(handle.core));
+  handle.core.post(stop);
 }
 
 function finishStop(core: ComponentCore): void {
   if (core.phase !== "stopping" || core.awaiting > 0) return;
-  const last = core.parent === null ? core.childHandles().findLast((handle) => handle.core.phase !== "stopped") : undefined;
+  const last =
+    core.parent === null
+      ? core.childHandles().findLast((handle) => handle.core.phase !== "stopped")
+      : undefined;
   if (last !== undefined) {
     awaitStop(core, last);
     return;
@@ -173,7 +177,8 @@ export function bury(core: ComponentCore): void {
     system.deadLetter("killed", core, port?.name ?? "", event as Event);
   });
   core.mailbox.reset();
-  for (const _ of core.entries ?? []) system.deadLetter("no-component", core, "", undefined);
+  for (let n = core.entriesWaiting; n > 0; n--)
+    system.deadLetter("no-component", core, "", undefined);
   core.entries = null;
   for (const half of core.halves()) for (const channel of half.channels()) channel.disconnect();
   for (const channel of core.channels ?? []) channel.disconnect();
@@ -200,7 +205,8 @@ export function resumeTree(core: ComponentCore): void {
 export function raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
   const fault: Fault = { cause, path: core.path, event };
   core.system.note("fault", core, event, cause instanceof Error ? cause.message : String(cause));
-  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped") core.system.reportFault(fault);
+  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped")
+    core.system.reportFault(fault);
   else suspendFor(core, { fault, chain: [] });
 }
 
@@ -236,7 +242,11 @@ function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: E
   } else if (typeof resolution === "object" && resolution?.restart) {
     scheduleRestart(parent, child, escalation, resolution);
   } else {
-    const cause = coreError("KITH_BAD_POLICY", `The fault policy for ${child.path} returned ${String(resolution)}.`, fault.cause);
+    const cause = coreError(
+      "KITH_BAD_POLICY",
+      `The fault policy for ${child.path} returned ${typeof resolution === "string" ? resolution : typeof resolution}.`,
+      fault.cause,
+    );
     escalate(parent, escalation, { ...fault, cause });
   }
 }
@@ -254,18 +264,26 @@ function escalate(parent: ComponentCore, escalation: Escalation, fault: Fault): 
   suspendFor(parent, escalation);
 }
 
-function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation: Escalation, rule: Restart): void {
+function scheduleRestart(
+  parent: ComponentCore,
+  child: ComponentCore,
+  escalation: Escalation,
+  rule: Restart,
+): void {
   const { fault } = escalation;
   const handle = child.handle as ChildHandle;
   const now = parent.system.nowMicros();
   handle.restarts = handle.restarts.filter((at) => now - at < rule.within * 1000);
   if (handle.restarts.length >= rule.limit) {
     const what = `${child.path} was restarted ${handle.restarts.length} times within ${rule.within} ms.`;
-    escalate(parent, escalation, { ...fault, cause: coreError("KITH_RESTART_LIMIT", what, fault.cause) });
+    escalate(parent, escalation, {
+      ...fault,
+      cause: coreError("KITH_RESTART_LIMIT", what, fault.cause),
+    });
     return;
   }
   const delay = Math.min(rule.backoffMax, rule.backoff * rule.factor ** handle.restarts.length);
-  handle.restarts.push(now);
+  handle.restarts = handle.restarts.concat(now);
   if (delay === 0) {
     restartNow(handle);
     return;
@@ -281,8 +299,10 @@ function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation
 export function restartNow(handle: ChildHandle): void {
   const old = handle.core;
   const { parent } = old;
-  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping") return;
-  const running = old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
+  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping")
+    return;
+  const running =
+    old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
   try {
     const next = replaceForRestart(handle);
     next.system.note("restarted", next);

@@ -33,6 +33,12 @@ interface Armed {
   due: number;
 }
 
+/** The way in by which the world fires what is due. */
+interface Handle {
+  due(): number;
+  fire(micros: number, fired: () => void): void;
+}
+
 /** A world that a test drives by hand. */
 export class ManualWorld implements World {
   readonly clock = new ManualClock();
@@ -44,7 +50,7 @@ export class ManualWorld implements World {
   readonly mailboxBound?: number;
   readonly holdBound?: number;
   readonly install: (root: Root) => void;
-  #timer: { due(): number; fire(micros: number): void } | null = null;
+  #timer: Handle | null = null;
 
   constructor(options: ManualWorldOptions = {}) {
     this.seed = options.seed ?? 0;
@@ -55,7 +61,11 @@ export class ManualWorld implements World {
     if (options.holdBound !== undefined) this.holdBound = options.holdBound;
     this.install = (root) => {
       if (options.timer === false) return;
-      const timer = root.create(manualTimer(this.clock, (handle) => (this.#timer = handle)), {}, { name: "Timer" });
+      const timer = root.create(
+        manualTimer(this.clock, (handle) => (this.#timer = handle)),
+        {},
+        { name: "Timer" },
+      );
       root.offers(timer.ports.timer);
     };
   }
@@ -72,20 +82,31 @@ export class ManualWorld implements World {
 
   /** Moves the time, stopping at each instant at which a timeout is due; settles before and after each. */
   advance(duration: Millis): void {
-    if (!(duration >= 0)) throw coreError("KITH_BAD_ARGUMENT", `The time was moved by ${duration} ms; it goes forward only.`);
+    if (!(duration >= 0))
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `The time was moved by ${duration} ms; it goes forward only.`,
+      );
     const end = this.clock.monotonicMicros() + Math.round(duration * 1000);
     this.settle();
-    for (let due = this.#timer?.due() ?? Infinity; due <= end; due = this.#timer?.due() ?? Infinity) {
+    for (
+      let due = this.#timer?.due() ?? Infinity;
+      due <= end;
+      due = this.#timer?.due() ?? Infinity
+    ) {
       this.clock.advance(Math.max(0, due - this.clock.monotonicMicros()) / 1000);
-      this.#timer?.fire(due);
+      let fired = false;
+      this.#timer?.fire(due, () => (fired = true));
       this.settle();
+      // Stopped, or suspended by a fault that nobody handled: no timeout comes any more.
+      if (!fired) break;
     }
     this.clock.advance((end - this.clock.monotonicMicros()) / 1000);
   }
 }
 
-/** The Timer of a manual world. `publish` gets the way in by which the world fires what is due. */
-function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire(micros: number): void }) => void) {
+/** The Timer of a manual world. */
+function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
   return class ManualTimer extends Component {
     readonly timer = this.provides(Timer);
     readonly state = this.declareState<{ armed: Armed[] }>({ armed: [] });
@@ -93,11 +114,18 @@ function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire
     constructor() {
       super();
       this.timer.on(ScheduleTimeout, ({ delay }, token) => this.arm(token, delay, 0));
-      this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.arm(token, delay ?? period, period));
+      this.timer.on(SchedulePeriodic, ({ delay, period }, token) =>
+        this.arm(token, delay ?? period, period),
+      );
       this.timer.on(CancelTimeout, (_, token) => {
         this.state.armed = this.state.armed.filter((armed) => !same(armed.token, token));
       });
-      this.onAcquire(() => publish({ due: () => this.due(), fire: (micros) => this.enter(() => this.fire(micros)) }));
+      const fire: Handle["fire"] = (micros, fired) =>
+        this.enter(() => {
+          fired();
+          this.fire(micros);
+        });
+      this.onAcquire(() => publish({ due: () => this.due(), fire }));
     }
 
     due(): number {
@@ -106,7 +134,11 @@ function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire
 
     private arm(token: ReplyToken<Expired>, delay: Millis, period: Millis): void {
       // Never early: a fraction of a microsecond counts as a whole one.
-      this.state.armed.push({ token, due: clock.monotonicMicros() + Math.ceil(delay * 1000), period: Math.ceil(period * 1000) });
+      this.state.armed.push({
+        token,
+        due: clock.monotonicMicros() + Math.ceil(delay * 1000),
+        period: Math.ceil(period * 1000),
+      });
     }
 
     private fire(micros: number): void {
@@ -115,7 +147,9 @@ function manualTimer(clock: ManualClock, publish: (handle: { due(): number; fire
         if (armed.period > 0) armed.due += armed.period;
         this.timer.reply(armed.token, new Expired());
       }
-      this.state.armed = this.state.armed.filter((armed) => armed.period > 0 || !due.includes(armed));
+      this.state.armed = this.state.armed.filter(
+        (armed) => armed.period > 0 || !due.includes(armed),
+      );
     }
   };
 }

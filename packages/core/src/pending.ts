@@ -16,13 +16,29 @@ import type { PortHalf } from "./half.ts";
 import type { Traced } from "./inspect.ts";
 import type { Target } from "./mailbox.ts";
 import { copyPlain } from "./plain.ts";
-import { CancelTimeout, Expired, SchedulePeriodic, ScheduleTimeout, type TimerId } from "./timer.ts";
+import {
+  CancelTimeout,
+  Expired,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  type TimerId,
+} from "./timer.ts";
 import type { Millis } from "./types.ts";
 
 /** What a row waits for. */
 type Waiting =
-  | { readonly kind: "answer"; readonly request: Event; readonly context: unknown; timer: number | undefined }
-  | { readonly kind: "timeout"; readonly timeout: Timeout; readonly id: TimerId | undefined; readonly periodic: boolean }
+  | {
+      readonly kind: "answer";
+      readonly request: Event;
+      readonly context: unknown;
+      timer: number | undefined;
+    }
+  | {
+      readonly kind: "timeout";
+      readonly timeout: Timeout;
+      readonly id: TimerId | undefined;
+      readonly periodic: boolean;
+    }
   /** The timeout of an ask, by the ask's row. */
   | { readonly kind: "ask-timeout"; readonly ask: number; readonly duration: Millis }
   /** The back-off before a child is started again, by its name. */
@@ -39,6 +55,8 @@ export interface PendingRow {
   queued: boolean;
   /** The timeout that passed while the answer was on its way: it counts if the answer is lost. */
   passed: Millis | undefined;
+  /** The number of the request, where someone listened: the cause of an answer that comes from outside. */
+  cause: number;
 }
 
 /** The reply token as the kernel builds it. */
@@ -80,11 +98,18 @@ export class PendingTable implements Target {
       return;
     }
     const channel = this.#onlyTaker(half, request);
-    const context = copyPlain(options.context, `The context of ${request.constructor.name}, asked by ${core.path},`);
+    const context = copyPlain(
+      options.context,
+      `The context of ${request.constructor.name}, asked by ${core.path},`,
+    );
     const row = this.#add(half, channel, { kind: "answer", request, context, timer: undefined });
     if (options.timeout !== undefined && row.waiting.kind === "answer") {
       try {
-        row.waiting.timer = this.#arm(core.timerHalf(), options.timeout, { kind: "ask-timeout", ask: row.number, duration: options.timeout });
+        row.waiting.timer = this.#arm(core.timerHalf(), options.timeout, {
+          kind: "ask-timeout",
+          ask: row.number,
+          duration: options.timeout,
+        });
       } catch (error) {
         this.rows.delete(row.number);
         throw error;
@@ -105,10 +130,18 @@ export class PendingTable implements Target {
       const periodic = event instanceof SchedulePeriodic;
       const delay = event instanceof SchedulePeriodic ? (event.delay ?? event.period) : event.delay;
       if (!(delay >= 0) || (event instanceof SchedulePeriodic && !(event.period > 0))) {
-        throw coreError("KITH_BAD_ARGUMENT", `${this.#core.path} scheduled ${event.timeout.constructor.name} after ${delay} ms.`);
+        throw coreError(
+          "KITH_BAD_ARGUMENT",
+          `${this.#core.path} scheduled ${event.timeout.constructor.name} after ${delay} ms.`,
+        );
       }
       const channel = this.#onlyTaker(half, event);
-      const row = this.#add(half, channel, { kind: "timeout", timeout: event.timeout, id, periodic });
+      const row = this.#add(half, channel, {
+        kind: "timeout",
+        timeout: event.timeout,
+        id,
+        periodic,
+      });
       if (id !== undefined) this.ids.set(id, row.number);
       this.#pass(half, channel, event, row.number);
     }
@@ -134,16 +167,27 @@ export class PendingTable implements Target {
     if (channel.cut) return false;
     row.queued = true;
     const { system } = this.#core;
-    channel.answer(answer, system.tap === null ? row : system.traceTrigger(from, answer, row));
+    channel.answer(
+      answer,
+      system.tap === null ? row : system.traceTrigger(from, answer, row, row.cause),
+    );
     return true;
+  }
+
+  /** A fault names what the component was given, not the provider's word that the time has come. */
+  #handling(event: Event, handle: () => void): void {
+    this.#core.controlEvent = event;
+    handle();
+    this.#core.controlEvent = undefined;
   }
 
   /** Runs one answer at the asker. */
   execute(answer: object, meta: unknown): void {
     if ((meta as Traced).traced === true) {
       const { meta: inner } = meta as Traced;
-      const { half } = inner as PendingRow;
-      this.#core.system.traced(half, answer as Event, meta as Traced, () => this.execute(answer, inner));
+      const { half, waiting } = inner as PendingRow;
+      const shown = waiting.kind === "timeout" ? waiting.timeout : (answer as Event);
+      this.#core.system.traced(half, shown, meta as Traced, () => this.execute(answer, inner));
       return;
     }
     const row = meta as PendingRow;
@@ -151,13 +195,14 @@ export class PendingTable implements Target {
     // Cancelled while it was queued, or answered in time after all: not for anybody any more.
     if (this.rows.get(number) !== row) {
       answerLost(row);
-      if (waiting.kind === "answer") this.#core.system.deadLetter("no-asker", this.#core, row.half.name, answer as Event);
+      if (waiting.kind === "answer")
+        this.#core.system.deadLetter("no-asker", this.#core, row.half.name, answer as Event);
       return;
     }
     row.queued = false;
     if (waiting.kind === "timeout") {
       if (!waiting.periodic) this.#remove(row);
-      row.half.execute(waiting.timeout, null);
+      this.#handling(waiting.timeout, () => row.half.execute(waiting.timeout, null));
       return;
     }
     this.#remove(row);
@@ -173,7 +218,9 @@ export class PendingTable implements Target {
         return;
       }
       this.rows.delete(waiting.ask);
-      ask.half.answered(new AskTimeout({ timeout: waiting.duration }), ask.waiting.request, ask.waiting.context);
+      const { half, waiting: asked } = ask;
+      const answerless = new AskTimeout({ timeout: waiting.duration });
+      this.#handling(answerless, () => half.answered(answerless, asked.request, asked.context));
     } else {
       this.#core.system.restartChild(this.#core, waiting.child);
     }
@@ -189,10 +236,16 @@ export class PendingTable implements Target {
 
   /** Cancels the timers of the component itself, not those behind its asks and restarts: on stop. */
   cancelTimers(): void {
-    for (const row of [...this.rows.values()]) if (row.waiting.kind === "timeout") this.#disarm(row.number);
+    for (const row of [...this.rows.values()])
+      if (row.waiting.kind === "timeout") this.#disarm(row.number);
   }
 
   #arm(half: PortHalf, delay: Millis, waiting: Waiting): number {
+    if (!(delay >= 0))
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `${this.#core.path} asked for a timeout of ${delay} ms.`,
+      );
     const event = new ScheduleTimeout({ delay, timeout: nothing });
     const channel = this.#onlyTaker(half, event);
     const row = this.#add(half, channel, waiting);
@@ -211,9 +264,20 @@ export class PendingTable implements Target {
   #add(half: PortHalf, channel: ChannelCore, waiting: Waiting): PendingRow {
     const core = this.#core;
     if (this.rows.size >= core.bound) {
-      throw coreError("KITH_PENDING_OVERFLOW", `${core.path} waits for ${this.rows.size} answers and timeouts, its bound.`);
+      throw coreError(
+        "KITH_PENDING_OVERFLOW",
+        `${core.path} waits for ${this.rows.size} answers and timeouts, its bound.`,
+      );
     }
-    const row: PendingRow = { number: ++this.lastNumber, waiting, half, channel, queued: false, passed: undefined };
+    const row: PendingRow = {
+      number: ++this.lastNumber,
+      waiting,
+      half,
+      channel,
+      queued: false,
+      passed: undefined,
+      cause: 0,
+    };
     this.rows.set(row.number, row);
     return row;
   }
@@ -221,16 +285,26 @@ export class PendingTable implements Target {
   #remove(row: PendingRow): void {
     this.rows.delete(row.number);
     const { waiting } = row;
-    if (waiting.kind === "timeout" && waiting.id !== undefined && this.ids.get(waiting.id) === row.number) this.ids.delete(waiting.id);
+    if (
+      waiting.kind === "timeout" &&
+      waiting.id !== undefined &&
+      this.ids.get(waiting.id) === row.number
+    )
+      this.ids.delete(waiting.id);
   }
 
   #pass(half: PortHalf, channel: ChannelCore, event: Event, number: number): void {
     const { system, id } = this.#core;
     const token: Token = { asker: id, ask: number };
     const meta = system.tap === null ? token : system.traceTrigger(half, event, token);
+    if (system.tap !== null) {
+      const row = this.rows.get(number);
+      if (row !== undefined) row.cause = (meta as Traced).id;
+    }
     if (channel.holds > 0 && (channel.provider !== null || channel.held)) {
       channel.keep(false, event, meta, false);
-    } else if (channel.provider !== null) channel.provider.core.receive(channel.provider, event, meta);
+    } else if (channel.provider !== null)
+      channel.provider.core.receive(channel.provider, event, meta);
     else system.deadLetter("unplugged", this.#core, half.name, event);
   }
 
@@ -238,7 +312,8 @@ export class PendingTable implements Target {
     const takers = half.takers(request);
     const what = `${request.constructor.name}, asked at ${half.describe()},`;
     if (takers.length === 0) throw coreError("KITH_ASK_NO_RECEIVER", `${what} has no receiver.`);
-    if (takers.length > 1) throw coreError("KITH_ASK_MANY_RECEIVERS", `${what} has ${takers.length} receivers.`);
+    if (takers.length > 1)
+      throw coreError("KITH_ASK_MANY_RECEIVERS", `${what} has ${takers.length} receivers.`);
     return takers[0] as ChannelCore;
   }
 }

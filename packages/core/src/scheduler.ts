@@ -9,6 +9,8 @@ import type { Clock } from "./clock.ts";
 export interface Runnable {
   /** Identifies it in traces and to schedulers that choose, such as a component's path. */
   readonly path: string;
+  /** For the scheduler alone: whatever it keeps of this runnable. The kernel carries it over a swap. */
+  slot: unknown;
   /**
    * Takes one turn of at most `limit` events.
    *

@@ -70,13 +70,21 @@ type DroppedPorts<Old, New> = {
 }[keyof PortsOf<Old>];
 
 /** The class `K` where its instances can replace `Old`; else an explanation. */
-export type Replacement<Old extends Component, K extends ComponentClass> = [DroppedPorts<Old, InstanceType<K>>] extends [never]
+export type Replacement<Old extends Component, K extends ComponentClass> = [
+  DroppedPorts<Old, InstanceType<K>>,
+] extends [never]
   ? [StateOf<Old>] extends [never]
     ? K
     : Takes<InstanceType<K>, StateOf<Old>> extends true
       ? K
-      : { readonly error: "the replacement does not take the state: importState, a declared state or migrate is missing"; readonly state: StateOf<Old> }
-  : { readonly error: "the replacement lacks a port, or has it with another type or direction"; readonly ports: DroppedPorts<Old, InstanceType<K>> };
+      : {
+          readonly error: "the replacement does not take the state: importState, a declared state or migrate is missing";
+          readonly state: StateOf<Old>;
+        }
+  : {
+      readonly error: "the replacement lacks a port, or has it with another type or direction";
+      readonly ports: DroppedPorts<Old, InstanceType<K>>;
+    };
 
 /** Exports a component and all below it. */
 export function exportTree(core: ComponentCore): Snapshot {
@@ -84,7 +92,11 @@ export function exportTree(core: ComponentCore): Snapshot {
   for (const handle of core.childHandles()) children[handle.name] = exportTree(handle.core);
   const own = core.instance as Partial<Stateful<unknown>>;
   const state = own.exportState?.() ?? core.declared ?? undefined;
-  return { version: own.stateVersion ?? 1, state: copyPlain(state, `The state of ${core.path}`), children };
+  return {
+    version: own.stateVersion ?? 1,
+    state: copyPlain(state, `The state of ${core.path}`),
+    children,
+  };
 }
 
 /**
@@ -108,13 +120,20 @@ function importOne(core: ComponentCore, state: unknown, version: number): void {
   const wanted = own.stateVersion ?? 1;
   if (version !== wanted) {
     if (own.migrate === undefined) {
-      throw coreError("KITH_STATE_VERSION", `${core.className} takes state of version ${wanted}, and was given version ${version}.`);
+      throw coreError(
+        "KITH_STATE_VERSION",
+        `${core.className} takes state of version ${wanted}, and was given version ${version}.`,
+      );
     }
     state = own.migrate(state, version);
   }
   if (own.importState !== undefined) own.importState(state);
   else if (core.declared !== null) Object.assign(core.declared, state);
-  else throw coreError("KITH_SWAP_NO_TRANSFER", `${core.className} takes no state, and ${core.path} has one.`);
+  else
+    throw coreError(
+      "KITH_SWAP_NO_TRANSFER",
+      `${core.className} takes no state, and ${core.path} has one.`,
+    );
 }
 
 function holdsState(snapshot: Snapshot): boolean {

@@ -15,7 +15,6 @@
 import { Match, stranded, takePlace, unmovable } from "./carry.ts";
 import { type ChannelCore, releaseHolds, type SwapHold } from "./channel.ts";
 import type { ChildHandle, ComponentClass } from "./child.ts";
-import { Component } from "./component.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { createShadow } from "./construction.ts";
 import { Swapped, SwapFailed } from "./control.ts";
@@ -25,6 +24,7 @@ import { ChildPortRef, ExposedRef, resolve } from "./reference.ts";
 import type { Runnable } from "./scheduler.ts";
 import { exportTree, importTree, type Snapshot } from "./state.ts";
 import { copyPlain } from "./plain.ts";
+import { resolveByOffer, settleOffers } from "./offer.ts";
 
 /** What may be said of a swap. */
 export interface SwapOptions {
@@ -42,6 +42,7 @@ const defaultDrainRounds = 10_000;
 /** One swap, as a procedure that the scheduler runs. */
 export class SwapJob implements Runnable, SwapHold {
   readonly path: string;
+  slot: unknown = null;
   readonly #handle: ChildHandle;
   readonly #cls: ComponentClass;
   readonly #init: unknown;
@@ -50,6 +51,8 @@ export class SwapJob implements Runnable, SwapHold {
   #old: ComponentCore | null = null;
   #next: ComponentCore | null = null;
   readonly #channels = new Set<ChannelCore>();
+  /** Ports of the replacement that offers outside resolve. */
+  #unresolved: readonly PortHalf[] = [];
   #rounds = 0;
   #overflowed = false;
 
@@ -78,7 +81,7 @@ export class SwapJob implements Runnable, SwapHold {
   ): void {
     const what = `The init for the swap of ${handle.path}`;
     const pristine = copyPlain(init, what, "KITH_INIT_NOT_PLAIN");
-    handle.swaps.push(new SwapJob(handle, cls, pristine, options, outcome));
+    handle.swaps = handle.swaps.concat(new SwapJob(handle, cls, pristine, options, outcome));
     const [first] = handle.swaps;
     if (first !== undefined && handle.swaps.length === 1) handle.core.system.scheduler.ready(first);
   }
@@ -121,7 +124,7 @@ export class SwapJob implements Runnable, SwapHold {
     if (old.phase === "destroyed") {
       throw coreError("KITH_DESTROYED", `${old.path} was to be swapped.`);
     }
-    if (typeof this.#cls !== "function" || !(this.#cls.prototype instanceof Component)) {
+    if (!old.system.isComponentClass(this.#cls)) {
       const what = `The replacement for ${old.path} is no component class of this copy of @kith/core.`;
       throw coreError("KITH_NOT_CREATED", what);
     }
@@ -195,10 +198,9 @@ export class SwapJob implements Runnable, SwapHold {
       throw coreError("KITH_SWAP_CHILD_LOST", what);
     }
     const running = [...match.pairs].filter(([from, to]) => to !== null && isUp(from));
-    const fresh = isUp(old) ? match.fresh : [];
-    for (const core of [...running.map(([, to]) => to as ComponentCore), ...fresh]) {
-      system.settleOffers(core, match);
-    }
+    this.#unresolved = running.flatMap(([, to]) => settleOffers(to as ComponentCore, match));
+    // New ones connect when they start.
+    if (isUp(old)) for (const core of match.fresh) settleOffers(core, match);
     const lost = stranded(new Match(old, next));
     if (lost !== undefined) throw coreError("KITH_SWAP_PORT", `${lost}.`);
     for (const [, to] of running) system.acquireOf(to as ComponentCore);
@@ -227,7 +229,7 @@ export class SwapJob implements Runnable, SwapHold {
     for (const core of all) system.unveil(core);
     releaseHolds(channels, this);
     for (const channel of orphans) channel.disconnect();
-    for (const core of all) if (isUp(core)) system.resolveOffers(core);
+    for (const half of this.#unresolved) resolveByOffer(half);
     for (const core of all) system.runDeferred(core);
     for (const core of match.fresh) {
       if (core.parent?.childrenStarted === true && core.handle !== null) {
@@ -265,7 +267,7 @@ export class SwapJob implements Runnable, SwapHold {
     const handle = this.#handle;
     handle.core.parent?.tell(result);
     this.#outcome?.(result);
-    handle.swaps.shift();
+    handle.swaps = handle.swaps.slice(1);
     const next = handle.swaps[0];
     if (next !== undefined) handle.core.system.scheduler.ready(next);
   }

@@ -7,30 +7,33 @@
 
 import { EventEmitter } from "eventemitter3";
 import type typedEmitter from "typed-emitter";
-import type { Match } from "./carry.ts";
-import { ChannelCore } from "./channel.ts";
 import type { Child, ChildHandle, ComponentClass, InitArguments, InitOf } from "./child.ts";
 import type { ComponentClock } from "./clock.ts";
-import { Component, connectPorts } from "./component.ts";
-import type { ComponentCore, Offer } from "./component-core.ts";
+import { Component } from "./component.ts";
+import type { ComponentCore } from "./component-core.ts";
 import type { Given } from "./config.ts";
-import { type ChildOptions, createChild, createRoot } from "./construction.ts";
+import { createChild, createRoot } from "./construction.ts";
 import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from "./control.ts";
-import { coreError, type KithError } from "./errors.ts";
+import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
 import { isOf, type PortHalf } from "./half.ts";
 import { hostLog } from "./host.ts";
-import type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind, Traced } from "./inspect.ts";
+import type {
+  DeadLetter,
+  DeadLetterReason,
+  InspectionRecord,
+  RecordKind,
+  Traced,
+} from "./inspect.ts";
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
-import type { ProvidedRef, RequiredRef, AnyPort } from "./port.ts";
-import { type Reference, resolve } from "./reference.ts";
+import { rootOf } from "./root.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SwapJob, type SwapOptions } from "./swap.ts";
 import { drawTree } from "./tree.ts";
-import { bare, type Root, type World } from "./world.ts";
+import { bare, type World } from "./world.ts";
 
 /** What ordinary code outside the component world can listen to. */
 export type SystemEvents = {
@@ -64,9 +67,11 @@ export class System<C extends Component = Component> {
   readonly seed: number | string;
   /** @internal */
   readonly scheduler: Scheduler;
+  /** @internal */
+  readonly host: object | undefined;
   /** @internal The component whose turn it is. */
   current: ComponentCore | null = null;
-  /** @internal The time of this turn, or -1 before it was read. */
+  /** @internal The monotonic time of this turn, or -1 before it was read. */
   turnMicros = -1;
   /** @internal Takes the records, while someone listens. */
   tap: ((record: InspectionRecord) => void) | null = null;
@@ -87,33 +92,42 @@ export class System<C extends Component = Component> {
   readonly #loggers = new WeakMap<ComponentCore, Logger>();
   readonly #done = new Settlement();
   readonly #started = new Settlement();
+  readonly #stopped = new Settlement();
   #lastId = 0;
   #lastRecord = 0;
   #cause = 0;
+  #turnWallMicros = -1;
 
   /** @internal */
   constructor(cls: ComponentClass<C>, init: unknown, world: World) {
     this.#world = world;
     this.scheduler = world.scheduler;
+    this.host = world.host;
     this.node = world.node ?? "";
     this.seed = world.seed ?? 0;
     this.holdBound = world.holdBound ?? defaultBound;
-    this.events = this.#emitter as unknown as Pick<typedEmitter.default<SystemEvents>, "on" | "once" | "off">;
-    const { clock } = world.scheduler;
-    const turnMicros = (): number => (this.turnMicros < 0 ? (this.turnMicros = clock.monotonicMicros()) : this.turnMicros);
+    this.events = this.#emitter as unknown as Pick<
+      typedEmitter.default<SystemEvents>,
+      "on" | "once" | "off"
+    >;
+    const monotonic = (): number => this.nowMicros() / 1000;
+    const wall = (): number => this.#wallMicros() / 1000;
     this.componentClock = {
       get monotonic() {
-        return turnMicros() / 1000;
+        return monotonic();
       },
       get wall() {
-        return clock.wallMicros() / 1000;
+        return wall();
       },
     };
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
     this.#root.constructing = true;
-    if (world.settings !== undefined) this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
+    if (world.settings !== undefined)
+      this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
     world.install?.(rootOf(this.#root));
-    this.#main = createChild(this.#root, cls, init, { name: `${cls.name === "" ? "Main" : cls.name}-1` });
+    this.#main = createChild(this.#root, cls, init, {
+      name: `${cls.name === "" ? "Main" : cls.name}-1`,
+    });
     this.#root.constructing = false;
     this.#root.post(() => life.start(this.#root));
   }
@@ -143,11 +157,11 @@ export class System<C extends Component = Component> {
     return this.#done.promise();
   }
 
-  /** Stops everything, from the bottom up. */
+  /** Stops everything, from the bottom up, and what the world provides at last. @returns resolves when all has stopped */
   stop(): Promise<void> {
-    const { done } = this;
+    const stopped = this.#stopped.promise();
     this.#root.post(() => life.stop(this.#root));
-    return done.catch((): void => undefined);
+    return stopped;
   }
 
   /** Dead letters so far, by reason. */
@@ -159,7 +173,20 @@ export class System<C extends Component = Component> {
   inspect(listener: (record: InspectionRecord) => void): () => void {
     this.#listeners.add(listener);
     this.tap = (record) => {
-      for (const one of this.#listeners) one(record);
+      for (const one of this.#listeners) {
+        try {
+          one(record);
+        } catch (cause) {
+          // It would be the fault of a component that knows nothing of it.
+          this.#listeners.delete(one);
+          this.#write(
+            "",
+            "error",
+            "a listener to the inspection stream has thrown, and gets no more records",
+            cause,
+          );
+        }
+      }
     };
     return () => {
       this.#listeners.delete(listener);
@@ -178,16 +205,45 @@ export class System<C extends Component = Component> {
    *
    * @returns resolves with the facts of the swap, rejects with the reason where it was given up
    */
-  swap<K extends ComponentClass>(place: Place, cls: K, ...args: InitArguments<K, SwapOptions>): Promise<Swapped> {
+  swap<K extends ComponentClass>(
+    place: Place,
+    cls: K,
+    ...args: InitArguments<K, SwapOptions>
+  ): Promise<Swapped> {
     const [init, options] = args as [unknown, SwapOptions?];
-    const { handle } = this.#coreAt(place);
     return new Promise((resolveSwap, reject) => {
-      if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
-      SwapJob.enqueue(handle, cls, init, options ?? {}, (result) => {
-        if (result instanceof SwapFailed) reject(asError(result.cause));
-        else resolveSwap(result);
-      });
+      this.swapThen(
+        place,
+        { cls, init, ...(options === undefined ? {} : { options }) },
+        (result) => {
+          if (result instanceof SwapFailed) reject(asError(result.cause));
+          else resolveSwap(result);
+        },
+      );
     });
+  }
+
+  /**
+   * As `swap`, for worlds that cannot wait for a promise: `outcome` is told in a turn of the kernel.
+   *
+   * @param replacement the class and its init; by default those that the place has now
+   * @throws KithError `KITH_UNKNOWN_PATH`, `KITH_INIT_NOT_PLAIN`
+   */
+  swapThen(
+    place: Place,
+    replacement: {
+      readonly cls?: ComponentClass;
+      readonly init?: unknown;
+      readonly options?: SwapOptions;
+    },
+    outcome: (result: Swapped | SwapFailed) => void,
+  ): void {
+    const { handle } = this.#coreAt(place);
+    if (handle === null)
+      throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
+    // A class that is given but is none is a mistake to be told, not the wish for the present one.
+    const { cls, init } = "cls" in replacement ? replacement : handle;
+    SwapJob.enqueue(handle, cls as ComponentClass, init, replacement.options ?? {}, outcome);
   }
 
   /** Gives a setting another value, for all components or for those from a path down. */
@@ -208,8 +264,10 @@ export class System<C extends Component = Component> {
   #coreAt(place: Place): ComponentCore {
     if (typeof place !== "string") return (place as unknown as ChildHandle).core;
     let at: ComponentCore | undefined = this.#root;
-    for (const name of place.split("/").filter((part) => part !== "")) at = at?.children?.get(name)?.core;
-    if (at === undefined) throw coreError("KITH_UNKNOWN_PATH", `There is no component at ${place}.`);
+    for (const name of place.split("/").filter((part) => part !== ""))
+      at = at?.children?.get(name)?.core;
+    if (at === undefined)
+      throw coreError("KITH_UNKNOWN_PATH", `There is no component at ${place}.`);
     return at;
   }
 
@@ -230,10 +288,24 @@ export class System<C extends Component = Component> {
     if (this.#cores.get(core.id) === core) this.#cores.delete(core.id);
   }
 
-  /** @internal The monotonic time of this turn. */
+  /** @internal The monotonic time of this turn; outside of turns, of now. */
   nowMicros(): number {
-    if (this.turnMicros < 0) this.turnMicros = this.scheduler.clock.monotonicMicros();
+    const { clock } = this.scheduler;
+    if (this.current === null) return clock.monotonicMicros();
+    if (this.turnMicros < 0) {
+      this.turnMicros = clock.monotonicMicros();
+      this.#turnWallMicros = -1;
+    }
     return this.turnMicros;
+  }
+
+  #wallMicros(): number {
+    const { clock } = this.scheduler;
+    if (this.current === null) return clock.wallMicros();
+    // Only one field is reset at each turn: the other clock is known to be of this turn by it.
+    this.nowMicros();
+    if (this.#turnWallMicros < 0) this.#turnWallMicros = clock.wallMicros();
+    return this.#turnWallMicros;
   }
 
   /** @internal A core has been constructed. */
@@ -270,12 +342,18 @@ export class System<C extends Component = Component> {
   /** @internal */
   raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
     life.raise(core, cause, event);
+    this.#cause = 0;
   }
 
   /** @internal */
   restartChild(parent: ComponentCore, name: string): void {
     const handle = parent.children?.get(name);
     if (handle !== undefined) life.restartNow(handle);
+  }
+
+  /** @internal Whether something is a component class, of this copy of the package. */
+  isComponentClass(cls: unknown): boolean {
+    return typeof cls === "function" && cls.prototype instanceof Component;
   }
 
   /** @internal Runs something in the turn of a core, from a procedure of the kernel. */
@@ -336,10 +414,17 @@ export class System<C extends Component = Component> {
   }
 
   /** @internal Counts and shows an event that nobody took. */
-  deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined): void {
+  deadLetter(
+    reason: DeadLetterReason,
+    core: ComponentCore,
+    port: string,
+    event: Event | undefined,
+    id = 0,
+  ): void {
     this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
-    if (this.#emitter.listenerCount("deadLetter") > 0) this.#emitter.emit("deadLetter", { reason, path: core.path, port, event });
-    if (this.tap !== null) this.#record("dead-letter", core, port, event, 0, this.#cause, reason);
+    if (this.#emitter.listenerCount("deadLetter") > 0)
+      this.#emit("deadLetter", { reason, path: core.path, port, event });
+    if (this.tap !== null) this.#record("dead-letter", core, port, event, id, this.#cause, reason);
   }
 
   /** @internal */
@@ -347,34 +432,52 @@ export class System<C extends Component = Component> {
     if (this.tap !== null) this.#record(kind, core, "", event, 0, this.#cause, detail);
   }
 
-  /** @internal Numbers an event that is triggered while someone listens. */
-  traceTrigger(half: PortHalf, event: Event, meta: unknown): Traced {
+  /** @internal Numbers an event that is triggered while someone listens; `cause` where no handler runs. */
+  traceTrigger(half: PortHalf, event: Event, meta: unknown, cause = 0): Traced {
     const id = ++this.#lastRecord;
-    this.#record("trigger", half.core, half.name, event, id, this.#cause, "");
-    return { traced: true, id, cause: this.#cause, meta };
+    if (this.#cause !== 0) cause = this.#cause;
+    this.#record("trigger", half.core, half.name, event, id, cause, "");
+    return { traced: true, id, cause, meta };
   }
 
   /** @internal Executes an event that was numbered. */
   traced(half: PortHalf, event: Event, { id, cause }: Traced, execute: () => void): void {
     if (this.tap !== null) this.#record("handle", half.core, half.name, event, id, cause, "");
     this.#cause = id;
-    try {
-      execute();
-    } finally {
-      this.#cause = 0;
-    }
+    // After a throw it stays until the fault has been recorded.
+    execute();
+    this.#cause = 0;
   }
 
-  #record(kind: RecordKind, core: ComponentCore, port: string, event: Event | undefined, id: number, cause: number, detail: string): void {
+  #record(
+    kind: RecordKind,
+    core: ComponentCore,
+    port: string,
+    event: Event | undefined,
+    id: number,
+    cause: number,
+    detail: string,
+  ): void {
     const { path } = core;
-    this.tap?.({ kind, time: this.nowMicros() / 1000, node: this.node, path, port, event, id, cause, detail });
+    this.tap?.({
+      kind,
+      time: this.nowMicros() / 1000,
+      node: this.node,
+      path,
+      port,
+      event,
+      id,
+      cause,
+      detail,
+    });
   }
 
   /** @internal */
   reply(half: PortHalf, token: unknown, response: Event): void {
     const { asker, ask } = (token ?? {}) as Partial<Token>;
     const core = asker === undefined ? undefined : this.#cores.get(asker);
-    const row: PendingRow | undefined = ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
+    const row: PendingRow | undefined =
+      ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
     if (row !== undefined) checkResponse(half, row, response);
     if (row === undefined || core?.pending.answer(row.number, response, half) !== true) {
       this.deadLetter("no-asker", half.core, half.name, response);
@@ -388,7 +491,7 @@ export class System<C extends Component = Component> {
     const event = high ? new HighWater(facts) : new LowWater(facts);
     core.tell(event);
     core.parent?.tell(event);
-    this.#emitter.emit(high ? "highWater" : "lowWater", path, mailbox.size);
+    this.#emit(high ? "highWater" : "lowWater", path, mailbox.size);
   }
 
   /** @internal */
@@ -396,7 +499,8 @@ export class System<C extends Component = Component> {
     (core.settings ??= new Map()).set(given.name, { ...given, updated: true });
     const tell = (at: ComponentCore): void => {
       at.tell(new SettingChanged({ name: given.name }));
-      for (const { core: child } of at.childHandles()) if (child.settings?.has(given.name) !== true) tell(child);
+      for (const { core: child } of at.childHandles())
+        if (child.settings?.has(given.name) !== true) tell(child);
     };
     tell(core);
   }
@@ -411,84 +515,57 @@ export class System<C extends Component = Component> {
     return found;
   }
 
-  #write(path: string, level: "trace" | "debug" | "info" | "warn" | "error", text: string, data: unknown): void {
-    const time = this.scheduler.clock.wallMicros() / 1000;
-    (this.#world.log ?? hostLog)({ level, time, node: this.node, path, text, ...(data === undefined ? {} : { data }) });
-  }
-
-  // --- offers ----------------------------------------------------------------------------------
-
-  /** @internal Connects the required ports that nobody has connected to the nearest offers above. */
-  resolveOffers(core: ComponentCore): void {
-    for (const half of core.halves()) {
-      if (half.provided || half.connected || this.resolveByOffer(half)) continue;
-      throw this.#unresolved(half);
+  #write(
+    path: string,
+    level: "trace" | "debug" | "info" | "warn" | "error",
+    text: string,
+    data: unknown,
+  ): void {
+    const time = this.#wallMicros() / 1000;
+    const record = {
+      level,
+      time,
+      node: this.node,
+      path,
+      text,
+      ...(data === undefined ? {} : { data }),
+    };
+    try {
+      (this.#world.log ?? hostLog)(record);
+    } catch (cause) {
+      // Whoever logs is not to blame for the sink.
+      hostLog(record);
+      hostLog({ ...record, level: "error", text: "the sink of the log has thrown", data: cause });
     }
-  }
-
-  /**
-   * @internal Sees, before a swap commits, that the ports of the replacement will be resolved, and
-   * makes the channels of offers within it: what those of the old tree hold goes over to them.
-   */
-  settleOffers(core: ComponentCore, match: Match): void {
-    const inheriting = match.inheriting();
-    for (const half of core.halves()) {
-      if (half.provided || half.connected || inheriting.has(half)) continue;
-      const found = this.#nearestOffer(half, match);
-      if (found === null) throw this.#unresolved(half);
-      if (isWithin(found.owner, match.next)) this.resolveByOffer(half);
-    }
-  }
-
-  /** @internal @returns whether there was an offer */
-  resolveByOffer(half: PortHalf): boolean {
-    const found = this.#nearestOffer(half);
-    if (found === null) return false;
-    const { owner, offer } = found;
-    const channel = new ChannelCore(owner, offer.reference, half, offer.key === undefined ? {} : { key: offer.key });
-    (owner.channels ??= new Set()).add(channel);
-    return true;
-  }
-
-  #nearestOffer(half: PortHalf, match?: Match): { readonly owner: ComponentCore; readonly offer: Offer } | null {
-    for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
-      for (const offer of owner.offers ?? []) {
-        // A port of the component itself, or of something inside it, cannot be what it needs from above.
-        if (offer.type.name !== half.type.name) continue;
-        const offered = resolve(offer.reference);
-        if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
-      }
-    }
-    return null;
-  }
-
-  #unresolved(half: PortHalf): KithError {
-    const offered: string[] = [];
-    for (let at = half.core.parent; at !== null; at = at.parent) {
-      for (const offer of at.offers ?? []) offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
-    }
-    const offers = offered.length === 0 ? "nothing is offered above it" : `offered above it: ${offered.join(", ")}`;
-    return coreError("KITH_PORT_UNRESOLVED", `The ${half.describe()} is not connected; ${offers}.`);
   }
 
   // --- the end ---------------------------------------------------------------------------------
 
   /** @internal A component has started; the root's start is the system's. */
   settled(core: ComponentCore): void {
-    if (core === this.#root) this.#started.resolve();
+    if (core === this.#root) this.#started.settle({});
   }
 
   /** @internal */
   rootStopped(): void {
-    this.#done.resolve();
-    this.#emitter.emit("stopped");
+    if (!this.#stopped.settle({})) return;
+    this.#started.settle({
+      error: coreError(
+        "KITH_SYSTEM_STOPPED",
+        `${this.toString()} was stopped before all had started.`,
+      ),
+    });
+    this.#done.settle({});
+    this.#emit("stopped");
   }
 
   /** @internal A fault that no policy handled. */
   unhandled(fault: Fault): void {
-    this.reportFault(fault, !this.#done.read && !this.#started.read);
-    this.#started.reject(fault.cause);
-    this.#done.reject(fault.cause);
+    const outcome = { error: fault.cause };
+    // Both are told; somebody has to be, or it goes to the log.
+    const startRead = this.#started.settle(outcome) && this.#started.read;
+    const doneRead = this.#done.settle(outcome) && this.#done.read;
+    this.reportFault(fault, !startRead && !doneRead);
   }
 
   /** @internal Logs and emits a fault. */
@@ -497,7 +574,16 @@ export class System<C extends Component = Component> {
       const of = fault.event === undefined ? "" : ` while handling ${fault.event.constructor.name}`;
       this.#write(fault.path, "error", `fault${of}`, fault.cause);
     }
-    this.#emitter.emit("fault", fault);
+    this.#emit("fault", fault);
+  }
+
+  /** A listener that throws is a fault of outside code: it is logged, and must not stop the kernel. */
+  #emit<K extends keyof SystemEvents>(name: K, ...facts: Parameters<SystemEvents[K]>): void {
+    try {
+      (this.#emitter as unknown as EventEmitter).emit(name, ...facts);
+    } catch (cause) {
+      this.#write("", "error", `a listener to ${name} has thrown`, cause);
+    }
   }
 }
 
@@ -515,7 +601,8 @@ class Settlement {
   promise(): Promise<void> {
     this.#promise ??= new Promise((resolvePromise, reject) => {
       const settle = (): void => {
-        if (this.#outcome !== null && "error" in this.#outcome) reject(asError(this.#outcome.error));
+        if (this.#outcome !== null && "error" in this.#outcome)
+          reject(asError(this.#outcome.error));
         else resolvePromise();
       };
       if (this.#outcome === null) this.#waiting.push(settle);
@@ -524,40 +611,14 @@ class Settlement {
     return this.#promise;
   }
 
-  resolve(): void {
-    this.#settle({});
-  }
-
-  reject(error: unknown): void {
-    this.#settle({ error });
-  }
-
-  #settle(outcome: { readonly error?: unknown }): void {
-    if (this.#outcome !== null) return;
+  /** The first outcome counts. @returns whether this was it */
+  settle(outcome: { readonly error?: unknown }): boolean {
+    if (this.#outcome !== null) return false;
     this.#outcome = outcome;
     for (const settle of this.#waiting) settle();
     this.#waiting = [];
+    return true;
   }
-}
-
-function rootOf(core: ComponentCore): Root {
-  return {
-    create: (cls, ...args) => {
-      const [init, options] = args as [unknown, ChildOptions?];
-      return createChild(core, cls, init, options ?? {}) as unknown as Child<InstanceType<typeof cls>>;
-    },
-    connect: <P extends AnyPort>(provider: ProvidedRef<P>, user: RequiredRef<NoInfer<P>>, options?: object) =>
-      connectPorts(core, provider as unknown as Reference, user as unknown as Reference, options ?? {}),
-    offers: (ref, options) => {
-      const reference = ref as unknown as Reference;
-      (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
-    },
-  };
-}
-
-function isWithin(core: ComponentCore, tree: ComponentCore): boolean {
-  for (let at: ComponentCore | null = core; at !== null; at = at.parent) if (at === tree) return true;
-  return false;
 }
 
 function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
@@ -565,7 +626,10 @@ function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
   const { request } = row.waiting;
   const wanted = (request.constructor as unknown as { readonly response: EventClass }).response;
   if (!isOf(response?.constructor, wanted)) {
-    throw coreError("KITH_BAD_RESPONSE", `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? String(response)}, not ${wanted.name}.`);
+    throw coreError(
+      "KITH_BAD_RESPONSE",
+      `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? typeof response}, not ${wanted.name}.`,
+    );
   }
 }
 
@@ -577,8 +641,16 @@ function asError(cause: unknown): Error {
  * Builds a system and schedules its start; for worlds and tests that drive the scheduler themselves.
  * A throw in a constructor is thrown here.
  */
-export function launch<K extends ComponentClass>(cls: K, init: InitOf<K>, world: World): System<InstanceType<K>> {
-  return new System<InstanceType<K>>(cls as unknown as ComponentClass<InstanceType<K>>, init, world);
+export function launch<K extends ComponentClass>(
+  cls: K,
+  init: InitOf<K>,
+  world: World,
+): System<InstanceType<K>> {
+  return new System<InstanceType<K>>(
+    cls as unknown as ComponentClass<InstanceType<K>>,
+    init,
+    world,
+  );
 }
 
 /**
@@ -589,10 +661,18 @@ export function launch<K extends ComponentClass>(cls: K, init: InitOf<K>, world:
  */
 export async function run<K extends ComponentClass>(
   cls: K,
-  ...args: ConstructorParameters<K> extends [] | [unknown?] ? [init?: InitOf<K>, world?: World] : [init: InitOf<K>, world?: World]
+  ...args: [] extends ConstructorParameters<K>
+    ? [init?: InitOf<K>, world?: World]
+    : [init: InitOf<K>, world?: World]
 ): Promise<System<InstanceType<K>>> {
   const [init, world] = args as [InitOf<K>, World?];
   const system = launch(cls, init, world ?? bare());
-  await system.started;
+  try {
+    await system.started;
+  } catch (error) {
+    // Nobody will have a handle to what has started, such as a socket that listens.
+    void system.stop();
+    throw error;
+  }
   return system;
 }
