@@ -9,6 +9,7 @@ import {
   port,
   type ReplyToken,
   request,
+  restart,
   ScheduleTimeout,
   setting,
   SettingChanged,
@@ -489,5 +490,42 @@ describe("the timeout of an ask", () => {
     const { pending } = (run.system.main as unknown as { core: ComponentCore }).core;
     expect(run.system.instance.answers).to.have.length(1);
     expect(pending.rows.size).to.equal(0);
+  });
+});
+
+describe("an answer that was meant for an instance before the restart", () => {
+  it("is not taken for the answer to what the new instance has asked", () => {
+    class Torn extends Asker {
+      readonly tells = this.provides(Store);
+      constructor() {
+        super();
+        this.tells.on(Tell, ({ text }) => {
+          if (text === "fail") throw new Error("unlucky");
+          this.get(new Get({ key: text }));
+        });
+      }
+    }
+    class Owner extends Component {
+      readonly keeper = this.create(Keeper);
+      readonly torn = this.create(Torn, {}, { name: "torn", onFault: () => restart() });
+      readonly tells = this.requires(Store);
+      constructor() {
+        super();
+        this.connect(this.keeper.ports.store, this.torn.ports.store);
+        this.connect(this.torn.ports.tells, this.tells);
+      }
+      tell(...texts: string[]): void {
+        for (const text of texts) this.tells.trigger(new Tell({ text }));
+      }
+    }
+    const run = start(Owner);
+    run.do((main) => main.tell("before", "fail", "after"));
+    keeper().answer("late", 0);
+    run.world.settle();
+    expect(run.letters.map(({ reason }) => reason)).to.deep.equal(["no-asker"]);
+    keeper().answer("right", 1);
+    run.world.settle();
+    const { answers } = instanceAt<Torn>(run.system, "/Owner-1/torn");
+    expect(answers).to.deep.equal(["after right -"]);
   });
 });

@@ -29,6 +29,7 @@ import {
   port,
   type ReplyToken,
   request,
+  restart,
   run,
   setting,
   SwapFailed,
@@ -584,5 +585,66 @@ describe("the code that is told the outcome of a swap", () => {
     expect(outcomes).to.have.length(1);
     expect(outcomes[0]).to.be.instanceOf(Swapped);
     expect(logged).to.have.length(1);
+  });
+});
+
+describe("what a place keeps of a swap", () => {
+  class Job extends event("swap/Job")<{ n: number }> {}
+  const Jobs = port("Jobs", { requests: [Job] });
+  const seen: string[] = [];
+  class Worker extends Component {
+    readonly jobs = this.provides(Jobs);
+    constructor(init: { name: string }) {
+      super();
+      this.jobs.on(Job, ({ n }) => {
+        seen.push(`${init.name} ${n}`);
+        if (n === 13) throw new Error("unlucky");
+      });
+    }
+  }
+  class Main extends Component {
+    readonly jobs = this.requires(Jobs);
+    readonly worker = this.create(
+      Worker,
+      { name: "first" },
+      { name: "w", mailboxBound: 10, onFault: () => restart() },
+    );
+    constructor() {
+      super();
+      this.connect(this.worker.ports.jobs, this.jobs);
+    }
+    send(...numbers: number[]): void {
+      for (const n of numbers) this.jobs.trigger(new Job({ n }));
+    }
+    replace(): void {
+      this.swap(this.worker, Worker, { name: "second" });
+    }
+  }
+
+  it("is the init: a restart begins from that of the replacement", () => {
+    seen.length = 0;
+    const world = new ManualWorld();
+    const system = launch(Main, {}, world);
+    world.settle();
+    system.enter(() => system.instance.replace());
+    world.settle();
+    system.enter(() => system.instance.send(13, 1));
+    world.settle();
+    expect(seen).to.deep.equal(["second 13", "second 1"]);
+  });
+
+  it("is the signal of load: who was told that a mailbox is full is told that it is empty", () => {
+    const world = new ManualWorld();
+    const system = launch(Main, {}, world);
+    world.settle();
+    const signals: string[] = [];
+    system.events.on("highWater", () => void signals.push("high"));
+    system.events.on("lowWater", () => void signals.push("low"));
+    system.enter(() => {
+      system.instance.replace();
+      system.instance.send(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    });
+    world.settle();
+    expect(signals).to.deep.equal(["high", "low"]);
   });
 });
