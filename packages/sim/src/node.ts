@@ -1,0 +1,178 @@
+/**
+ * A simulated node: a machine with a disk and clocks that lives, crashes and lives again.
+ *
+ * Each life is a system of its own. A crash forgets the life as it is: nothing of it runs any more, no
+ * handler is called, and what was not flushed is the disk's to decide. A pause parks what is due, and
+ * a resume lets all of it happen at once, late, as after a stopped process or a long collection.
+ */
+
+import { type ComponentClass, type InitOf, launch, type LogSink, type Root, type Runnable, type Scheduler, System } from "@kith/core";
+import { type ClockSkew, NodeClock } from "./clock.ts";
+import type { Engine, Owner } from "./engine.ts";
+import { simError } from "./errors.ts";
+
+/** Whether a node lives. */
+export type NodeState = "down" | "up" | "paused";
+
+/** One life of a node, from its start to its crash or stop. */
+export class Life implements Owner, Scheduler {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly clock: NodeClock;
+  /** The number of this life, from 1: the node's incarnation. */
+  readonly number: number;
+  alive = true;
+  parked: (() => void)[] | null = null;
+  /** Told when the clock's drift changes. */
+  onDrift: (() => void) | null = null;
+
+  constructor(engine: Engine, name: string, number: number, clock: NodeClock) {
+    this.engine = engine;
+    this.name = name;
+    this.number = number;
+    this.clock = clock;
+  }
+
+  ready(runnable: Runnable): void {
+    if (this.alive) this.engine.ready(this, runnable, this.name);
+  }
+}
+
+/** What a node is made with. */
+export interface NodeOptions<K extends ComponentClass> {
+  readonly engine: Engine;
+  readonly name: string;
+  readonly index: number;
+  readonly main: K;
+  readonly init: () => InitOf<K>;
+  readonly clock: ClockSkew;
+  readonly epochMicros: number;
+  readonly log: LogSink;
+  /** Installs the providers of the root ports for a life. */
+  readonly install: (life: Life, root: Root) => void;
+  /** Told at the end of a life: connections break, the disk keeps what it keeps. */
+  readonly ended: (life: Life, crashed: boolean) => void;
+  /** Told of a fault that no policy handled. */
+  readonly fault: (node: SimNode<K>, cause: unknown) => void;
+}
+
+/** A machine of the simulation. */
+export class SimNode<K extends ComponentClass = ComponentClass> {
+  /** Its name, such as `n1`, which prefixes its logs and keys its draws. */
+  readonly name: string;
+  /** Its number, from 0. */
+  readonly index: number;
+  readonly #options: NodeOptions<K>;
+  #skew: ClockSkew;
+  #lives = 0;
+  #life: Life | null = null;
+  #system: System<InstanceType<K>> | null = null;
+
+  /** @internal */
+  constructor(options: NodeOptions<K>) {
+    this.#options = options;
+    this.name = options.name;
+    this.index = options.index;
+    this.#skew = options.clock;
+  }
+
+  /** Whether it is up, paused or down. */
+  get state(): NodeState {
+    if (this.#life === null) return "down";
+    return this.#life.parked === null ? "up" : "paused";
+  }
+
+  /** How often it has been started. */
+  get lives(): number {
+    return this.#lives;
+  }
+
+  /** The system of its present life. @throws KithError `KITH_SIM_NODE_STATE` while it is down */
+  get system(): System<InstanceType<K>> {
+    if (this.#system === null) throw simError("KITH_SIM_NODE_STATE", `${this.name} is down, so it has no system.`);
+    return this.#system;
+  }
+
+  /** The main component of its present life, for assertions. */
+  get root(): InstanceType<K> {
+    return this.system.instance;
+  }
+
+  /** Starts a life. */
+  start(): void {
+    if (this.#life !== null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
+    const { engine, main, init, epochMicros, install, fault, log } = this.#options;
+    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    const life = new Life(engine, this.name, ++this.#lives, clock);
+    engine.trace.add("node", engine.micros, this.index * 8 + 1);
+    this.#life = life;
+    this.#system = launch(main, init(), {
+      scheduler: life,
+      node: this.name,
+      seed: engine.seed,
+      log,
+      install: (root) => install(life, root),
+    });
+    this.#system.events.on("fault", ({ cause }) => fault(this, cause));
+  }
+
+  /** Ends its life at once: memory is gone, and of what was not flushed the disk keeps what it likes. */
+  crash(): void {
+    this.#end(true);
+  }
+
+  /** Stops its components properly, without waiting for them to be through with it. */
+  stop(): void {
+    const { system } = this;
+    const life = this.#life;
+    system.events.once("stopped", () => {
+      if (this.#life === life) this.#end(false);
+    });
+    void system.stop();
+  }
+
+  /** Freezes it: nothing runs, while time and messages go on. */
+  pause(): void {
+    const life = this.#alive("paused");
+    if (life.parked !== null) return;
+    life.parked = [];
+    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 3);
+  }
+
+  /** Lets everything happen that came due meanwhile. */
+  resume(): void {
+    const life = this.#alive("resumed");
+    const parked = life.parked ?? [];
+    life.parked = null;
+    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 4);
+    for (const action of parked) action();
+  }
+
+  /** Lets its clocks run faster or slower, in this life and those to come. */
+  drift(driftPpm: number): void {
+    this.#skew = { ...this.#skew, driftPpm };
+    this.#life?.clock.drift(driftPpm);
+    this.#life?.onDrift?.();
+  }
+
+  /** Sets its wall clock forward or back by milliseconds. */
+  jump(millis: number): void {
+    this.#skew = { ...this.#skew, offset: (this.#skew.offset ?? 0) + millis };
+    this.#life?.clock.jump(millis);
+  }
+
+  #alive(what: string): Life {
+    if (this.#life === null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was ${what}, but it is down.`);
+    return this.#life;
+  }
+
+  #end(crashed: boolean): void {
+    const life = this.#alive(crashed ? "crashed" : "stopped");
+    life.alive = false;
+    life.parked = null;
+    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
+    this.#life = this.#system = null;
+    this.#options.ended(life, crashed);
+  }
+}
+

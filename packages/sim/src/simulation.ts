@@ -1,0 +1,188 @@
+/**
+ * A simulation: nodes, the network between them, their disks and clocks, and the time that drives all.
+ *
+ * `simulate(Main, { seed, nodes })` builds it; nothing runs until it is told to. What it did is told
+ * by `hash`: the same seed gives the same hash, in another process and in a browser alike.
+ */
+
+import { type ComponentClass, type InitOf, KithError, type LogRecord, type Millis, mix, streamKey } from "@kith/core";
+import type { ClockSkew } from "./clock.ts";
+import { Engine, type Owner } from "./engine.ts";
+import { simError } from "./errors.ts";
+import { type Life, SimNode } from "./node.ts";
+import { simTimer } from "./timer.ts";
+import { trapped } from "./traps.ts";
+
+/** What a simulation is made of. */
+export interface SimulationOptions<K extends ComponentClass> {
+  /** Decides everything that is left to chance. */
+  readonly seed: number | string;
+  /** How many nodes; default 1. */
+  readonly nodes?: number;
+  /** The init of the main components: one for all, or one for each node. */
+  readonly init?: InitOf<K> | ((node: { readonly name: string; readonly index: number }) => InitOf<K>);
+  /** The clocks of a node; by default they are right. */
+  readonly clock?: (index: number) => ClockSkew;
+  /** What the wall clocks show at the beginning, in milliseconds since 1970; default 1 January 2026. */
+  readonly epoch?: Millis;
+  /** Takes the nodes' log records; by default nobody. */
+  readonly log?: (record: LogRecord) => void;
+  /** False lets components use the host's clocks, randomness and timers; for measuring what the traps cost. */
+  readonly traps?: boolean;
+}
+
+/** How long something may take. */
+export interface Within {
+  /** Simulated milliseconds; default 60,000. */
+  readonly within?: Millis;
+}
+
+const newYear2026 = 1_767_225_600_000;
+
+/** Everything that lives as long as the simulation itself. */
+const always: Owner = { alive: true, parked: null };
+
+/** A running simulation. Made by `simulate`. */
+export class Simulation<K extends ComponentClass = ComponentClass> {
+  /** The nodes, in order. */
+  readonly nodes: readonly SimNode<K>[];
+  /** @internal */
+  readonly engine: Engine;
+  readonly #traps: boolean;
+  #booted = false;
+  #failure: { readonly node: string; readonly cause: unknown } | null = null;
+  #scripted = 0;
+
+  /** @internal */
+  constructor(main: K, options: SimulationOptions<K>) {
+    const count = options.nodes ?? 1;
+    if (!(Number.isSafeInteger(count) && count > 0)) throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
+    this.engine = new Engine(options.seed);
+    this.#traps = options.traps ?? true;
+    const { init } = options;
+    this.nodes = Array.from({ length: count }, (_, index) => {
+      const name = `n${index + 1}`;
+      return new SimNode<K>({
+        engine: this.engine,
+        name,
+        index,
+        main,
+        init: () => initOf(init, { name, index }),
+        clock: options.clock?.(index) ?? {},
+        epochMicros: (options.epoch ?? newYear2026) * 1000,
+        log: options.log ?? (() => undefined),
+        install: (life, root) => {
+          const timer = root.create(simTimer(life), {}, { name: "Timer" });
+          root.offers(timer.ports["timer"]);
+        },
+        ended: () => undefined,
+        fault: (node, cause) => (this.#failure ??= { node: node.name, cause }),
+      });
+    });
+  }
+
+  /** The simulated time since the beginning, in milliseconds. */
+  get time(): Millis {
+    return this.engine.micros / 1000;
+  }
+
+  /** The rolling hash over all decisions so far: 16 hexadecimal digits. */
+  get hash(): string {
+    return this.engine.trace.hash;
+  }
+
+  /** Turns and events so far. */
+  get steps(): number {
+    return this.engine.steps;
+  }
+
+  /** The node of that number, from 0. */
+  node(index: number): SimNode<K> {
+    const node = this.nodes[index];
+    if (node === undefined) throw simError("KITH_SIM_ARGUMENT", `There is no node ${index}; there are ${this.nodes.length}, from 0.`);
+    return node;
+  }
+
+  /** Starts all nodes, in order; the other methods do it where it was not done. */
+  boot(): this {
+    if (this.#booted) return this;
+    this.#booted = true;
+    this.#run(() => {
+      for (const node of this.nodes) if (node.state === "down") node.start();
+    });
+    return this;
+  }
+
+  /** Lets so many milliseconds pass. @throws the fault that no policy of a node handled */
+  runFor(duration: Millis): void {
+    if (!(duration >= 0)) throw simError("KITH_SIM_ARGUMENT", `The simulation was to run for ${duration} ms.`);
+    this.boot();
+    const end = this.engine.micros + Math.round(duration * 1000);
+    this.#run(() => {
+      while (this.#failure === null && this.engine.step(end));
+    });
+    this.#raise();
+    this.engine.moveTo(end);
+  }
+
+  /**
+   * Runs until a condition holds; it is looked at after every step, so it should be cheap.
+   *
+   * @throws KithError `KITH_SIM_TIMEOUT` where it does not hold in time
+   */
+  until(condition: () => boolean, { within = 60_000 }: Within = {}): void {
+    this.boot();
+    const begin = this.engine.micros;
+    const end = begin + Math.round(within * 1000);
+    let holds = condition();
+    this.#run(() => {
+      while (!holds && this.#failure === null && this.engine.step(end)) holds = condition();
+    });
+    this.#raise();
+    if (holds) return;
+    throw simError("KITH_SIM_TIMEOUT", `The condition did not hold within ${within} ms, from ${begin / 1000} to ${end / 1000} ms of seed ${String(this.engine.seed)}.`);
+  }
+
+  /** Does the next thing. @returns false where nothing is left to do */
+  step(): boolean {
+    this.boot();
+    const more = this.#run(() => this.engine.step(Infinity));
+    this.#raise();
+    return more;
+  }
+
+  /** Lets the script of a test act at a simulated time, in milliseconds. */
+  at(time: Millis, action: () => void): void {
+    const tie = mix(streamKey(this.engine.seed, "script").low, this.#scripted++);
+    this.engine.at(always, Math.round(time * 1000), tie, action);
+  }
+
+  #run<T>(action: () => T): T {
+    if (!this.#traps) return action();
+    return trapped(() => this.engine.running?.path, action);
+  }
+
+  #raise(): void {
+    if (this.#failure === null) return;
+    const { node, cause } = this.#failure;
+    this.#failure = null;
+    if (cause instanceof KithError) throw cause;
+    throw cause instanceof Error ? cause : new Error(`${node}: ${String(cause)}`, { cause });
+  }
+}
+
+/**
+ * Builds a simulation of `nodes` systems, each with a `Main` of its own.
+ *
+ * @param main the main component of every node; its Timer, Network and Storage are offered
+ */
+export function simulate<K extends ComponentClass>(main: K, options: SimulationOptions<K>): Simulation<K> {
+  return new Simulation(main, options);
+}
+
+function initOf<K extends ComponentClass>(
+  init: SimulationOptions<K>["init"],
+  node: { readonly name: string; readonly index: number },
+): InitOf<K> {
+  return typeof init === "function" ? init(node) : init;
+}
