@@ -1,10 +1,10 @@
 import { Component, event, port, run } from "@kith/core";
 
-class Ping extends event("pingpong/Ping")<{ n: number }> {}
-class Pong extends event("pingpong/Pong")<{ n: number }> {}
-const PingPong = port("PingPong", { requests: [Ping], indications: [Pong] });
+export class Ping extends event("pingpong/Ping")<{ n: number }> {}
+export class Pong extends event("pingpong/Pong")<{ n: number }> {}
+export const PingPong = port("PingPong", { requests: [Ping], indications: [Pong] });
 
-class Ponger extends Component {
+export class Ponger extends Component {
   readonly pp = this.provides(PingPong);
 
   constructor() {
@@ -13,7 +13,7 @@ class Ponger extends Component {
   }
 }
 
-class Pinger extends Component {
+export class Pinger extends Component {
   readonly pp = this.requires(PingPong);
 
   constructor(init: { rounds: number }) {
@@ -26,7 +26,7 @@ class Pinger extends Component {
   }
 }
 
-class Main extends Component {
+export class Main extends Component {
   readonly ponger = this.create(Ponger);
   readonly pinger = this.create(Pinger, { rounds: 1000 });
 

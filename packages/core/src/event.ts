@@ -28,6 +28,8 @@ export declare const askedOnly: unique symbol;
 
 /** The root of all events. Its instances are immutable by contract: no handler changes one. */
 export abstract class Event {
+  /** Every event class has a tag of its own; the root's makes it a class to subscribe to like any other. */
+  static readonly tag: string = "kith/Event";
   /** Phantom: the tags of the event's class and its bases. */
   declare readonly [tagsOf]: object;
 

@@ -234,6 +234,7 @@ export class PendingTable implements Target {
   }
 
   #arm(half: PortHalf, delay: Millis, waiting: Waiting): number {
+    if (!(delay >= 0)) throw coreError("KITH_BAD_ARGUMENT", `${this.#core.path} asked for a timeout of ${delay} ms.`);
     const event = new ScheduleTimeout({ delay, timeout: nothing });
     const channel = this.#onlyTaker(half, event);
     const row = this.#add(half, channel, waiting);

@@ -1,0 +1,26 @@
+/** Every error that the test kit raises, in one place: a stable code, and what to do next. */
+
+import { KithError } from "@kith/core";
+
+const nextSteps = {
+  KITH_TEST_ACTION: "Look at the cause: the statement itself could not be carried out.",
+  KITH_TEST_BLOCK: "Return from the block what its last statement returned.",
+  KITH_TEST_CONSTRUCTED:
+    "Expect the fault of the constructor, and nothing after it: there is no component to drive.",
+  KITH_TEST_ENDLESS:
+    "Look for events that cause each other for ever; bound the block, or advance in smaller steps.",
+  KITH_TEST_EXPECTED:
+    "Correct the component or the script: the events above show what it did instead.",
+  KITH_TEST_FORBIDDEN: "Correct the component, or forbid less.",
+  KITH_TEST_PORT:
+    "Name a port that the component declares in a field of its own, or one that was offered.",
+  KITH_TEST_UNEXPECTED: "Expect these events, or allow them.",
+} as const;
+
+/** The codes of the errors that `@kith/testing` raises. */
+export type TestErrorCode = keyof typeof nextSteps;
+
+/** Builds the kit's error of the given code; `what` says which statement failed, and how. */
+export function testError(code: TestErrorCode, what: string, cause?: unknown): KithError {
+  return new KithError(code, what, nextSteps[code], cause === undefined ? undefined : { cause });
+}
