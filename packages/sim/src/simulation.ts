@@ -9,7 +9,7 @@ import { type ComponentClass, type InitOf, KithError, type LogRecord, type Milli
 import type { ClockSkew } from "./clock.ts";
 import { Engine, type Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
-import { type Life, SimNode } from "./node.ts";
+import { SimNode } from "./node.ts";
 import { simTimer } from "./timer.ts";
 import { trapped } from "./traps.ts";
 
@@ -19,8 +19,10 @@ export interface SimulationOptions<K extends ComponentClass> {
   readonly seed: number | string;
   /** How many nodes; default 1. */
   readonly nodes?: number;
-  /** The init of the main components: one for all, or one for each node. */
-  readonly init?: InitOf<K> | ((node: { readonly name: string; readonly index: number }) => InitOf<K>);
+  /** The init of the main components. */
+  readonly init?: InitOf<K>;
+  /** The init of each node's main component, where they differ. */
+  readonly initOf?: (node: { readonly name: string; readonly index: number }) => InitOf<K>;
   /** The clocks of a node; by default they are right. */
   readonly clock?: (index: number) => ClockSkew;
   /** What the wall clocks show at the beginning, in milliseconds since 1970; default 1 January 2026. */
@@ -59,7 +61,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     if (!(Number.isSafeInteger(count) && count > 0)) throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
     this.engine = new Engine(options.seed);
     this.#traps = options.traps ?? true;
-    const { init } = options;
+    const { init, initOf = () => init } = options;
     this.nodes = Array.from({ length: count }, (_, index) => {
       const name = `n${index + 1}`;
       return new SimNode<K>({
@@ -67,13 +69,13 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         name,
         index,
         main,
-        init: () => initOf(init, { name, index }),
+        init: () => initOf({ name, index }),
         clock: options.clock?.(index) ?? {},
         epochMicros: (options.epoch ?? newYear2026) * 1000,
         log: options.log ?? (() => undefined),
         install: (life, root) => {
           const timer = root.create(simTimer(life), {}, { name: "Timer" });
-          root.offers(timer.ports["timer"]);
+          root.offers(timer.ports.timer);
         },
         ended: () => undefined,
         fault: (node, cause) => (this.#failure ??= { node: node.name, cause }),
@@ -178,11 +180,4 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
  */
 export function simulate<K extends ComponentClass>(main: K, options: SimulationOptions<K>): Simulation<K> {
   return new Simulation(main, options);
-}
-
-function initOf<K extends ComponentClass>(
-  init: SimulationOptions<K>["init"],
-  node: { readonly name: string; readonly index: number },
-): InitOf<K> {
-  return typeof init === "function" ? init(node) : init;
 }

@@ -6,9 +6,9 @@
 import {
   CancelTimeout,
   Component,
-  type ComponentClass,
   Expired,
   mix,
+  type ProvidedPort,
   type ReplyToken,
   SchedulePeriodic,
   ScheduleTimeout,
@@ -33,7 +33,7 @@ interface Armed extends ArmedState {
 }
 
 /** Builds the Timer's class for one life of a node. */
-export function simTimer(life: Life): ComponentClass {
+export function simTimer(life: Life): new () => Component & { readonly timer: ProvidedPort<typeof Timer> } {
   const { engine, clock } = life;
   const key = streamKey(engine.seed, "timer", life.name).low;
 
