@@ -1,0 +1,32 @@
+/** The Network port, peers, messages and codecs, and the loopback provider. */
+
+export type { Codec } from "./codec.ts";
+export { UnknownTag } from "./codec.ts";
+export type { NetworkErrorCode } from "./errors.ts";
+export { type Envelope, Message, message } from "./message.ts";
+export {
+  addressOf,
+  formatPeer,
+  isPeer,
+  parseAddress,
+  parsePeer,
+  type PeerRef,
+  processOf,
+  samePeer,
+  sameProcess,
+  self,
+} from "./peer-ref.ts";
+export {
+  ConnectionDown,
+  type ConnectionDownReason,
+  ConnectionUp,
+  Deliver,
+  Delivery,
+  type DeliveryStatus,
+  Dropped,
+  type DropReason,
+  Network,
+  NetworkDrained,
+  NetworkFull,
+} from "./port.ts";
+export { classOf, isRegistered, register, schemaFingerprint } from "./registry.ts";

@@ -1,0 +1,3 @@
+/** The Storage port, its memory provider, and helpers for keys. */
+
+export * from "./port.ts";
