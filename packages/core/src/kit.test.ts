@@ -77,6 +77,16 @@ export function errorCode(error: unknown): string {
   return error instanceof KithError ? error.code : String(error);
 }
 
+/** The instance at a path, which only tests may reach for. */
+export function instanceAt<C>(system: System, path: string): C {
+  type Node = { children: Map<string, { core: Node }> | null; instance: unknown };
+  let at: Node | undefined = (system.main as unknown as { core: Node & { parent: Node } }).core
+    .parent;
+  for (const name of path.split("/").slice(1)) at = at?.children?.get(name)?.core;
+  if (at === undefined) throw new Error(`nothing at ${path}`);
+  return at.instance as C;
+}
+
 describe("the tests' own kit", () => {
   it("tells the code of an error of this package from any other error", () => {
     expect(codeOf(() => undefined)).to.equal("");

@@ -167,7 +167,10 @@ export class PendingTable implements Target {
     if (channel.cut) return false;
     row.queued = true;
     const { system } = this.#core;
-    channel.answer(answer, system.tap === null ? row : system.traceTrigger(from, answer, row));
+    channel.answer(
+      answer,
+      system.tap === null ? row : system.traceTrigger(from, answer, row, row.cause),
+    );
     return true;
   }
 
@@ -175,10 +178,9 @@ export class PendingTable implements Target {
   execute(answer: object, meta: unknown): void {
     if ((meta as Traced).traced === true) {
       const { meta: inner } = meta as Traced;
-      const { half } = inner as PendingRow;
-      this.#core.system.traced(half, answer as Event, meta as Traced, () =>
-        this.execute(answer, inner),
-      );
+      const { half, waiting } = inner as PendingRow;
+      const shown = waiting.kind === "timeout" ? waiting.timeout : (answer as Event);
+      this.#core.system.traced(half, shown, meta as Traced, () => this.execute(answer, inner));
       return;
     }
     const row = meta as PendingRow;
@@ -234,7 +236,11 @@ export class PendingTable implements Target {
   }
 
   #arm(half: PortHalf, delay: Millis, waiting: Waiting): number {
-    if (!(delay >= 0)) throw coreError("KITH_BAD_ARGUMENT", `${this.#core.path} asked for a timeout of ${delay} ms.`);
+    if (!(delay >= 0))
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `${this.#core.path} asked for a timeout of ${delay} ms.`,
+      );
     const event = new ScheduleTimeout({ delay, timeout: nothing });
     const channel = this.#onlyTaker(half, event);
     const row = this.#add(half, channel, waiting);
@@ -265,6 +271,7 @@ export class PendingTable implements Target {
       channel,
       queued: false,
       passed: undefined,
+      cause: 0,
     };
     this.rows.set(row.number, row);
     return row;
@@ -285,6 +292,10 @@ export class PendingTable implements Target {
     const { system, id } = this.#core;
     const token: Token = { asker: id, ask: number };
     const meta = system.tap === null ? token : system.traceTrigger(half, event, token);
+    if (system.tap !== null) {
+      const row = this.rows.get(number);
+      if (row !== undefined) row.cause = (meta as Traced).id;
+    }
     if (channel.holds > 0 && (channel.provider !== null || channel.held)) {
       channel.keep(false, event, meta, false);
     } else if (channel.provider !== null)
