@@ -6,7 +6,7 @@
  * a resume lets all of it happen at once, late, as after a stopped process or a long collection.
  */
 
-import { type ComponentClass, type InitOf, launch, type LogSink, type Root, type Runnable, type Scheduler, System } from "@kith/core";
+import { type ComponentClass, type Given, type InitOf, launch, type LogSink, type Root, type Runnable, type Scheduler, System } from "@kith/core";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import type { Engine, Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
@@ -50,6 +50,8 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly log: LogSink;
   /** Installs the providers of the root ports for a life. */
   readonly install: (life: Life, root: Root) => void;
+  /** The settings of a life. */
+  readonly settings: (life: Life) => readonly Given[];
   /** Told at the end of a life: connections break, the disk keeps what it keeps. */
   readonly ended: (life: Life, crashed: boolean) => void;
   /** Told of a fault that no policy handled. */
@@ -101,7 +103,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   /** Starts a life. */
   start(): void {
     if (this.#life !== null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
-    const { engine, main, init, epochMicros, install, fault, log } = this.#options;
+    const { engine, main, init, epochMicros, install, settings, fault, log } = this.#options;
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
     const life = new Life(engine, this.name, ++this.#lives, clock);
     engine.trace.add("node", engine.micros, this.index * 8 + 1);
@@ -111,6 +113,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
       node: this.name,
       seed: engine.seed,
       log,
+      settings: settings(life),
       install: (root) => install(life, root),
     });
     this.#system.events.on("fault", ({ cause }) => fault(this, cause));
