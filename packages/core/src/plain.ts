@@ -44,7 +44,8 @@ class PlainCopy {
     if (prototype === Set.prototype) return this.#members(value as ReadonlySet<unknown>);
     // Byte arrays of a host's own class become common ones; its `slice` may not copy.
     if (value instanceof Uint8Array) return this.#saw(value, new Uint8Array(value));
-    throw this.#notPlain(`an instance of ${(value as { constructor?: { name?: string } }).constructor?.name ?? "a class without a name"}`);
+    const { name } = (value as { constructor?: { name?: string } }).constructor ?? {};
+    throw this.#notPlain(name === undefined || name === "" ? "an instance of a class without a name" : `an instance of ${name}`);
   }
 
   #fields(value: Readonly<Record<string, unknown>>): object {

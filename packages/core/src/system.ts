@@ -190,14 +190,30 @@ export class System<C extends Component = Component> {
    */
   swap<K extends ComponentClass>(place: Place, cls: K, ...args: InitArguments<K, SwapOptions>): Promise<Swapped> {
     const [init, options] = args as [unknown, SwapOptions?];
-    const { handle } = this.#coreAt(place);
     return new Promise((resolveSwap, reject) => {
-      if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
-      SwapJob.enqueue(handle, cls, init, options ?? {}, (result) => {
+      this.swapThen(place, { cls, init, ...(options === undefined ? {} : { options }) }, (result) => {
         if (result instanceof SwapFailed) reject(asError(result.cause));
         else resolveSwap(result);
       });
     });
+  }
+
+  /**
+   * As `swap`, for worlds that cannot wait for a promise: `outcome` is told in a turn of the kernel.
+   *
+   * @param replacement the class and its init; by default those that the place has now
+   * @throws KithError `KITH_UNKNOWN_PATH`, `KITH_INIT_NOT_PLAIN`
+   */
+  swapThen(
+    place: Place,
+    replacement: { readonly cls?: ComponentClass; readonly init?: unknown; readonly options?: SwapOptions },
+    outcome: (result: Swapped | SwapFailed) => void,
+  ): void {
+    const { handle } = this.#coreAt(place);
+    if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
+    // A class that is given but is none is a mistake to be told, not the wish for the present one.
+    const { cls, init } = "cls" in replacement ? replacement : handle;
+    SwapJob.enqueue(handle, cls as ComponentClass, init, replacement.options ?? {}, outcome);
   }
 
   /** Gives a setting another value, for all components or for those from a path down. */
