@@ -29,7 +29,6 @@ import {
   type PeerRef,
   sameProcess,
   UnknownTag,
-  withSender,
 } from "@kith/network";
 import type { Engine, Owner } from "./engine.ts";
 import type { Life } from "./node.ts";
@@ -506,4 +505,10 @@ function delayOf(verdict: Verdict | undefined): number {
 function tagOf(message: Message): string {
   const cls: unknown = message.constructor;
   return typeof cls === "function" && "tag" in cls && typeof cls.tag === "string" ? cls.tag : "";
+}
+
+/** With the codec off the message itself travels: it belongs to the network now, and gets its sender. */
+function withSender(message: Message, sender: PeerRef): Message {
+  if (!Object.hasOwn(message, "from")) Reflect.set(message, "from", sender);
+  return message;
 }
