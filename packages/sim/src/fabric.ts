@@ -33,6 +33,7 @@ import {
 import type { Engine, Owner } from "./engine.ts";
 import type { Life } from "./node.ts";
 import type { Latency, Rules, Verdict } from "./rules.ts";
+import { decisions } from "./trace.ts";
 
 /** How the network treats what it carries. */
 export interface FabricOptions {
@@ -53,56 +54,70 @@ export interface Sink {
 
 /** A message on its way. */
 interface Item {
-  readonly message: Message | UnknownTag;
+  message: Message | UnknownTag;
   readonly tag: string;
   readonly to: PeerRef;
   readonly from: PeerRef;
-  readonly bytes: number;
+  bytes: number;
   readonly number: number;
   readonly deliver: { readonly token: ReplyToken<Delivery>; readonly until: Deliver["until"] } | null;
   attempts: number;
+  /** Gone when it arrives: its connection has ended. */
+  lost: boolean;
+}
+
+/** From one node to another: the key and the counts of everything that is drawn for it. */
+class Route {
+  readonly from: string;
+  readonly to: string;
+  readonly key: number;
+  messages = 0;
+  others = 0;
+
+  constructor(seed: number | string, from: string, to: string) {
+    this.from = from;
+    this.to = to;
+    this.key = streamKey(seed, "link", `${from}>${to}`).low;
+  }
 }
 
 const retryMicros = 200_000;
 const attemptsMax = 7;
+/** Set apart the numbers of retries, dials and breaks from those of messages. */
+const perAttempt = 0x1000_0000;
+const control = 0x4000_0000;
 const always: Owner = { alive: true, parked: null };
 
-/** One direction of a connection. */
+/** One end of a connection, and the direction that leads away from it. Two of them are a connection. */
 class Lane {
-  readonly from: Endpoint;
+  readonly end: Endpoint;
   readonly to: PeerRef;
-  readonly key: number;
-  /** Sent by the sender's component, and not gone yet. */
-  outbox: Item[] = [];
-  /** Gone, and neither arrived nor lost yet. */
-  readonly flying = new Set<Item>();
-  open = false;
+  readonly route: Route;
+  /** Whether this end dialled. */
+  readonly dialled: boolean;
+  other: Lane | null = null;
+  up = false;
+  closed = false;
+  /** Waits for its message to be sent again. */
   blocked = false;
-  lastArrival = 0;
   full = false;
+  /** Sent by the component, and not gone yet. */
+  outbox: Item[] | null = null;
+  /** Gone, and neither arrived nor lost yet. */
+  flying = 0;
+  /** Those of the flying whose sender asked what becomes of them. */
+  asked: Set<Item> | null = null;
+  lastArrival = 0;
 
-  constructor(from: Endpoint, to: PeerRef, key: number) {
-    this.from = from;
+  constructor(end: Endpoint, to: PeerRef, route: Route, dialled: boolean) {
+    this.end = end;
     this.to = to;
-    this.key = key;
+    this.route = route;
+    this.dialled = dialled;
   }
 
   get waiting(): number {
-    return this.outbox.length + this.flying.size;
-  }
-}
-
-/** A connection between two processes; `lanes[0]` leads away from the one that opened it. */
-class Connection {
-  readonly lanes: readonly [Lane, Lane];
-  readonly ends: readonly [Endpoint, Endpoint];
-  /** Whether each end has been told that it is up, and not yet that it is down. */
-  readonly up: [boolean, boolean] = [false, false];
-  readonly closed: [boolean, boolean] = [false, false];
-
-  constructor(ends: readonly [Endpoint, Endpoint], lanes: readonly [Lane, Lane]) {
-    this.ends = ends;
-    this.lanes = lanes;
+    return this.flying + (this.outbox?.length ?? 0);
   }
 }
 
@@ -112,9 +127,7 @@ export class Endpoint {
   readonly peer: PeerRef;
   readonly fabric: Fabric;
   sink: Sink | null = null;
-  /** Connections by the host and the incarnation at the other end. */
-  readonly #connections = new Map<string, Map<number, Connection>>();
-  readonly counts = new Map<string, number>();
+  readonly #lanes = new Map<string, Lane | Map<number, Lane>>();
 
   constructor(fabric: Fabric, life: Life, peer: PeerRef) {
     this.fabric = fabric;
@@ -123,34 +136,32 @@ export class Endpoint {
   }
 
   /** The connection to a process. */
-  connection(to: PeerRef): Connection | undefined {
-    return this.#connections.get(to.host)?.get(to.incarnation);
+  lane(to: PeerRef): Lane | undefined {
+    const found = this.#lanes.get(to.host);
+    if (found instanceof Map) return found.get(to.incarnation);
+    return found?.to.incarnation === to.incarnation ? found : undefined;
   }
 
   /** All connections, or those to a host. */
-  connections(host?: string): Connection[] {
-    const tables = host === undefined ? [...this.#connections.values()] : [this.#connections.get(host)];
-    return tables.flatMap((table) => (table === undefined ? [] : [...table.values()]));
+  lanes(host?: string): Lane[] {
+    const found = host === undefined ? [...this.#lanes.values()] : [this.#lanes.get(host)];
+    return found.flatMap((one) => (one === undefined ? [] : one instanceof Map ? [...one.values()] : [one]));
   }
 
-  /** Keeps a connection to a process. */
-  keep(to: PeerRef, connection: Connection): void {
-    let table = this.#connections.get(to.host);
-    if (table === undefined) this.#connections.set(to.host, (table = new Map()));
-    table.set(to.incarnation, connection);
+  /** Keeps a connection. There is a table only for a host of which two lives are known. */
+  keep(lane: Lane): void {
+    const { host, incarnation } = lane.to;
+    const found = this.#lanes.get(host);
+    if (found === undefined) this.#lanes.set(host, lane);
+    else if (found instanceof Map) found.set(incarnation, lane);
+    else this.#lanes.set(host, new Map([[found.to.incarnation, found], [incarnation, lane]]));
   }
 
-  /** Forgets a connection to a process. */
-  forget(to: PeerRef, connection: Connection): void {
-    const table = this.#connections.get(to.host);
-    if (table?.get(to.incarnation) === connection) table.delete(to.incarnation);
-  }
-
-  /** Numbers the messages to a host over all connections, so that draws do not depend on those. */
-  next(host: string): number {
-    const number = (this.counts.get(host) ?? 0) + 1;
-    this.counts.set(host, number);
-    return number;
+  /** Forgets a connection. */
+  forget(lane: Lane): void {
+    const found = this.#lanes.get(lane.to.host);
+    if (found === lane) this.#lanes.delete(lane.to.host);
+    else if (found instanceof Map && found.get(lane.to.incarnation) === lane) found.delete(lane.to.incarnation);
   }
 
   /** Tells the component something. */
@@ -161,21 +172,21 @@ export class Endpoint {
   /** Answers a `Deliver`. */
   settle(item: Item, status: "sent" | "acknowledged" | "failed" | "unknown", reason?: DropReason): void {
     if (item.deliver === null || !this.life.alive) return;
-    if (status === "sent" && item.deliver.until !== "sent") return;
-    if (status !== "failed" && status !== "sent" && item.deliver.until === "sent") return;
-    this.sink?.answer(item.deliver.token, new Delivery(reason === undefined ? { status } : { status, reason }));
+    const { token, until } = item.deliver;
+    if (status !== "failed" && (status === "sent") !== (until === "sent")) return;
+    this.sink?.answer(token, new Delivery(reason === undefined ? { status } : { status, reason }));
   }
 }
 
 /** Everything between the nodes. */
 export class Fabric {
   readonly rules: Rules;
+  /** Messages lost or sent again, by how; for reports. */
+  readonly counts = { rules: 0, broken: 0, full: 0 };
   readonly #engine: Engine;
   readonly #options: FabricOptions;
   readonly #endpoints = new Map<string, Endpoint>();
-  readonly #keys = new Map<string, number>();
-  /** Messages lost, by how; for reports. */
-  readonly lost = { rules: 0, reset: 0, full: 0 };
+  readonly #routes = new Map<string, Map<string, Route>>();
 
   constructor(engine: Engine, rules: Rules, options: FabricOptions) {
     this.#engine = engine;
@@ -193,269 +204,277 @@ export class Fabric {
     const endpoint = this.#endpoints.get(life.name);
     if (endpoint?.life !== life) return;
     this.#endpoints.delete(life.name);
-    for (const connection of endpoint.connections()) {
-      const side = connection.ends[0] === endpoint ? 0 : 1;
-      connection.closed[side] = true;
-      this.#later(connection.ends[side === 0 ? 1 : 0], connection, "lost");
+    for (const lane of endpoint.lanes()) {
+      lane.closed = true;
+      if (lane.other !== null) this.#later(lane.other, "lost");
     }
   }
 
   /** Breaks the connection between two hosts, where there is one: both sides learn it, each in its time. */
   reset(a: string, b: string): void {
-    for (const connection of this.#endpoints.get(a)?.connections(b) ?? []) {
-      this.#later(connection.ends[0], connection, "lost");
-      this.#later(connection.ends[1], connection, "lost");
-    }
+    for (const lane of this.#endpoints.get(a)?.lanes(b) ?? []) this.#break(lane);
   }
 
   /** Lets `a` lose its end of the connection to `b`, which believes in it until it next sends. */
   halfOpen(a: string, b: string): void {
-    const endpoint = this.#endpoints.get(a);
-    if (endpoint === undefined) return;
-    for (const connection of endpoint.connections(b)) this.#close(endpoint, connection, "lost");
+    for (const lane of this.#endpoints.get(a)?.lanes(b) ?? []) this.#close(lane, "lost");
   }
 
   /** Takes a message from a component. */
   send(from: Endpoint, message: Message, deliver: Item["deliver"]): void {
     const { codec, waitingMax, datagrams } = this.#options;
     const { to } = message;
-    const number = from.next(to.host);
-    const sender = message.from ?? from.peer;
-    const tag = tagOf(message);
-    let passed: Message | UnknownTag;
+    const route = this.#route(from.peer.host, to.host);
+    const item: Item = {
+      message,
+      tag: tagOf(message),
+      to,
+      from: message.from ?? from.peer,
+      bytes: 0,
+      number: ++route.messages,
+      deliver,
+      attempts: 0,
+      lost: false,
+    };
     try {
-      passed = codec === null ? withSender(message, sender) : codec.pass(message, sender);
+      this.#pass(codec, item);
     } catch (cause) {
-      const lost: Item = { message, tag, to, from: sender, bytes: 0, number, deliver, attempts: 0 };
-      this.#drop(from, lost, "not-encodable", cause instanceof Error ? cause.message : String(cause));
+      this.#drop(from, item, "not-encodable", cause instanceof Error ? cause.message : String(cause));
       return;
     }
-    const item: Item = { message: passed, tag, to, from: sender, bytes: codec?.bytes ?? 0, number, deliver, attempts: 0 };
     if (to.host === from.peer.host && to.port === from.peer.port) {
-      this.#within(from, item);
+      this.#within(from, route, item);
     } else if (datagrams) {
-      this.#datagram(from, item);
+      this.#datagram(from, route, item);
     } else {
-      const connection = this.#connection(from, to);
-      const lane = connection.lanes[connection.ends[0] === from ? 0 : 1];
+      const lane = from.lane(to) ?? this.#connect(from, to, route);
       if (lane.waiting >= waitingMax) {
-        this.lost.full++;
+        this.counts.full++;
         this.#drop(from, item, "full");
         return;
       }
-      lane.outbox.push(item);
+      if (lane.up && !lane.blocked) this.#launch(lane, item);
+      else (lane.outbox ??= []).push(item);
       if (!lane.full && lane.waiting * 2 >= waitingMax) {
         lane.full = true;
         from.indicate(new NetworkFull({ peer: lane.to }));
       }
-      this.#pump(connection, lane);
     }
+  }
+
+  /** Makes of the sender's message the receiver's. */
+  #pass(codec: Codec | null, item: Item): void {
+    if (item.message instanceof UnknownTag) return;
+    item.message = codec === null ? withSender(item.message, item.from) : codec.pass(item.message, item.from);
+    item.bytes = codec?.bytes ?? 0;
   }
 
   // --- within a process, and alone -----------------------------------------------------------------
 
-  #within(from: Endpoint, item: Item): void {
+  #within(from: Endpoint, route: Route, item: Item): void {
     from.settle(item, "sent");
-    this.#engine.at(from.life, this.#engine.micros, mix(this.#key(from, item.to.host), item.number), () => {
+    this.#engine.at(from.life, this.#engine.micros, mix(route.key, item.number), () => {
       this.#accept(from, item);
       from.settle(item, "acknowledged");
     });
   }
 
-  #datagram(from: Endpoint, item: Item): void {
-    const key = this.#key(from, item.to.host);
-    const verdict = this.#judge(from, item, key);
+  #datagram(from: Endpoint, route: Route, item: Item): void {
+    const verdict = this.#judge(route, item);
     from.settle(item, "sent");
     if (verdict?.kind === "drop" || verdict?.kind === "reset") {
-      this.lost.rules++;
+      this.counts.rules++;
       from.settle(item, "unknown", "disconnected");
       return;
     }
     const copies = verdict?.kind === "duplicate" ? verdict.copies : 1;
     for (let copy = 0; copy < copies; copy++) {
-      const extra = verdict === undefined || verdict.kind === "pass" ? 0 : copy === 0 && verdict.kind === "duplicate" ? 0 : verdict.delay;
-      const tie = mix(key, item.number + copy * 0x1000_0000);
-      const at = this.#engine.micros + this.#latency(from.peer.host, item.to.host, mix(tie, 7)) + Math.round(extra * 1000);
-      this.#engine.at(always, at, tie, () => {
-        const to = this.#endpoints.get(item.to.host);
-        this.#arrive(to, () => {
-          if (to !== undefined) this.#accept(to, item);
-        });
+      const tie = mix(route.key, item.number + copy * perAttempt);
+      const late = verdict === undefined || verdict.kind === "pass" || (copy === 0 && copies > 1) ? 0 : Math.round(verdict.delay * 1000);
+      this.#engine.at(always, this.#engine.micros + this.#latency(route, tie) + late, tie, () => {
+        const to = this.#endpoints.get(route.to);
         if (to === undefined) from.settle(item, "unknown", "disconnected");
-        else this.#acknowledge(to, from, item);
+        else this.#meet(to, () => this.#accepted(to, from, item));
       });
     }
   }
 
   // --- connections ---------------------------------------------------------------------------------
 
-  #connection(from: Endpoint, to: PeerRef): Connection {
-    const known = from.connection(to);
-    if (known !== undefined) return known;
+  #connect(from: Endpoint, to: PeerRef, route: Route): Lane {
     const there = this.#endpoints.get(to.host);
-    // One connection for the two: what the other side sends before it is up waits for it as well.
-    const end = there !== undefined && sameProcess(there.peer, to) ? there : new Endpoint(this, from.life, to);
-    const connection = new Connection([from, end], [
-      new Lane(from, to, this.#key(from, to.host)),
-      new Lane(end, from.peer, this.#key(end, from.peer.host)),
-    ]);
-    from.keep(to, connection);
-    if (end === there) end.keep(from.peer, connection);
-    this.#dial(connection, 0);
-    return connection;
+    const lane = new Lane(from, to, route, true);
+    from.keep(lane);
+    if (there !== undefined && sameProcess(there.peer, to)) {
+      // One connection for the two: what the other side sends before it is up waits for it as well.
+      const back = new Lane(there, from.peer, this.#route(to.host, from.peer.host), false);
+      lane.other = back;
+      back.other = lane;
+      there.keep(back);
+    }
+    this.#dial(lane, 0);
+    return lane;
   }
 
   /** Sends the packet that opens a connection, again and again until it is answered or nobody hopes any more. */
-  #dial(connection: Connection, attempt: number): void {
-    const [from, end] = connection.ends;
-    const [lane] = connection.lanes;
-    const { host } = lane.to;
-    const number = 0x4000_0000 + from.next(`dial ${host}`);
-    const verdict = this.#verdict(from, host, "", 0, lane.key, number);
-    const tie = mix(lane.key, number);
-    const there = this.#latency(from.peer.host, host, mix(tie, 7)) + delayOf(verdict);
+  #dial(lane: Lane, attempt: number): void {
+    const { route, end, other } = lane;
+    const number = control + ++route.others;
+    const tie = mix(route.key, number);
+    const verdict = this.#verdict(route, "", 0, number);
     if (verdict?.kind === "drop" || verdict?.kind === "reset") {
-      if (attempt + 1 >= attemptsMax) this.#close(from, connection, "refused");
-      else this.#engine.at(always, this.#engine.micros + retryMicros * 2 ** attempt, tie, () => this.#live(connection, 0) && this.#dial(connection, attempt + 1));
-      return;
-    }
-    this.#engine.at(always, this.#engine.micros + there, tie, () => {
-      if (!this.#live(connection, 0)) return;
-      const now = this.#endpoints.get(host);
-      const back = this.#latency(host, from.peer.host, mix(tie, 8));
-      if (now !== end) {
-        const reason = now === undefined ? "refused" : "restarted";
-        this.#engine.at(always, this.#engine.micros + back, mix(tie, 9), () => this.#close(from, connection, reason));
+      if (attempt + 1 >= attemptsMax) {
+        this.#close(lane, "refused");
         return;
       }
-      this.#arrive(end, () => this.#open(connection, 1));
-      this.#engine.at(always, this.#engine.micros + back, mix(tie, 9), () => this.#arrive(from, () => this.#open(connection, 0)));
+      this.#engine.at(always, this.#engine.micros + retryMicros * 2 ** attempt, tie, () => {
+        if (!lane.closed && end.life.alive) this.#dial(lane, attempt + 1);
+      });
+      return;
+    }
+    this.#engine.at(always, this.#engine.micros + this.#latency(route, tie) + lateness(verdict), tie, () => {
+      if (lane.closed || !end.life.alive) return;
+      const now = this.#endpoints.get(route.to);
+      const back = this.#engine.micros + this.#latency(this.#route(route.to, route.from), mix(tie, 8));
+      if (other === null || now !== other.end) {
+        this.#engine.at(always, back, mix(tie, 9), () => this.#meet(end, () => this.#close(lane, now === undefined ? "refused" : "restarted")));
+        return;
+      }
+      this.#meet(other.end, () => this.#open(other));
+      this.#engine.at(always, back, mix(tie, 9), () => this.#meet(end, () => this.#open(lane)));
     });
   }
 
-  #open(connection: Connection, side: 0 | 1): void {
-    if (!this.#live(connection, side) || connection.up[side]) return;
-    connection.up[side] = true;
-    const lane = connection.lanes[side];
-    lane.open = true;
-    connection.ends[side].indicate(new ConnectionUp({ peer: lane.to }));
-    this.#pump(connection, lane);
+  #open(lane: Lane): void {
+    if (lane.closed || lane.up) return;
+    lane.up = true;
+    lane.end.indicate(new ConnectionUp({ peer: lane.to }));
+    this.#pump(lane);
   }
 
   /** Lets go what waits on a lane, in order. */
-  #pump(connection: Connection, lane: Lane): void {
-    if (!lane.open) return;
-    while (!lane.blocked) {
-      const item = lane.outbox[0];
-      if (item === undefined) return;
-      const verdict = this.#judge(lane.from, item, lane.key);
-      if (verdict?.kind === "reset") {
-        this.#later(connection.ends[0], connection, "lost");
-        this.#later(connection.ends[1], connection, "lost");
-        lane.blocked = true;
-        return;
-      }
-      if (verdict?.kind === "drop") {
-        this.#retry(connection, lane, item);
-        return;
-      }
-      lane.outbox.shift();
-      lane.flying.add(item);
-      lane.from.settle(item, "sent");
-      const tie = mix(lane.key, item.number);
-      const latency = this.#latency(lane.from.peer.host, lane.to.host, mix(tie, 7)) + (verdict?.kind === "delay" ? delayOf(verdict) : 0);
-      lane.lastArrival = Math.max(lane.lastArrival, this.#engine.micros + latency);
-      this.#engine.at(always, lane.lastArrival, tie, () => this.#arriveOn(connection, lane, item));
+  #pump(lane: Lane): void {
+    const { outbox } = lane;
+    if (outbox === null || !lane.up) return;
+    lane.outbox = null;
+    for (const item of outbox) {
+      if (lane.blocked) (lane.outbox ??= []).push(item);
+      else this.#launch(lane, item);
     }
   }
 
-  #retry(connection: Connection, lane: Lane, item: Item): void {
-    this.lost.rules++;
-    lane.blocked = true;
+  #launch(lane: Lane, item: Item): void {
+    const { route, end } = lane;
+    const verdict = this.#judge(route, item);
+    if (verdict?.kind === "reset" || verdict?.kind === "drop") {
+      // What comes behind it waits: within a connection nothing overtakes.
+      lane.blocked = true;
+      (lane.outbox ??= []).push(item);
+      if (verdict.kind === "reset") this.#break(lane);
+      else this.#retry(lane, item);
+      return;
+    }
+    lane.flying++;
+    if (item.deliver !== null) {
+      end.settle(item, "sent");
+      (lane.asked ??= new Set()).add(item);
+    }
+    const tie = mix(route.key, item.number);
+    // Strictly later than what was sent before it: a tie would be broken at random.
+    lane.lastArrival = Math.max(lane.lastArrival + 1, this.#engine.micros + this.#latency(route, tie) + lateness(verdict));
+    this.#engine.at(always, lane.lastArrival, tie, () => this.#arrive(lane, item));
+  }
+
+  #retry(lane: Lane, item: Item): void {
+    this.counts.rules++;
     const wait = retryMicros * 2 ** item.attempts;
     if (++item.attempts >= attemptsMax) {
-      this.#later(connection.ends[0], connection, "lost");
-      this.#later(connection.ends[1], connection, "lost");
+      this.#break(lane);
       return;
     }
-    this.#engine.at(always, this.#engine.micros + wait, mix(lane.key, item.number + item.attempts * 0x1000_0000), () => {
+    this.#engine.at(always, this.#engine.micros + wait, mix(lane.route.key, item.number + item.attempts * perAttempt), () => {
       lane.blocked = false;
-      this.#pump(connection, lane);
+      if (!lane.closed) this.#pump(lane);
     });
   }
 
-  #arriveOn(connection: Connection, lane: Lane, item: Item): void {
-    if (!lane.flying.has(item)) return;
-    const side = lane === connection.lanes[0] ? 1 : 0;
-    const to = connection.ends[side];
-    if (connection.closed[side] || !to.life.alive) {
+  #arrive(lane: Lane, item: Item): void {
+    const { other } = lane;
+    if (item.lost || lane.closed) return;
+    if (other === null || other.closed || !other.end.life.alive) {
       // Nobody is there who knows the connection: its reset comes back.
-      this.#later(lane.from, connection, "lost");
+      this.#later(lane, "lost");
       return;
     }
-    this.#arrive(to, () => {
-      if (!lane.flying.delete(item)) return;
-      this.#accept(to, item);
-      this.#acknowledge(to, lane.from, item);
-      if (lane.full && lane.waiting * 4 <= this.#options.waitingMax) {
-        lane.full = false;
-        lane.from.indicate(new NetworkDrained({ peer: lane.to }));
-      }
-    });
+    const { parked } = other.end.life;
+    if (parked === null) this.#arrived(lane, other, item);
+    else parked.push(() => this.#arrived(lane, other, item));
   }
 
-  #acknowledge(to: Endpoint, from: Endpoint, item: Item): void {
-    if (item.deliver?.until !== "acknowledged") return;
-    const tie = mix(this.#key(to, from.peer.host), item.number + 0x2000_0000);
-    this.#engine.at(always, this.#engine.micros + this.#latency(to.peer.host, from.peer.host, tie), tie, () => from.settle(item, "acknowledged"));
+  #arrived(lane: Lane, other: Lane, item: Item): void {
+    if (lane.closed || other.closed) return;
+    lane.flying--;
+    lane.asked?.delete(item);
+    this.#accepted(other.end, lane.end, item);
+    if (!lane.full || lane.waiting * 4 > this.#options.waitingMax) return;
+    lane.full = false;
+    lane.end.indicate(new NetworkDrained({ peer: lane.to }));
   }
 
-  /** One side learns, a latency from now, that the connection is gone. */
-  #later(end: Endpoint, connection: Connection, reason: ConnectionDownReason): void {
-    const side = connection.ends[0] === end ? 0 : 1;
-    const lane = connection.lanes[side];
-    const tie = mix(lane.key, 0x5000_0000 + end.next(`down ${lane.to.host}`));
-    const at = this.#engine.micros + this.#latency(lane.to.host, end.peer.host, tie);
-    this.#engine.at(always, at, tie, () => this.#arrive(end, () => this.#close(end, connection, reason)));
+  /** Both sides learn, each in its time, that the connection is gone. */
+  #break(lane: Lane): void {
+    this.#later(lane, "lost");
+    if (lane.other !== null) this.#later(lane.other, "lost");
   }
 
-  #close(end: Endpoint, connection: Connection, reason: ConnectionDownReason): void {
-    const side = connection.ends[0] === end ? 0 : 1;
-    if (connection.closed[side]) return;
-    connection.closed[side] = true;
-    const lane = connection.lanes[side];
-    end.forget(lane.to, connection);
-    const wasUp = connection.up[side];
-    connection.up[side] = false;
-    lane.open = false;
-    if (wasUp || side === 0) end.indicate(new ConnectionDown({ peer: lane.to, reason }));
-    const dropped = reason === "restarted" ? "wrong-incarnation" : wasUp ? "disconnected" : "unreachable";
-    for (const item of lane.flying) end.settle(item, "unknown", "disconnected");
-    this.lost.reset += lane.flying.size + lane.outbox.length;
-    lane.flying.clear();
-    const waiting = lane.outbox;
-    lane.outbox = [];
-    for (const item of waiting) this.#drop(end, item, dropped);
+  /** One side learns it, a latency from now. */
+  #later(lane: Lane, reason: ConnectionDownReason): void {
+    const { route, end } = lane;
+    const tie = mix(route.key, control + ++route.others);
+    this.#engine.at(always, this.#engine.micros + this.#latency(route, tie), tie, () => this.#meet(end, () => this.#close(lane, reason)));
+  }
+
+  #close(lane: Lane, reason: ConnectionDownReason): void {
+    if (lane.closed) return;
+    const { end, up, asked, outbox } = lane;
+    lane.closed = true;
+    lane.up = false;
+    end.forget(lane);
+    if (up || lane.dialled) end.indicate(new ConnectionDown({ peer: lane.to, reason }));
+    for (const item of asked ?? []) {
+      item.lost = true;
+      end.settle(item, "unknown", "disconnected");
+    }
+    this.counts.broken += lane.waiting;
+    lane.outbox = null;
+    const dropped = reason === "restarted" ? "wrong-incarnation" : up ? "disconnected" : "unreachable";
+    for (const item of outbox ?? []) this.#drop(end, item, dropped);
     if (lane.full) end.indicate(new NetworkDrained({ peer: lane.to }));
     lane.full = false;
-  }
-
-  #live(connection: Connection, side: 0 | 1): boolean {
-    return !connection.closed[side] && connection.ends[side].life.alive;
+    // An end that was never told of the connection forgets it with the one that dialled.
+    if (!up && lane.other !== null && !lane.other.up) this.#close(lane.other, reason);
   }
 
   // --- what they have in common --------------------------------------------------------------------
 
   /** Does something at an endpoint, after its pause where it is paused. */
-  #arrive(at: Endpoint | undefined, action: () => void): void {
-    if (at === undefined || !at.life.alive) return;
+  #meet(at: Endpoint, action: () => void): void {
+    if (!at.life.alive) return;
     if (at.life.parked === null) action();
     else at.life.parked.push(action);
   }
 
+  #accepted(to: Endpoint, from: Endpoint, item: Item): void {
+    this.#accept(to, item);
+    if (item.deliver?.until !== "acknowledged") return;
+    const back = this.#route(to.peer.host, from.peer.host);
+    const tie = mix(back.key, control + ++back.others);
+    this.#engine.at(always, this.#engine.micros + this.#latency(back, tie), tie, () => from.settle(item, "acknowledged"));
+  }
+
   #accept(to: Endpoint, item: Item): void {
     const { message } = item;
-    this.#engine.trace.add("message", this.#engine.micros, mix(this.#key(to, item.from.host), item.number) ^ item.bytes);
+    this.#engine.trace.add(decisions.message, this.#engine.micros, mix(item.from.peerId, item.number) ^ item.bytes ^ (to.peer.peerId << 16));
     if (item.to.incarnation !== to.peer.incarnation) this.#tell(to, item, "wrong-incarnation");
     else if (message instanceof UnknownTag) this.#tell(to, item, "unknown-tag");
     else to.indicate(message);
@@ -470,35 +489,35 @@ export class Fabric {
     at.indicate(new Dropped({ reason, tag, to, from, detail }));
   }
 
-  #judge(from: Endpoint, item: Item, key: number): Verdict | undefined {
-    return this.rules.none ? undefined : this.#verdict(from, item.to.host, item.tag, item.bytes, key, item.number + item.attempts * 0x1000_0000);
+  #judge(route: Route, item: Item): Verdict | undefined {
+    return this.rules.none ? undefined : this.#verdict(route, item.tag, item.bytes, item.number + item.attempts * perAttempt);
   }
 
-  #verdict(from: Endpoint, to: string, tag: string, bytes: number, key: number, number: number): Verdict | undefined {
-    const time = this.#engine.micros / 1000;
-    const verdict = this.rules.judge({ from: from.peer.host, to, tag, bytes, time }, key, number);
-    if (verdict !== undefined) this.#engine.trace.add("verdict", this.#engine.micros, mix(key, number) ^ verdict.kind.length);
+  #verdict(route: Route, tag: string, bytes: number, number: number): Verdict | undefined {
+    if (this.rules.none) return undefined;
+    const { micros, trace } = this.#engine;
+    const verdict = this.rules.judge({ from: route.from, to: route.to, tag, bytes, time: micros / 1000 }, route.key, number);
+    if (verdict !== undefined) trace.add(decisions.verdict, micros, mix(route.key, number) ^ verdict.kind.length);
     return verdict;
   }
 
-  #latency(from: string, to: string, draw: number): number {
-    return this.#options.latency({ from, to }, draw);
+  #latency(route: Route, draw: number): number {
+    return this.#options.latency(route, mix(draw, 7));
   }
 
-  /** The key of everything that is drawn for messages from one node to another. */
-  #key(from: Endpoint, to: string): number {
-    const name = `${from.peer.host}>${to}`;
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      key = streamKey(this.#engine.seed, "link", name).low;
-      this.#keys.set(name, key);
-      this.#engine.trace.name(key, () => `link ${name}`);
+  #route(from: string, to: string): Route {
+    let routes = this.#routes.get(from);
+    if (routes === undefined) this.#routes.set(from, (routes = new Map()));
+    let route = routes.get(to);
+    if (route === undefined) {
+      route = new Route(this.#engine.seed, from, to);
+      routes.set(to, route);
     }
-    return key;
+    return route;
   }
 }
 
-function delayOf(verdict: Verdict | undefined): number {
+function lateness(verdict: Verdict | undefined): number {
   return verdict?.kind === "delay" ? Math.round(verdict.delay * 1000) : 0;
 }
 

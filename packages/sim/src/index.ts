@@ -22,4 +22,4 @@ export {
 } from "./rules.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
 export { type Twice, twice } from "./twice.ts";
-export type { DecisionKind, Difference } from "./trace.ts";
+export type { Difference } from "./trace.ts";

@@ -10,6 +10,7 @@ import { type ComponentClass, type Given, type InitOf, launch, type LogSink, typ
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import type { Engine, Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
+import { decisions } from "./trace.ts";
 
 /** Whether a node lives. */
 export type NodeState = "down" | "up" | "paused";
@@ -106,7 +107,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const { engine, main, init, epochMicros, install, settings, fault, log } = this.#options;
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
     const life = new Life(engine, this.name, ++this.#lives, clock);
-    engine.trace.add("node", engine.micros, this.index * 8 + 1);
+    engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
     this.#system = launch(main, init(), {
       scheduler: life,
@@ -139,7 +140,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("paused");
     if (life.parked !== null) return;
     life.parked = [];
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 3);
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 3);
   }
 
   /** Lets everything happen that came due meanwhile. */
@@ -147,7 +148,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("resumed");
     const parked = life.parked ?? [];
     life.parked = null;
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 4);
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     for (const action of parked) action();
   }
 
@@ -173,7 +174,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive(crashed ? "crashed" : "stopped");
     life.alive = false;
     life.parked = null;
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
     this.#life = this.#system = null;
     this.#options.ended(life, crashed);
   }
