@@ -66,18 +66,45 @@ interface Item {
   lost: boolean;
 }
 
-/** From one node to another: the key and the counts of everything that is drawn for it. */
-class Route {
-  readonly from: string;
-  readonly to: string;
+/** A node as the network sees it: it outlives the node's lives. */
+class Place {
+  readonly name: string;
   readonly key: number;
+  /** Who listens there now. */
+  endpoint: Endpoint | null = null;
+  /** Messages sent from here, and other things drawn for it: they number the draws. */
   messages = 0;
   others = 0;
 
-  constructor(seed: number | string, from: string, to: string) {
-    this.from = from;
-    this.to = to;
-    this.key = streamKey(seed, "link", `${from}>${to}`).low;
+  constructor(seed: number | string, name: string) {
+    this.name = name;
+    this.key = streamKey(seed, "place", name).low;
+  }
+}
+
+/** From one node to another. Made when it is needed: a thousand nodes have a million of them. */
+class Route {
+  readonly source: Place;
+  readonly target: Place;
+  readonly key: number;
+
+  constructor(source: Place, target: Place) {
+    this.source = source;
+    this.target = target;
+    this.key = mix(source.key, target.key);
+  }
+
+  get from(): string {
+    return this.source.name;
+  }
+
+  get to(): string {
+    return this.target.name;
+  }
+
+  /** The way back. */
+  back(): Route {
+    return new Route(this.target, this.source);
   }
 }
 
@@ -126,6 +153,7 @@ export class Endpoint {
   readonly life: Life;
   readonly peer: PeerRef;
   readonly fabric: Fabric;
+  readonly place: Place;
   sink: Sink | null = null;
   readonly #lanes = new Map<string, Lane | Map<number, Lane>>();
 
@@ -133,6 +161,7 @@ export class Endpoint {
     this.fabric = fabric;
     this.life = life;
     this.peer = peer;
+    this.place = fabric.place(peer.host);
   }
 
   /** The connection to a process. */
@@ -185,8 +214,7 @@ export class Fabric {
   readonly counts = { rules: 0, broken: 0, full: 0 };
   readonly #engine: Engine;
   readonly #options: FabricOptions;
-  readonly #endpoints = new Map<string, Endpoint>();
-  readonly #routes = new Map<string, Map<string, Route>>();
+  readonly #places = new Map<string, Place>();
 
   constructor(engine: Engine, rules: Rules, options: FabricOptions) {
     this.#engine = engine;
@@ -196,14 +224,15 @@ export class Fabric {
 
   /** Makes an endpoint reachable. */
   listen(endpoint: Endpoint): void {
-    this.#endpoints.set(endpoint.peer.host, endpoint);
+    this.place(endpoint.peer.host).endpoint = endpoint;
   }
 
   /** Ends all connections of a life; the others learn it a latency later, by a reset. */
   ended(life: Life): void {
-    const endpoint = this.#endpoints.get(life.name);
+    const place = this.place(life.name);
+    const { endpoint } = place;
     if (endpoint?.life !== life) return;
-    this.#endpoints.delete(life.name);
+    place.endpoint = null;
     for (const lane of endpoint.lanes()) {
       lane.closed = true;
       if (lane.other !== null) this.#later(lane.other, "lost");
@@ -212,26 +241,26 @@ export class Fabric {
 
   /** Breaks the connection between two hosts, where there is one: both sides learn it, each in its time. */
   reset(a: string, b: string): void {
-    for (const lane of this.#endpoints.get(a)?.lanes(b) ?? []) this.#break(lane);
+    for (const lane of this.place(a).endpoint?.lanes(b) ?? []) this.#break(lane);
   }
 
   /** Lets `a` lose its end of the connection to `b`, which believes in it until it next sends. */
   halfOpen(a: string, b: string): void {
-    for (const lane of this.#endpoints.get(a)?.lanes(b) ?? []) this.#close(lane, "lost");
+    for (const lane of this.place(a).endpoint?.lanes(b) ?? []) this.#close(lane, "lost");
   }
 
   /** Takes a message from a component. */
   send(from: Endpoint, message: Message, deliver: Item["deliver"]): void {
     const { codec, waitingMax, datagrams } = this.#options;
     const { to } = message;
-    const route = this.#route(from.peer.host, to.host);
+    const route = new Route(from.place, this.place(to.host));
     const item: Item = {
       message,
       tag: tagOf(message),
       to,
       from: message.from ?? from.peer,
       bytes: 0,
-      number: ++route.messages,
+      number: ++route.source.messages,
       deliver,
       attempts: 0,
       lost: false,
@@ -292,8 +321,8 @@ export class Fabric {
       const tie = mix(route.key, item.number + copy * perAttempt);
       const late = verdict === undefined || verdict.kind === "pass" || (copy === 0 && copies > 1) ? 0 : Math.round(verdict.delay * 1000);
       this.#engine.at(always, this.#engine.micros + this.#latency(route, tie) + late, tie, () => {
-        const to = this.#endpoints.get(route.to);
-        if (to === undefined) from.settle(item, "unknown", "disconnected");
+        const to = route.target.endpoint;
+        if (to === null) from.settle(item, "unknown", "disconnected");
         else this.#meet(to, () => this.#accepted(to, from, item));
       });
     }
@@ -302,12 +331,12 @@ export class Fabric {
   // --- connections ---------------------------------------------------------------------------------
 
   #connect(from: Endpoint, to: PeerRef, route: Route): Lane {
-    const there = this.#endpoints.get(to.host);
+    const there = route.target.endpoint;
     const lane = new Lane(from, to, route, true);
     from.keep(lane);
-    if (there !== undefined && sameProcess(there.peer, to)) {
+    if (there !== null && sameProcess(there.peer, to)) {
       // One connection for the two: what the other side sends before it is up waits for it as well.
-      const back = new Lane(there, from.peer, this.#route(to.host, from.peer.host), false);
+      const back = new Lane(there, from.peer, route.back(), false);
       lane.other = back;
       back.other = lane;
       there.keep(back);
@@ -319,7 +348,7 @@ export class Fabric {
   /** Sends the packet that opens a connection, again and again until it is answered or nobody hopes any more. */
   #dial(lane: Lane, attempt: number): void {
     const { route, end, other } = lane;
-    const number = control + ++route.others;
+    const number = control + ++route.source.others;
     const tie = mix(route.key, number);
     const verdict = this.#verdict(route, "", 0, number);
     if (verdict?.kind === "drop" || verdict?.kind === "reset") {
@@ -334,10 +363,10 @@ export class Fabric {
     }
     this.#engine.at(always, this.#engine.micros + this.#latency(route, tie) + lateness(verdict), tie, () => {
       if (lane.closed || !end.life.alive) return;
-      const now = this.#endpoints.get(route.to);
-      const back = this.#engine.micros + this.#latency(this.#route(route.to, route.from), mix(tie, 8));
+      const now = route.target.endpoint;
+      const back = this.#engine.micros + this.#latency(route.back(), mix(tie, 8));
       if (other === null || now !== other.end) {
-        this.#engine.at(always, back, mix(tie, 9), () => this.#meet(end, () => this.#close(lane, now === undefined ? "refused" : "restarted")));
+        this.#engine.at(always, back, mix(tie, 9), () => this.#meet(end, () => this.#close(lane, now === null ? "refused" : "restarted")));
         return;
       }
       this.#meet(other.end, () => this.#open(other));
@@ -430,7 +459,7 @@ export class Fabric {
   /** One side learns it, a latency from now. */
   #later(lane: Lane, reason: ConnectionDownReason): void {
     const { route, end } = lane;
-    const tie = mix(route.key, control + ++route.others);
+    const tie = mix(route.key, control + ++route.source.others);
     this.#engine.at(always, this.#engine.micros + this.#latency(route, tie), tie, () => this.#meet(end, () => this.#close(lane, reason)));
   }
 
@@ -467,8 +496,8 @@ export class Fabric {
   #accepted(to: Endpoint, from: Endpoint, item: Item): void {
     this.#accept(to, item);
     if (item.deliver?.until !== "acknowledged") return;
-    const back = this.#route(to.peer.host, from.peer.host);
-    const tie = mix(back.key, control + ++back.others);
+    const back = new Route(to.place, from.place);
+    const tie = mix(back.key, control + ++back.source.others);
     this.#engine.at(always, this.#engine.micros + this.#latency(back, tie), tie, () => from.settle(item, "acknowledged"));
   }
 
@@ -505,15 +534,14 @@ export class Fabric {
     return this.#options.latency(route, mix(draw, 7));
   }
 
-  #route(from: string, to: string): Route {
-    let routes = this.#routes.get(from);
-    if (routes === undefined) this.#routes.set(from, (routes = new Map()));
-    let route = routes.get(to);
-    if (route === undefined) {
-      route = new Route(this.#engine.seed, from, to);
-      routes.set(to, route);
+  /** The place of a node. */
+  place(name: string): Place {
+    let place = this.#places.get(name);
+    if (place === undefined) {
+      place = new Place(this.#engine.seed, name);
+      this.#places.set(name, place);
     }
-    return route;
+    return place;
   }
 }
 
