@@ -286,6 +286,76 @@ describe("the inside of a composite that is swapped", () => {
   });
 });
 
+describe("ports of a replacement", () => {
+  class Plain extends Component {
+    readonly notes = this.requires(Notes);
+  }
+  class WithTimer extends Plain {
+    readonly timer = this.requires(Timer);
+
+    constructor() {
+      super();
+      this.timer.on(Tick, ({ n }) => void log.push(`tick ${n}`));
+      this.onAcquire(() =>
+        this.timer.trigger(new ScheduleTimeout({ delay: 5, timeout: new Tick({ n: 1 }) })),
+      );
+    }
+  }
+  class Owner extends Component {
+    readonly taker = this.create(Taker, {}, { name: "taker" });
+    readonly user = this.create(Plain, {}, { name: "user" });
+    readonly wire: Channel<typeof Notes> = this.connect(
+      this.taker.ports.notes,
+      this.user.ports.notes,
+    );
+  }
+
+  it("are resolved by offers where they are new", async () => {
+    log = [];
+    const world = new ManualWorld();
+    const system = launch(Owner, {}, world);
+    world.settle();
+    const swapped = system.swap("/Owner-1/user", WithTimer);
+    world.advance(5);
+    await swapped;
+    expect(log).deep.equal(["tick 1"]);
+    expect(system.deadLetters).deep.equal({});
+  });
+
+  it("stay unconnected where somebody cut their channels, and no offer comes in their place", async () => {
+    const world = new ManualWorld();
+    const system = launch(Owner, {}, world);
+    world.settle();
+    system.instance.wire.disconnect();
+    const swapped = system.swap("/Owner-1/user", WithTimer);
+    world.settle();
+    expect(await swapped).property("name", "user");
+    const user = instanceOf(system.instance.user);
+    system.enter(() => note(user, 1), system.instance.user);
+    world.settle();
+    expect(system.deadLetters).deep.equal({ "no-channel": 1 });
+  });
+
+  it("stay free where an end was unplugged, until another one is plugged in", async () => {
+    log = [];
+    const world = new ManualWorld();
+    const system = launch(Owner, {}, world);
+    world.settle();
+    const { wire, taker } = system.instance;
+    wire.hold();
+    wire.unplug("provider");
+    system.enter(() => note(instanceOf(system.instance.user), 1), system.instance.user);
+    world.settle();
+    const swapped = system.swap("/Owner-1/user", Plain);
+    world.settle();
+    await swapped;
+    wire.plug(taker.ports.notes);
+    wire.resume();
+    world.settle();
+    expect(log).deep.equal(["note 1"]);
+  });
+});
+
 /** Makes children while it runs, one for each guest, and again when it takes over. */
 class Inn extends Component {
   readonly state = this.declareState<{ guests: string[] }>({ guests: [] });
@@ -590,5 +660,38 @@ describe("a restart", () => {
     system.enter(() => system.instance.stopFragile());
     world.settle();
     expect(system.tree()).match(/fragile \(Fragile, stopped/);
+  });
+
+  it("begins with the channels of a composite as its constructor makes them, with what they kept", () => {
+    log = [];
+    class Retry extends Component {
+      readonly box = this.create(HeldBox, {}, { name: "box", onFault: () => restart() });
+    }
+    const world = new ManualWorld();
+    const system = launch(Retry, {}, world);
+    world.settle();
+    const { box } = system.instance;
+    const fail = (): void => {
+      throw new Error("box");
+    };
+    const send = (...numbers: number[]): void => {
+      const { sender } = instanceOf(box);
+      system.enter(() => note(instanceOf(sender), ...numbers), sender);
+      world.settle();
+    };
+    system.enter(() => {
+      instanceOf(box).wire.hold();
+      instanceOf(box).wire.hold();
+    }, box);
+    send(1, 2);
+    system.enter(fail, box);
+    world.settle();
+    send(3);
+    expect(log).deep.equal([]);
+    // Held three times before, and once by the constructor now.
+    system.enter(() => instanceOf(box).wire.resume(), box);
+    world.settle();
+    expect(log).deep.equal(["note 1", "note 2", "note 3"]);
+    expect(system.deadLetters).deep.equal({});
   });
 });

@@ -6,6 +6,7 @@
 import { expect } from "chai";
 import type { ChannelCore } from "./channel.ts";
 import type { ChildHandle } from "./child.ts";
+import { coreOf } from "./component.ts";
 import {
   AskTimeout,
   type Channel,
@@ -21,15 +22,17 @@ import {
   type ReplyToken,
   request,
   SchedulePeriodic,
+  type System,
   Timer,
   timeout,
 } from "./index.ts";
 
 class Note extends event("channel/Note")<{ readonly n: number }> {}
 class News extends event("channel/News")<{ readonly n: number }> {}
+class Late extends event("channel/Late")<{ readonly n: number }> {}
 class Reply extends event("channel/Reply")<{ readonly n: number }> {}
 class Wish extends request("channel/Wish", Reply)<{ readonly n: number }> {}
-const Notes = port("Notes", { requests: [Note, Wish], indications: [News] });
+const Notes = port("Notes", { requests: [Note, Wish], indications: [News, Late] });
 class Beat extends timeout("channel/Beat") {}
 
 let log: string[] = [];
@@ -40,10 +43,7 @@ class User extends Component {
     log.push(`wish ${n}: ${answer instanceof AskTimeout ? "timeout" : answer.n}`);
   });
 
-  constructor() {
-    super();
-    this.notes.on(News, ({ n }) => void log.push(`news ${n}`));
-  }
+  readonly subscription = this.notes.on(News, ({ n }) => void log.push(`news ${n}`));
 }
 
 class Provider extends Component {
@@ -98,6 +98,10 @@ function net(options: ManualWorldOptions = {}) {
     world.settle();
   };
   return { world, system, main, letters, inU, inP, note, news, rule };
+}
+
+function systemOf(main: Net): System {
+  return main[coreOf].system;
 }
 
 function codeOf(action: () => void): string {
@@ -179,6 +183,34 @@ describe("a channel", () => {
     world.settle();
     expect(letters.length).equal(5);
     expect(log).deep.equal([]);
+  });
+
+  it("has its receivers fixed when an event is triggered, and its handlers when it is executed", () => {
+    const { world, main, rule, news, letters } = net();
+    const user = instanceOf(main.u);
+    const late = (): void => void user.notes.on(Late, () => void log.push("late"));
+    const send = (): void => {
+      const provider = instanceOf(main.p);
+      system.enter(() => provider.notes.trigger(new Late({ n: 1 })), main.p);
+      world.settle();
+    };
+    const system = systemOf(main);
+    rule(({ wire }) => wire.hold());
+    // Nobody takes it now, and a handler that comes while the channel is held comes too late.
+    send();
+    expect(letters).deep.equal(["no-handler 1"]);
+    late();
+    rule(({ wire }) => wire.resume());
+    expect(log).deep.equal([]);
+    // One that was taken and finds its handler gone is a dead letter.
+    rule(({ wire }) => wire.hold());
+    news(2);
+    world.settle();
+    user.subscription.cancel();
+    rule(({ wire }) => wire.resume());
+    expect(letters).deep.equal(["no-handler 1", "no-handler 2"]);
+    send();
+    expect(log).deep.equal(["late"]);
   });
 
   it("says so when an end is taken, free, or gone", () => {
@@ -379,5 +411,27 @@ describe("a channel that a swap holds", () => {
     world.settle();
     expect(log.at(-1)).equal("p2 2");
     expect(channel.holds).equal(0);
+  });
+
+  it("delivers in the order in which things were sent, also across channels", () => {
+    const { world, system, main, note, within } = midSwap();
+    within((one) => one["connect"](one.p.ports.notes, one.v.ports.notes));
+    const noteOfV = (n: number): void =>
+      system.enter(() => instanceOf(main.v).notes.trigger(new Note({ n })), main.v);
+    const settled: (() => void)[] = [
+      () => note(1),
+      () => noteOfV(2),
+      () => note(3),
+      () => noteOfV(4),
+    ];
+    for (const send of settled) {
+      send();
+      world.step();
+    }
+    world.settle();
+    const taken = log.filter((line) => line.startsWith("p"));
+    expect(taken.length).equal(4);
+    const swapped = taken.map((line) => Number(line.split(" ")[1]));
+    expect(swapped).deep.equal([1, 2, 3, 4]);
   });
 });

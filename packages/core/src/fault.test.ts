@@ -2,12 +2,18 @@ import { expect } from "chai";
 import {
   ChildStarted,
   Component,
+  event,
   type Fault,
   type FaultPolicy,
   KithError,
+  launch,
+  ManualWorld,
+  port,
+  request,
   type Resolution,
   restart,
   SchedulePeriodic,
+  ScheduleTimeout,
   timeout,
   Timer,
 } from "./index.ts";
@@ -571,5 +577,60 @@ describe("a policy", () => {
     }
     start(Main).do(({ out }) => out.trigger(new Note({ n: 13 })));
     expect(seen).to.deep.equal(["told 1"]);
+  });
+});
+
+describe("the event that a fault names", () => {
+  class Late extends timeout("fault-event/Late") {}
+  class Reply extends event("fault-event/Reply") {}
+  class Query extends request("fault-event/Query", Reply) {}
+  const Queries = port("Queries", { requests: [Query], indications: [Reply] });
+
+  class Deaf extends Component {
+    readonly queries = this.provides(Queries);
+    constructor() {
+      super();
+      this.queries.on(Query, () => undefined);
+    }
+  }
+  class Touchy extends Component {
+    readonly queries = this.requires(Queries);
+    readonly timer = this.requires(Timer);
+    constructor() {
+      super();
+      const ask = this.queries.onAnswer(Query, () => {
+        throw new Error("no answer");
+      });
+      this.timer.on(Late, () => {
+        throw new Error("late");
+      });
+      this.queries.on(Reply, () => {
+        throw new Error("reply");
+      });
+      this.onStart(() => {
+        this.timer.trigger(new ScheduleTimeout({ delay: 10, timeout: new Late() }));
+        ask(new Query(), { timeout: 20 });
+      });
+    }
+  }
+  class Main extends Component {
+    readonly faults: (string | undefined)[] = [];
+    constructor() {
+      super();
+      const deaf = this.create(Deaf);
+      const touchy = this.create(Touchy);
+      this.connect(deaf.ports.queries, touchy.ports.queries);
+      this.onFault((fault) => {
+        this.faults.push(fault.event?.constructor.name);
+        return "resume";
+      });
+    }
+  }
+
+  it("is the timeout, or the answer, that the handler was given, not the provider's Expired", () => {
+    const world = new ManualWorld();
+    const system = launch(Main, {}, world);
+    world.advance(100);
+    expect(system.instance.faults).to.deep.equal(["Late", "AskTimeout"]);
   });
 });
