@@ -44,7 +44,8 @@ export class PlainReader {
     try {
       return this.#frame();
     } catch (error) {
-      if (error instanceof Malformed) throw malformed(`${error.message} at byte ${this.#at} of ${end}`);
+      if (error instanceof Malformed)
+        throw malformed(`${error.message} at byte ${this.#at} of ${end}`);
       // What a class does when its field is set (an accessor, a frozen prototype) is not the reader's fault.
       throw malformed(`it cannot be made into a message`, error);
     } finally {
@@ -161,14 +162,16 @@ export class PlainReader {
     for (let length = this.#varint(); length > 0; length = this.#varint()) {
       const key = this.#text(length - 1, true);
       if (isForbiddenField(key)) throw new Malformed(`a field named ${key}`);
-      if (envelope && (key === "to" || key === "from")) throw new Malformed(`a second field named ${key}`);
+      if (envelope && (key === "to" || key === "from"))
+        throw new Malformed(`a second field named ${key}`);
       made[key] = this.#value(depth);
     }
   }
 
   #envelope(): PeerRef {
     const head = this.#byte();
-    if (head !== kind.peer && head !== kind.domainPeer) throw new Malformed("no peer in the envelope");
+    if (head !== kind.peer && head !== kind.domainPeer)
+      throw new Malformed("no peer in the envelope");
     return this.#peer(head);
   }
 
@@ -240,7 +243,7 @@ export class PlainReader {
     if (length > bigintBytesMax) throw new Malformed("a bigint too large");
     let value = 0n;
     // From the high end, a word at a time; the first word may be short.
-    for (let end = length; end > 0; ) {
+    for (let end = length; end > 0;) {
       const size = end % 8 === 0 ? 8 : end % 8;
       this.#double.setBigUint64(0, 0n);
       end -= size;
@@ -271,5 +274,10 @@ function malformed(why: string, cause?: unknown): Error {
 }
 
 function define(object: object, key: string, value: unknown): void {
-  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(object, key, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }

@@ -139,7 +139,8 @@ export class PlainWriter {
     let amount = value < 0n ? -value : value;
     const bytes: number[] = [];
     while (amount > 0n) {
-      if (bytes.length >= bigintBytesMax) throw this.#notPlain(`a bigint of more than ${bigintBytesMax} bytes`);
+      if (bytes.length >= bigintBytesMax)
+        throw this.#notPlain(`a bigint of more than ${bigintBytesMax} bytes`);
       this.#double.setBigUint64(0, amount & word, true);
       for (let i = 0; i < 8; i++) bytes.push(this.#double.getUint8(i));
       amount >>= 64n;
@@ -153,7 +154,8 @@ export class PlainWriter {
   #string(value: string): void {
     const { length } = value;
     // A unit takes at most three bytes.
-    if (this.#capacity - this.end < length * 3 + reserve) this.#resize(this.end + length * 3 + reserve);
+    if (this.#capacity - this.end < length * 3 + reserve)
+      this.#resize(this.end + length * 3 + reserve);
     const head = this.end;
     if (length < shortStringEnd) {
       // A guess that one byte is enough for the length, which is right for nearly all.
@@ -172,7 +174,8 @@ export class PlainWriter {
   /** A key or tag: its length, plus `more`, then its bytes. */
   #key(value: string, more: number): void {
     const { length } = value;
-    if (this.#capacity - this.end < length * 3 + reserve) this.#resize(this.end + length * 3 + reserve);
+    if (this.#capacity - this.end < length * 3 + reserve)
+      this.#resize(this.end + length * 3 + reserve);
     if (length < 0x7f) {
       const bytes = this.#text(value, this.end + 1);
       if (bytes + more < 0x80) {
@@ -221,7 +224,8 @@ export class PlainWriter {
   }
 
   #object(value: object, depth: number): void {
-    if (depth >= depthMax) throw this.#notPlain(`a value ${depthMax} levels deep, or one that contains itself`);
+    if (depth >= depthMax)
+      throw this.#notPlain(`a value ${depthMax} levels deep, or one that contains itself`);
     if (Array.isArray(value)) {
       this.buffer[this.end++] = kind.array;
       this.#varint(value.length);
@@ -310,7 +314,10 @@ export class PlainWriter {
 
   #envelope(peer: PeerRef | undefined, role: string): void {
     if (!isPeer(peer)) {
-      throw networkError("KITH_PEER_INVALID", `The ${role} of a ${this.#name} is no peer reference.`);
+      throw networkError(
+        "KITH_PEER_INVALID",
+        `The ${role} of a ${this.#name} is no peer reference.`,
+      );
     }
     this.#peer(peer);
   }
@@ -322,7 +329,8 @@ export class PlainWriter {
     if (tag !== undefined) return tag;
     if (!isEventClass(cls)) throw this.#notPlain("an event without a class");
     if (!isRegistered(cls)) {
-      if (classOf(cls.tag) === undefined) throw this.#notPlain(`a ${cls.name}, whose class is not registered`);
+      if (classOf(cls.tag) === undefined)
+        throw this.#notPlain(`a ${cls.name}, whose class is not registered`);
       register(cls);
     }
     this.#tags.set(cls, cls.tag);
@@ -347,7 +355,10 @@ export class PlainWriter {
   }
 
   #tooLarge(): Error {
-    return networkError("KITH_MESSAGE_TOO_LARGE", `A ${this.#name} takes more than ${this.#bytesMax} bytes.`);
+    return networkError(
+      "KITH_MESSAGE_TOO_LARGE",
+      `A ${this.#name} takes more than ${this.#bytesMax} bytes.`,
+    );
   }
 }
 

@@ -56,9 +56,20 @@ function isAscii(text: string, bytes: Uint8Array, from: number): boolean {
 
 function readUnits(bytes: Uint8Array, from: number, end: number): string | null {
   let text = "";
-  for (let i = from; i < end; ) {
+  for (let i = from; i < end;) {
     const first = bytes[i++] ?? 0;
-    const more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
+    const more =
+      first < 0x80
+        ? 0
+        : first < 0xc2
+          ? -1
+          : first < 0xe0
+            ? 1
+            : first < 0xf0
+              ? 2
+              : first < 0xf5
+                ? 3
+                : -1;
     if (more < 0 || end - i < more) return null;
     let code = more === 0 ? first : first & (0x3f >> more);
     for (let k = 0; k < more; k++) {
@@ -67,7 +78,8 @@ function readUnits(bytes: Uint8Array, from: number, end: number): string | null 
       code = (code << 6) | (byte & 0x3f);
     }
     // One way to write each string: no longer form than needed.
-    if ((more === 2 && code < 0x800) || (more === 3 && (code < 0x1_0000 || code > 0x10_ffff))) return null;
+    if ((more === 2 && code < 0x800) || (more === 3 && (code < 0x1_0000 || code > 0x10_ffff)))
+      return null;
     text += String.fromCodePoint(code);
   }
   return text;

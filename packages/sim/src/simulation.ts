@@ -6,15 +6,15 @@
  */
 
 import { type ComponentClass, type InitOf, KithError, type LogRecord, type Millis, mix, streamKey } from "@kith/core";
-import { formatPeer, type PeerRef, PlainCodec, self } from "@kith/network";
+import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import { Engine, type Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
-import { Endpoint, Fabric } from "./fabric.ts";
-import { simNetwork } from "./network.ts";
-import { type Life, SimNode } from "./node.ts";
+import { Fabric } from "./fabric.ts";
+import { SimNetwork } from "./network.ts";
+import { peerOf, SimNode } from "./node.ts";
 import { type Latency, type Rule, Rules, uniform } from "./rules.ts";
-import { simTimer } from "./timer.ts";
+import { SimTimer } from "./timer.ts";
 import { trapped } from "./traps.ts";
 
 /** What a simulation is made of. */
@@ -96,14 +96,11 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         clock: options.clock?.(index) ?? {},
         epochMicros: (options.epoch ?? newYear2026) * 1000,
         log: options.log ?? (() => undefined),
-        install: (life, root) => {
-          const timer = root.create(simTimer(life), {}, { name: "Timer" });
-          root.offers(timer.ports.timer);
-          const network = root.create(simNetwork(new Endpoint(this.#fabric, life, peerOf(life, index))), {}, { name: "Network" });
-          root.offers(network.ports.network);
+        fabric: this.#fabric,
+        install: (root) => {
+          root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
+          root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
         },
-        settings: (life) => [self.of(formatPeer(peerOf(life, index)))],
-        ended: (life) => this.#fabric.ended(life),
         fault: (node, cause) => (this.#failure ??= { node: node.name, cause }),
       });
     });
@@ -197,7 +194,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   /** The reference to a node's present life, or to the one to come where it is down. */
   peer(index: number): PeerRef {
     const node = this.node(index);
-    return peer(node.name, index, node.state === "down" ? node.lives + 1 : node.lives);
+    return peerOf(node.name, index, node.state === "down" ? node.lives + 1 : node.lives);
   }
 
   /** Lets the script of a test act at a simulated time, in milliseconds. */
@@ -227,12 +224,4 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
  */
 export function simulate<K extends ComponentClass>(main: K, options: SimulationOptions<K>): Simulation<K> {
   return new Simulation(main, options);
-}
-
-function peerOf(life: Life, index: number): PeerRef {
-  return peer(life.name, index, life.number);
-}
-
-function peer(host: string, index: number, incarnation: number): PeerRef {
-  return { peerId: index + 1, host, port: 7000, incarnation };
 }

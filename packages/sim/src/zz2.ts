@@ -1,5 +1,5 @@
 import { Component, Timer, timeout, SchedulePeriodic } from "@kith/core";
-import { message, Network, type PeerRef } from "@kith/network";
+import { message, Network } from "@kith/network";
 import { simulate } from "./index.ts";
 class Tick extends timeout("t/Tick") {}
 class Ping extends message("t/Ping")<{ n: number }> {}
