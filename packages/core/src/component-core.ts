@@ -232,6 +232,27 @@ export class ComponentCore extends Mailbox implements Runnable {
     return this.entries === null ? 0 : this.entries.length - this.entriesTaken;
   }
 
+  /**
+   * Takes a turn at once for what the outside world hands in, where nothing stands before it; else
+   * queues it. For engines that decide themselves whose turn it is.
+   */
+  enterNow(action: () => void): void {
+    const { system } = this;
+    if (system.current !== null || !this.runs || this.urgent !== null || this.entries !== null) {
+      this.enter(action);
+      return;
+    }
+    system.current = this;
+    system.turnMicros = -1;
+    try {
+      action();
+    } catch (cause) {
+      system.raise(this, cause, undefined);
+    }
+    system.current = null;
+    this.schedule();
+  }
+
   /** Makes the component fault at its next turn, for something that happened outside of it. */
   failLater(error: KithError, event: Event | undefined): void {
     if (this.failing || this.phase === "destroyed") return;

@@ -199,6 +199,14 @@ export abstract class Component {
     this[coreOf].enter(action);
   }
 
+  /**
+   * As `enter`, but takes the turn at once where the component has nothing more urgent to do and nobody
+   * else has a turn: for the providers of a simulated world, whose engine has decided whose turn it is.
+   */
+  protected enterNow(action: () => void): void {
+    this[coreOf].enterNow(action);
+  }
+
   #hook(kind: keyof Hooks, handler: () => unknown): void {
     const hooks = (this.#declaring("a lifecycle handler").hooks ??= {});
     hooks[kind] = (hooks[kind] ?? []).concat(handler);

@@ -42,6 +42,8 @@ export class HandlerSubscription implements Subscription {
 
 const nobody: readonly HandlerSubscription[] = [];
 const noChannels: ChannelCore[] = [];
+/** Halves without an extractor never look at it. */
+const noVerdicts = new Map<unknown, boolean>();
 
 /** The kernel's side of `ProvidedPort` and `RequiredPort`. */
 export class PortHalf implements Target {
@@ -77,6 +79,7 @@ export class PortHalf implements Target {
   private admitted: Set<unknown> | null = null;
   private keyedClass: unknown = null;
   private keyedVerdict = false;
+  private readonly keyedVerdicts: Map<unknown, boolean>;
   private answers: Map<EventClass, AnswerHandler> | null = null;
 
   constructor(
@@ -90,6 +93,7 @@ export class PortHalf implements Target {
     this.provided = provided;
     this.extractor = extractor;
     this.timers = !provided && type === Timer;
+    this.keyedVerdicts = extractor === null ? noVerdicts : new Map();
   }
 
   // --- sending ---------------------------------------------------------------------------------
@@ -191,7 +195,12 @@ export class PortHalf implements Target {
     const extractor = this.extractor as KeyExtractor;
     if (event.constructor !== this.keyedClass) {
       this.keyedClass = event.constructor;
-      this.keyedVerdict = isOf(event.constructor, extractor.root);
+      let verdict = this.keyedVerdicts.get(event.constructor);
+      if (verdict === undefined) {
+        verdict = isOf(event.constructor, extractor.root);
+        this.keyedVerdicts.set(event.constructor, verdict);
+      }
+      this.keyedVerdict = verdict;
     }
     return this.keyedVerdict ? extractor.key(event) : undefined;
   }

@@ -770,7 +770,7 @@ export function launch<K extends ComponentClass>(
  */
 export async function run<K extends ComponentClass>(
   cls: K,
-  ...args: ConstructorParameters<K> extends [] | [unknown?]
+  ...args: [] extends ConstructorParameters<K>
     ? [init?: InitOf<K>, world?: World]
     : [init: InitOf<K>, world?: World]
 ): Promise<System<InstanceType<K>>> {
