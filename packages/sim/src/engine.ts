@@ -33,7 +33,6 @@ interface Slot {
 class Turn implements Scheduled {
   readonly micros: number;
   readonly tie: number;
-  order = 0;
   cancelled = false;
   readonly key: number;
   readonly #engine: Engine;
@@ -67,7 +66,6 @@ class Turn implements Scheduled {
 class Due implements Scheduled {
   readonly micros: number;
   readonly tie: number;
-  order = 0;
   cancelled = false;
   readonly #engine: Engine;
   readonly #owner: Owner;

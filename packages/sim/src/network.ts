@@ -31,8 +31,8 @@ export class SimNetwork extends Component {
     this.network.on(Deliver, ({ message, until }, token) => fabric.send(endpoint, message, { token, until }));
     this.onAcquire(() => {
       endpoint.sink = {
-        indicate: (event) => this.enter(() => this.#indicate(event)),
-        answer: (token, delivery) => this.enter(() => this.network.reply(token, delivery)),
+        indicate: (event) => this.enterNow(() => this.#indicate(event)),
+        answer: (token, delivery) => this.enterNow(() => this.network.reply(token, delivery)),
       };
       fabric.listen(endpoint);
     });

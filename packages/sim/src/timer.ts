@@ -79,7 +79,7 @@ export class SimTimer extends Component {
     const { engine, clock } = this.#life;
     armed.scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
       armed.scheduled = null;
-      this.enter(() => this.#expire(armed));
+      this.enterNow(() => this.#expire(armed));
     });
   }
 
