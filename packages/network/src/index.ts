@@ -16,6 +16,7 @@ export {
   sameProcess,
   self,
 } from "./peer-ref.ts";
+export { PlainCodec } from "./plain-codec.ts";
 export {
   ConnectionDown,
   type ConnectionDownReason,

@@ -90,14 +90,19 @@ export function parseAddress(text: string): Pick<PeerRef, "host" | "port"> {
     const { host, port } = parsePeer(`0@${text}#0`);
     return { host, port };
   } catch (cause) {
-    throw networkError("KITH_PEER_INVALID", `"${text}" is no address of the form host:port.`, cause);
+    throw networkError(
+      "KITH_PEER_INVALID",
+      `"${text}" is no address of the form host:port.`,
+      cause,
+    );
   }
 }
 
 /** Whether a value is a peer reference in which every part is of its type and in its range. */
 export function isPeer(value: unknown): value is PeerRef {
   if (typeof value !== "object" || value === null) return false;
-  if (!("peerId" in value && "host" in value && "port" in value && "incarnation" in value)) return false;
+  if (!("peerId" in value && "host" in value && "port" in value && "incarnation" in value))
+    return false;
   return (
     isCount(value.peerId, idMax) &&
     typeof value.host === "string" &&

@@ -148,7 +148,10 @@ export class Namespaces extends event("storage/Namespaces", StorageAnswer)<{
 }> {}
 
 /** Asks which namespaces exist. */
-export class ListNamespaces extends request("storage/ListNamespaces", answers(Namespaces, StorageFailed)) {}
+export class ListNamespaces extends request(
+  "storage/ListNamespaces",
+  answers(Namespaces, StorageFailed),
+) {}
 
 /** The installation has begun; name it by this number. */
 export class InstallBegun extends event("storage/InstallBegun", StorageAnswer)<{
@@ -159,7 +162,10 @@ export class InstallBegun extends event("storage/InstallBegun", StorageAnswer)<{
  * Begins to stage the keys of a snapshot for a namespace. An earlier installation for the same namespace that has
  * not been committed is aborted. What is staged is invisible, and gone after a crash.
  */
-export class BeginInstall extends request("storage/BeginInstall", answers(InstallBegun, StorageFailed))<{
+export class BeginInstall extends request(
+  "storage/BeginInstall",
+  answers(InstallBegun, StorageFailed),
+)<{
   readonly namespace: string;
 }> {}
 
@@ -167,7 +173,10 @@ export class BeginInstall extends request("storage/BeginInstall", answers(Instal
 export class ChunkTaken extends event("storage/ChunkTaken", StorageAnswer) {}
 
 /** Stages entries; a key that comes twice has its last value. */
-export class InstallChunk extends request("storage/InstallChunk", answers(ChunkTaken, StorageFailed))<{
+export class InstallChunk extends request(
+  "storage/InstallChunk",
+  answers(ChunkTaken, StorageFailed),
+)<{
   readonly install: number;
   readonly entries: readonly Entry[];
 }> {}
@@ -176,7 +185,10 @@ export class InstallChunk extends request("storage/InstallChunk", answers(ChunkT
  * Replaces all keys of the namespace by those staged, applies the operations after that, all as one batch,
  * and flushes. The log is left as it is, but for what the operations do to it.
  */
-export class CommitInstall extends request("storage/CommitInstall", answers(Flushed, StorageFailed))<{
+export class CommitInstall extends request(
+  "storage/CommitInstall",
+  answers(Flushed, StorageFailed),
+)<{
   readonly install: number;
   readonly operations: readonly Operation[];
 }> {}
