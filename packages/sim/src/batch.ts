@@ -3,8 +3,8 @@
  * sector by sector, at a power cut, and what rots; the checksum is how a recovery finds out.
  */
 
+import type { Operation } from "@kith/storage";
 import { fingerprint } from "./trace.ts";
-import type { Operation } from "./tables.ts";
 
 /** What a device writes as a whole, in bytes. */
 export const sectorBytes = 512;
@@ -52,6 +52,29 @@ export function encodeBatch(
   }
   view.setUint32(4, checksum(bytes));
   return bytes;
+}
+
+/** Reads a batch that is intact. The parts of the operations are parts of its bytes. */
+export function decodeBatch(bytes: Uint8Array): (Operation & { readonly namespace: string })[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const operations: (Operation & { readonly namespace: string })[] = [];
+  for (let at = headBytes; at < bytes.length;) {
+    const kind = kinds[view.getUint8(at)];
+    const length = view.getUint16(at + 1);
+    const number = view.getFloat64(at + 3);
+    at += 11;
+    let namespace = "";
+    for (let i = 0; i < length; i++, at += 2) namespace += String.fromCharCode(view.getUint16(at));
+    const firstLength = view.getUint32(at);
+    const first = bytes.subarray(at + 4, at + 4 + firstLength);
+    at += 4 + firstLength;
+    const secondLength = view.getUint32(at);
+    const second = bytes.subarray(at + 4, at + 4 + secondLength);
+    at += 4 + secondLength;
+    if (kind !== undefined)
+      operations.push({ ...operationOf(kind, number, first, second), namespace });
+  }
+  return operations;
 }
 
 /** The checksum that stands in a batch: a fingerprint of what was written. */
@@ -106,5 +129,33 @@ function bytesOf(operation: Operation): readonly [Uint8Array, Uint8Array] {
     case "cut":
     case "drop":
       return [noBytes, noBytes];
+  }
+}
+
+function operationOf(
+  kind: Operation["kind"],
+  number: number,
+  first: Uint8Array,
+  second: Uint8Array,
+): Operation {
+  switch (kind) {
+    case "append":
+      return { kind, index: number, record: first };
+    case "truncate":
+      return { kind, from: number };
+    case "cut":
+      return { kind, to: number };
+    case "put":
+      return { kind, key: first, value: second };
+    case "delete":
+      return { kind, key: first };
+    case "delete-range":
+      return {
+        kind,
+        ...((number & 1) === 0 ? {} : { from: first }),
+        ...((number & 2) === 0 ? {} : { to: second }),
+      };
+    case "drop":
+      return { kind };
   }
 }

@@ -136,12 +136,16 @@ export interface SavedFaults {
 export class DiskFaults {
   readonly #seed: number | string;
   readonly #node: string;
-  readonly #bit: (key: number, number: number) => void;
+  readonly #bit: (name: string, key: number, number: number) => void;
   #installed: readonly Installed[] = [];
   #bites = new Map<string, number>();
 
-  /** @param bit told of each verdict that took effect: a fingerprint of the rule, and the deed's number */
-  constructor(seed: number | string, node: string, bit: (key: number, number: number) => void) {
+  /** @param bit told of each verdict that took effect: the rule, the key of its draws, and the deed's number */
+  constructor(
+    seed: number | string,
+    node: string,
+    bit: (name: string, key: number, number: number) => void,
+  ) {
     this.#seed = seed;
     this.#node = node;
     this.#bit = bit;
@@ -175,7 +179,7 @@ export class DiskFaults {
       if (given.kind === "slow") delay += Math.round(given.delay * 1000);
       else verdict = given.kind;
       this.#bites.set(one.name, (this.#bites.get(one.name) ?? 0) + 1);
-      this.#bit(key, number);
+      this.#bit(one.name, key, number);
     }
     return { delay, verdict };
   }

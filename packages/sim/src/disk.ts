@@ -3,23 +3,24 @@
  *
  * What is written is a journal of batches in order, and below it the image that older batches have
  * made. A flush makes the journal durable up to a batch. A crash keeps what is durable and, of the
- * rest, a prefix whose last batch may be torn, sector by sector; the recovery at the next mount finds
- * that by its checksum and cuts it. A lying disk promises durability and does not keep it: it is there
- * to prove that a test would notice.
+ * rest, a prefix whose last batch may be torn, sector by sector. The recovery at the next mount reads
+ * the batches' bytes; it finds by its checksum what is torn or rotten at the end, and cuts it, and
+ * refuses to start where something before the end is. A lying disk promises durability and does not
+ * keep it: it is there to prove that a test would notice.
  *
  * Invariants: `durable <= promised <= written`, by the number of the batch, and `durable = promised`
- * unless the disk lies; the journal holds at least all batches that are not durable, without a gap.
- * Every draw is keyed by the seed, the node, what is drawn and its count.
+ * unless the disk lies; the journal holds all batches behind the image that are not lost, in order, and
+ * those of the last flush are among them. Every draw is keyed by the seed, the node, what is drawn, and
+ * a count or number of that.
  */
 
 import { mix, streamKey } from "@kith/core";
-import { checksumOf, encodeBatch, isIntact, sectorBytes, sectorsOf } from "./batch.ts";
+import { compareKeys, type Operation, type Problem, Tables } from "@kith/storage";
+import { checksumOf, decodeBatch, encodeBatch, isIntact, sectorBytes, sectorsOf } from "./batch.ts";
 import { type DiskDeed, DiskFaults, type Judgement, type SavedFaults } from "./disk-faults.ts";
 import type { Engine } from "./engine.ts";
-import { failed, type Failure } from "./results.ts";
-import { type ItemPlace, type Operation, Tables } from "./tables.ts";
+import type { Result } from "./results.ts";
 import { fingerprint } from "./trace.ts";
-import { type SavedVolume, Volume } from "./volume.ts";
 
 /** A range of durations in whole microseconds, both ends included. */
 export interface MicrosRange {
@@ -27,13 +28,13 @@ export interface MicrosRange {
   readonly max: number;
 }
 
-/** What may be said of a disk. */
+/** What may be said of a disk. Everything takes 1 µs more for each KiB. */
 export interface DiskOptions {
-  /** How long a read takes; default 10 to 60 µs, and 1 µs more for each KiB. */
+  /** How long a read takes; default 10 to 60 µs. */
   readonly read?: MicrosRange;
-  /** How long a write takes, without its flush; default 2 to 15 µs, and 1 µs more for each KiB. */
+  /** How long a write takes, without its flush; default 2 to 15 µs. */
   readonly write?: MicrosRange;
-  /** How long a flush takes; default 200 to 2,000 µs, and 1 µs more for each KiB. */
+  /** How long a flush takes; default 200 to 2,000 µs. */
   readonly flush?: MicrosRange;
   /** Whether it promises durability without keeping the promise; default false. */
   readonly lying?: boolean;
@@ -50,78 +51,100 @@ export interface Recovery {
   readonly refused: string | null;
 }
 
-/** What a crash left of the batches that were not durable. */
+/** What a crash made of the batches that were not durable. */
 export interface CrashOutcome {
   readonly kept: number;
   readonly torn: number;
   readonly lost: number;
 }
 
-/** What lies on a disk where a test lets it rot: an item, or the last durable batch of the journal. */
+/** Where a record or a value stands. */
+export type ItemPlace =
+  | { readonly namespace: string; readonly index: number }
+  | { readonly namespace: string; readonly key: Uint8Array };
+
+/** What a test lets rot: an item that was flushed, or the last batch of the journal that was. */
 export type RotPlace = ItemPlace | "tail";
+
+/** The disk as one life has mounted it: in memory, and gone with a crash. */
+export interface Volume {
+  /** The number of the life. */
+  readonly life: number;
+  /** What reads see: everything that was written, flushed or not. */
+  tables: Tables;
+  /** Why nothing can be asked of it any more. */
+  lost: Problem | null;
+  /** Whether the users were told so. */
+  told: boolean;
+}
 
 interface JournalEntry {
   readonly number: number;
   /** The batch as the device has it. */
   readonly bytes: Uint8Array;
-  /** The state behind it: what a recovery would read out of all bytes up to here. */
-  readonly after: Tables;
 }
 
-/** What a checkpoint keeps of a disk: references to values that nobody changes. */
+/** The state behind a batch. */
+interface Point {
+  readonly number: number;
+  readonly tables: Tables;
+}
+
+interface Rotten {
+  readonly place: ItemPlace;
+  readonly bytes: Uint8Array;
+}
+
+/** What a checkpoint keeps of a disk: plain data, and references to values that nobody changes. */
 export interface SavedDisk {
-  readonly image: Tables;
-  readonly imageLast: number;
+  readonly image: Point;
+  readonly flushed: Point | null;
+  readonly flushing: Point | null;
   readonly journal: readonly JournalEntry[];
   readonly written: number;
   readonly promised: number;
   readonly durable: number;
-  readonly rotted: boolean;
   readonly lying: boolean;
+  readonly rotten: readonly Rotten[];
   readonly counts: ReadonlyMap<string, number>;
   readonly recovery: Recovery | null;
-  readonly volume: SavedVolume | null;
+  readonly volume: Volume | null;
   readonly faults: SavedFaults;
 }
 
-/** Durable batches that stay in the journal, where only their checksums guard them. */
-const keptBatchesMax = 8;
-const keptBytesMax = 64 * 1024;
 /** What a lying disk keeps to itself at most: a real one's cache has an end, too. */
 const cacheBatchesMax = 1024;
 const cacheBytesMax = 4 * 1024 * 1024;
 
 const latencies = {
-  read: { min: 10, max: 60 },
-  write: { min: 2, max: 15 },
-  flush: { min: 200, max: 2000 },
-} as const;
-const latencyDraws = {
-  read: "read latency",
-  write: "write latency",
-  flush: "flush latency",
+  read: { draw: "read latency", range: { min: 10, max: 60 } },
+  write: { draw: "write latency", range: { min: 2, max: 15 } },
+  flush: { draw: "flush latency", range: { min: 200, max: 2000 } },
 } as const;
 
 /** A disk. */
 export class Disk {
   /** The faults: rules that are installed and removed at any time. */
   readonly faults: DiskFaults;
-  /** Whether flushes that it answers for are lost at a crash like all that is not durable. */
+  /** Whether what it has promised is lost at a crash, like all that is not durable. */
   lying: boolean;
   readonly #engine: Engine;
   readonly #node: string;
   readonly #options: DiskOptions;
-  #image = Tables.empty;
-  /** The last batch that is in the image. */
-  #imageLast = 0;
+  readonly #keys = new Map<string, number>();
+  /** What the journal goes on from. */
+  #image: Point = { number: 0, tables: new Tables() };
+  /** The state at the last flush: the image of the next one. */
+  #flushed: Point | null = null;
+  /** What the flush that is under way will make durable. */
+  #flushing: Point | null = null;
   #journal: JournalEntry[] = [];
   #pendingBytes = 0;
   #written = 0;
   #promised = 0;
   #durable = 0;
-  #rotted = false;
+  #rotten: Rotten[] = [];
   #counts = new Map<string, number>();
-  readonly #keys = new Map<string, number>();
   #recovery: Recovery | null = null;
   #volume: Volume | null = null;
 
@@ -130,8 +153,10 @@ export class Disk {
     this.#node = node;
     this.#options = options;
     this.lying = options.lying ?? false;
-    this.faults = new DiskFaults(engine.seed, node, (key, number) => {
-      engine.trace.add("fault", engine.micros, mix(key, number));
+    this.faults = new DiskFaults(engine.seed, node, (name, key, number) => {
+      const print = mix(key, number);
+      engine.trace.name(print, () => `${name} on the disk of ${node}`);
+      engine.trace.add("fault", engine.micros, print);
     });
   }
 
@@ -150,62 +175,69 @@ export class Disk {
     return this.#pendingBytes;
   }
 
-  /** What the present life sees; while nobody has mounted the disk, what the next one would find. */
-  get tables(): Tables {
-    if (this.#volume !== null) return this.#volume.tables;
-    return this.#journal.findLast(({ bytes }) => isIntact(bytes))?.after ?? this.#image;
-  }
-
   /** What the last recovery found. */
   get recovery(): Recovery | null {
     return this.#recovery;
   }
 
-  // --- mounting ----------------------------------------------------------------------------------
+  /** A copy of what the present life sees; while nobody has mounted it, of what the next would find. */
+  contents(): Tables {
+    return this.#volume?.tables.snapshot() ?? this.#replay();
+  }
+
+  // --- lives -------------------------------------------------------------------------------------
 
   /** Mounts the disk for a life, after a recovery; in the same life again, it is mounted already. */
   mount(life: number): Volume {
     if (this.#volume?.life === life) return this.#volume;
-    const { refused } = this.#recover();
-    const lost =
-      refused === null ? null : ({ code: "KITH_STORAGE_CORRUPT", detail: refused } as const);
-    this.#volume = new Volume({ life, tables: this.tables, lost });
+    const tables = this.#recover();
+    const refused = this.#recovery?.refused ?? null;
+    const lost: Problem | null =
+      refused === null ? null : { code: "KITH_STORAGE_CORRUPT", detail: refused };
+    this.#volume = { life, tables, lost, told: false };
     return this.#volume;
   }
 
-  /** The node stops properly: the host writes everything out, unless the storage is dead. */
+  /** The node has stopped properly: its host writes everything out, unless a flush has failed. */
   close(): void {
-    const lost = this.#volume?.lost;
-    if (lost !== null && lost !== undefined) {
+    const volume = this.#volume;
+    if (volume === null) return;
+    if (volume.lost !== null) {
       this.crash();
       return;
     }
+    if (this.beginFlush().fails) {
+      this.crash();
+      return;
+    }
+    this.promise();
     this.#volume = null;
-    this.promise(this.#written);
   }
 
-  /** The node crashes: what is durable stays, and of the rest a prefix. */
+  /** The node has crashed: what is durable stays, and of the rest a prefix. */
   crash(): CrashOutcome {
-    this.#volume = null;
+    this.#volume = this.#flushed = this.#flushing = null;
     const begin = this.#journal.findIndex(({ number }) => number > this.#durable);
     const exposed = begin < 0 ? [] : this.#journal.splice(begin);
     const draw = this.#draw("crash", this.#count("crash"));
+    // Where no rule decides: all that was written up to some point is there, and half of the time torn there.
     const cut = draw % (exposed.length + 1);
+    const tearing = mix(draw, 1) % 2 === 0;
     let kept = 0;
     let torn = 0;
     for (const [i, entry] of exposed.entries()) {
-      // The draw for what no rule decides: all that was written up to a point, and half of the rest of it.
-      const own = i < cut ? "keep" : i === cut && mix(draw, 1) % 2 === 0 ? "tear" : "lose";
+      const own = i < cut ? "keep" : i === cut && tearing ? "tear" : "lose";
       const fate = this.#judge("crash", entry.number, entry.bytes.length).verdict ?? own;
       if (fate === "lose") break;
-      this.#journal.push(fate === "tear" ? { ...entry, bytes: this.#tear(entry) } : entry);
       if (fate === "tear") {
         torn++;
+        this.#journal.push({ ...entry, bytes: this.#tear(entry) });
         break;
       }
       kept++;
+      this.#journal.push(entry);
     }
-    // Numbers go on behind what is lost: no draw is used twice.
+    // Numbers go on behind what is lost, so that no draw is used twice; and what is there now stays.
     this.#durable = this.#promised = this.#written;
     this.#pendingBytes = 0;
     this.#trace("crash", mix(kept, torn));
@@ -214,100 +246,200 @@ export class Disk {
 
   /** Replaces the disk by an empty one. */
   wipe(): void {
-    this.#volume = null;
-    this.#image = Tables.empty;
-    this.#imageLast = 0;
+    this.#volume = this.#flushed = this.#flushing = this.#recovery = null;
+    this.#image = { number: 0, tables: new Tables() };
     this.#journal = [];
+    this.#rotten = [];
     this.#pendingBytes = 0;
     this.#durable = this.#promised = this.#written;
-    this.#rotted = false;
-    this.#recovery = null;
     this.#trace("wipe", this.#written);
   }
 
-  #recover(): Recovery {
+  /** Reads everything, cuts what is torn, and says whether the rest can be used. */
+  #recover(): Tables {
     const journal = this.#journal;
     const bad = journal.findIndex(({ bytes }) => !isIntact(bytes));
-    const inTheMiddle = bad >= 0 && bad < journal.length - 1;
-    let refused: string | null = null;
-    const cut = bad >= 0 && !inTheMiddle ? journal.splice(bad) : [];
-    if (inTheMiddle) {
-      refused = `The checksum of batch ${journal[bad]?.number ?? 0} of ${this.#node} is wrong, and batches follow it.`;
-    } else if (this.#rotted) {
-      const place = this.tables.firstRotten();
-      if (place !== undefined) refused = `The checksum of ${place} of ${this.#node} is wrong.`;
-    }
+    const middle = bad >= 0 && bad < journal.length - 1 ? journal[bad] : undefined;
+    const cut = bad >= 0 && middle === undefined ? journal.splice(bad) : [];
+    const tables = this.#replay();
+    const item = this.#rotten.find((one) => isThere(tables, one));
+    const what = middle === undefined ? item && show(item.place) : `batch ${middle.number}`;
+    const refused =
+      what === undefined ? null : `The checksum of ${what} on ${this.#node} is wrong.`;
     const cutBytes = cut.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    const last = journal.at(-1)?.number ?? this.#imageLast;
+    const last = journal.at(-1)?.number ?? this.#image.number;
     this.#recovery = { last, cutBatches: cut.length, cutBytes, refused };
+    this.#flushed = { number: last, tables: tables.snapshot() };
+    this.#countPending();
     this.#trace("recovery", mix(last, cut.length));
-    return this.#recovery;
+    return tables;
   }
 
-  // --- writing and reading -------------------------------------------------------------------------
+  /** The state that the image and the intact beginning of the journal make. */
+  #replay(): Tables {
+    const tables = this.#image.tables.snapshot();
+    for (const { bytes } of this.#journal) {
+      if (!isIntact(bytes)) break;
+      tables.apply("", decodeBatch(bytes));
+    }
+    return tables;
+  }
+
+  // --- writing -----------------------------------------------------------------------------------
 
   /** Takes a batch. @returns its number; that of the last one for an empty batch, which is none */
-  write(volume: Volume, namespace: string, operations: readonly Operation[]): number | Failure {
-    const after = volume.tables.apply(namespace, operations);
-    if ("kind" in after) return after;
+  write(volume: Volume, namespace: string, operations: readonly Operation[]): number | Problem {
+    const { tables } = volume;
+    const problem = tables.check(namespace, operations);
+    if (problem !== null) return problem;
     if (operations.length === 0) return this.#written;
-    const bytes = encodeBatch(this.#written + 1, namespace, operations);
-    const full = this.room(volume, after.bytes - volume.tables.bytes, bytes.length);
-    if (full !== undefined) return full;
-    this.#written++;
-    this.#journal.push({ number: this.#written, bytes, after });
+    const full = this.room(volume, tables.growth(operations));
+    if (full !== null) return full;
+    tables.apply(namespace, operations);
+    return this.#append(namespace, operations);
+  }
+
+  /** Takes the batch that an installation comes down to. @returns its number */
+  install(volume: Volume, install: number, operations: readonly Operation[]): number | Problem {
+    const { tables } = volume;
+    const namespace = tables.installing(install);
+    const problem = tables.checkInstall(install, operations);
+    if (problem !== null || namespace === undefined) return problem ?? unknownInstall(install);
+    const full = this.room(volume, tables.growth(operations));
+    if (full !== null) return full;
+    tables.commitInstall(install, operations);
+    const scanned = tables.scan({ namespace, bytesMax: Infinity });
+    const entries = "code" in scanned ? [] : scanned.entries;
+    // Cutting nothing makes the namespace. What the operations did to the keys is in the entries
+    // already, and done again it does nothing.
+    const batch: Operation[] = [{ kind: "cut", to: 0 }, { kind: "delete-range" }];
+    for (const { key, value } of entries) batch.push({ kind: "put", key, value });
+    return this.#append(namespace, batch.concat(operations));
+  }
+
+  /** Whether the device takes so many bytes more; null where it does. */
+  room(volume: Volume, more: number): Problem | null {
+    const usedBefore = volume.tables.bytes;
+    const number = this.#count("write");
+    const { verdict } = this.#judge("write", number, more, usedBefore, usedBefore + more);
+    if (verdict !== "fail") return null;
+    const detail = `The disk of ${this.#node} has no room for ${more} bytes beside ${usedBefore}.`;
+    return { code: "KITH_STORAGE_FULL", detail };
+  }
+
+  #append(namespace: string, operations: readonly Operation[]): number {
+    const bytes = encodeBatch(++this.#written, namespace, operations);
+    this.#journal.push({ number: this.#written, bytes });
     this.#pendingBytes += bytes.length;
-    volume.tables = after;
     this.#trace("write", checksumOf(bytes));
     return this.#written;
   }
 
-  /** Whether the device takes so many bytes more. */
-  room(volume: Volume, more: number, bytes: number): Failure | undefined {
-    const usedBefore = volume.tables.bytes + volume.staged;
-    const used = usedBefore + more;
-    const number = this.#count("write");
-    if (this.#judge("write", number, bytes, usedBefore, used).verdict !== "fail") return undefined;
-    return failed("KITH_STORAGE_FULL", `The disk of ${this.#node} is full at ${usedBefore} bytes.`);
-  }
+  // --- flushing ----------------------------------------------------------------------------------
 
   /** Begins to flush all that was written. @returns how long it takes, and whether it fails in the end */
   beginFlush(): { readonly micros: number; readonly fails: boolean } {
     const bytes = this.#pendingBytes;
     const { delay, verdict } = this.#judge("flush", this.#count("flush"), bytes);
+    if (this.#volume !== null) {
+      this.#flushing = { number: this.#written, tables: this.#volume.tables.snapshot() };
+    }
     return { micros: this.micros("flush", bytes) + delay, fails: verdict === "fail" };
   }
 
-  /** Makes the journal durable up to a batch. */
-  promise(upTo: number): void {
-    this.#promised = Math.max(this.#promised, upTo);
-    this.#durable = Math.max(this.#durable, this.lying ? this.#outOfCache() : upTo);
-    this.#fold();
+  /** Ends the flush. @returns the last batch that is durable now */
+  promise(): number {
+    const flushing = this.#flushing;
+    if (flushing === null) return this.#promised;
+    this.#flushing = null;
+    this.#promised = flushing.number;
+    if (this.lying) this.#overflow();
+    else this.#settle(flushing);
     this.#countPending();
-    this.#trace("flush", upTo);
-    const stored = this.#count("store");
-    if (this.#judge("store", stored, this.#image.bytes).verdict !== "rot") return;
-    const { items } = this.#durableTables;
-    const place = this.#durableTables.item(this.#draw("rot", stored) % (items + 1));
-    this.rot(place ?? "tail");
+    this.#trace("flush", this.#promised);
+    const number = this.#count("store");
+    if (this.#judge("store", number, this.#image.tables.bytes).verdict === "rot") {
+      this.#rotSomething(number);
+    }
+    return this.#promised;
   }
 
-  /** Whether a read fails, and how much longer it takes. */
-  judgeRead(bytes: number): Judgement {
-    return this.#judge("read", this.#count("read"), bytes);
+  /** Makes everything durable up to a flush. The image follows one flush behind, so that there is a tail. */
+  #settle(now: Point): void {
+    this.#durable = now.number;
+    const before = this.#flushed;
+    // A flush of nothing leaves the tail as it is.
+    if (before?.number === now.number) return;
+    this.#flushed = now;
+    if (before === null || before.number < this.#image.number) return;
+    this.#image = before;
+    this.#drop(before.number);
   }
 
-  /** How long something takes, in whole microseconds. */
-  micros(kind: "read" | "write" | "flush", bytes: number): number {
-    const { min, max } = this.#options[kind] ?? latencies[kind];
-    const draw = this.#draw(latencyDraws[kind], this.#count(latencyDraws[kind]));
-    return min + (draw % (max - min + 1)) + Math.floor(bytes / 1024);
+  /** A lying disk has written out what its cache had no room for. */
+  #overflow(): void {
+    let bytes = 0;
+    let batches = 0;
+    const last = this.#journal.findLast((entry) => {
+      bytes += entry.bytes.length;
+      return ++batches > cacheBatchesMax || bytes > cacheBytesMax;
+    });
+    if (last === undefined || last.number > this.#promised) return;
+    this.#durable = Math.max(this.#durable, last.number);
+    const tables = this.#image.tables.snapshot();
+    for (const entry of this.#journal) {
+      if (entry.number <= last.number) tables.apply("", decodeBatch(entry.bytes));
+    }
+    this.#image = { number: last.number, tables };
+    this.#drop(last.number);
+  }
+
+  #drop(upTo: number): void {
+    const end = this.#journal.findIndex(({ number }) => number > upTo);
+    this.#journal.splice(0, end < 0 ? this.#journal.length : end);
+  }
+
+  #countPending(): void {
+    this.#pendingBytes = 0;
+    for (let i = this.#journal.length - 1; i >= 0; i--) {
+      const entry = this.#journal[i];
+      if (entry === undefined || entry.number <= this.#promised) break;
+      this.#pendingBytes += entry.bytes.length;
+    }
+  }
+
+  // --- reading, and what rots ----------------------------------------------------------------------
+
+  /** Whether a read fails, how much longer it takes, and what of it has rotted. */
+  judgeRead(
+    read: { readonly namespace: string; readonly key?: Uint8Array },
+    result: Result,
+    bytes: number,
+  ): Judgement & { readonly rotten: string | undefined } {
+    const judgement = this.#judge("read", this.#count("read"), bytes);
+    const item = this.#rotten.find((one) => wasRead(read, result, one));
+    return { ...judgement, rotten: item && show(item.place) };
   }
 
   /** Changes a bit of what lies on the disk. Nothing happens where nothing lies there. */
   rot(place: RotPlace): void {
-    if (place === "tail") this.#rotTail();
-    else this.#rotItem(place);
+    if (place === "tail") {
+      this.#rotTail();
+      return;
+    }
+    const tables = this.#flushed?.tables ?? this.#replay();
+    const bytes = bytesAt(tables, place);
+    if (bytes === undefined) return;
+    // An item stays rotten until something else is written there; so nothing has to follow the writes.
+    const { namespace } = place;
+    this.#rotten.push({
+      place:
+        "key" in place
+          ? { namespace, key: new Uint8Array(place.key) }
+          : { namespace, index: place.index },
+      bytes,
+    });
+    this.#trace("rot", fingerprint(bytes));
   }
 
   #rotTail(): void {
@@ -321,108 +453,15 @@ export class Disk {
     this.#trace("rot", entry.number);
   }
 
-  #rotItem(place: ItemPlace): void {
-    const bytes = this.#durableTables.bytesAt(place);
-    if (bytes === undefined) return;
-    this.#rotted = true;
-    // Where something else was written over the item, it is another one, and in order.
-    this.#image = this.#image.rot(place, bytes);
-    this.#journal = this.#journal.map((entry) => ({
-      ...entry,
-      after: entry.after.rot(place, bytes),
-    }));
-    if (this.#volume !== null) this.#volume.tables = this.#volume.tables.rot(place, bytes);
-    this.#trace("rot", fingerprint(bytes));
-  }
-
-  /** A number that this disk never gave before, for views, installations and answers. */
-  nextNumber(what: "view" | "install" | "answer" | "gathering"): number {
-    return this.#count(what) + 1;
-  }
-
-  /** A tie-break for what the engine is to do for this disk. */
-  tie(what: "answer" | "flush" | "loss", number: number): number {
-    return this.#draw(`${what} tie`, number);
-  }
-
-  // --- checkpoints ---------------------------------------------------------------------------------
-
-  /** The whole state, by references to values that nobody changes. */
-  save(): SavedDisk {
-    return {
-      image: this.#image,
-      imageLast: this.#imageLast,
-      journal: [...this.#journal],
-      written: this.#written,
-      promised: this.#promised,
-      durable: this.#durable,
-      rotted: this.#rotted,
-      lying: this.lying,
-      counts: new Map(this.#counts),
-      recovery: this.#recovery,
-      volume: this.#volume?.save() ?? null,
-      faults: this.faults.save(),
-    };
-  }
-
-  /** Goes on from a saved state. */
-  load(saved: SavedDisk): void {
-    this.#image = saved.image;
-    this.#imageLast = saved.imageLast;
-    this.#journal = [...saved.journal];
-    this.#written = saved.written;
-    this.#promised = saved.promised;
-    this.#durable = saved.durable;
-    this.#rotted = saved.rotted;
-    this.lying = saved.lying;
-    this.#counts = new Map(saved.counts);
-    this.#recovery = saved.recovery;
-    this.#volume = saved.volume === null ? null : new Volume(saved.volume);
-    this.faults.load(saved.faults);
-    this.#countPending();
-  }
-
-  // --- the journal ---------------------------------------------------------------------------------
-
-  get #durableTables(): Tables {
-    return this.#journal.findLast(({ number }) => number <= this.#durable)?.after ?? this.#image;
-  }
-
-  /** The last batch that a lying disk has written out, because its cache has an end. */
-  #outOfCache(): number {
-    let bytes = 0;
-    let batches = 0;
-    const last = this.#journal.findLast((entry) => {
-      bytes += entry.bytes.length;
-      return ++batches > cacheBatchesMax || bytes > cacheBytesMax;
-    });
-    return Math.min(last?.number ?? 0, this.#promised);
-  }
-
-  /** Moves durable batches into the image, but for the last few. */
-  #fold(): void {
-    let fold = 0;
-    let kept = 0;
-    let bytes = 0;
-    for (let i = this.#journal.length - 1; i >= 0 && fold === 0; i--) {
-      const entry = this.#journal[i];
-      if (entry === undefined || entry.number > this.#durable) continue;
-      bytes += entry.bytes.length;
-      if (++kept > 1 && (kept > keptBatchesMax || bytes > keptBytesMax)) fold = i + 1;
+  /** Lets the last durable batch rot, or one of the items that it has stored. */
+  #rotSomething(number: number): void {
+    const tail = this.#journal.findLast((entry) => entry.number <= this.#durable);
+    if (tail === undefined || !isIntact(tail.bytes)) return;
+    const places: RotPlace[] = ["tail"];
+    for (const operation of decodeBatch(tail.bytes)) {
+      if (operation.kind === "append" || operation.kind === "put") places.push(operation);
     }
-    const last = this.#journal.splice(0, fold).at(-1);
-    if (last === undefined) return;
-    this.#image = last.after;
-    this.#imageLast = last.number;
-  }
-
-  #countPending(): void {
-    this.#pendingBytes = 0;
-    for (let i = this.#journal.length - 1; i >= 0; i--) {
-      const entry = this.#journal[i];
-      if (entry === undefined || entry.number <= this.#promised) break;
-      this.#pendingBytes += entry.bytes.length;
-    }
+    this.rot(places[this.#draw("rot", number) % places.length] ?? "tail");
   }
 
   /** A batch as a power cut leaves it: some of its sectors, and never all, were written. */
@@ -430,15 +469,33 @@ export class Disk {
     const torn = new Uint8Array(bytes);
     const sectors = sectorsOf(bytes.length);
     const lost = this.#draw("lost sector", number) % sectors;
+    const survivors = this.#draw("sector", number);
     for (let sector = 0; sector < sectors; sector++) {
-      const survives = mix(this.#draw("sector", number), sector) % 2 === 0;
-      if (survives && sector !== lost) continue;
+      if (sector !== lost && mix(survivors, sector) % 2 === 0) continue;
       torn.fill(0, sector * sectorBytes, (sector + 1) * sectorBytes);
     }
     return torn;
   }
 
-  // --- draws -----------------------------------------------------------------------------------------
+  // --- draws ---------------------------------------------------------------------------------------
+
+  /** How long something takes, in whole microseconds. */
+  micros(kind: "read" | "write" | "flush", bytes: number): number {
+    const { draw, range } = latencies[kind];
+    const { min, max } = this.#options[kind] ?? range;
+    const drawn = this.#draw(draw, this.#count(draw)) % (max - min + 1);
+    return min + drawn + Math.floor(bytes / 1024);
+  }
+
+  /** A number for an answer or a flush, which this disk never gave before. */
+  nextNumber(what: "answer" | "gathering"): number {
+    return this.#count(what);
+  }
+
+  /** A tie-break for what the engine is to do for this disk. */
+  tie(what: "answer tie" | "flush tie" | "loss tie", number: number): number {
+    return this.#draw(what, number);
+  }
 
   #judge(deed: DiskDeed, number: number, bytes: number, usedBefore = 0, used = 0): Judgement {
     const time = this.#engine.micros / 1000;
@@ -470,4 +527,90 @@ export class Disk {
     }
     return key;
   }
+
+  // --- checkpoints -----------------------------------------------------------------------------------
+
+  /** The whole state. It can be loaded more than once, and into another disk of the same node. */
+  save(): SavedDisk {
+    return {
+      image: copyOf(this.#image),
+      flushed: this.#flushed && copyOf(this.#flushed),
+      flushing: this.#flushing && copyOf(this.#flushing),
+      journal: [...this.#journal],
+      written: this.#written,
+      promised: this.#promised,
+      durable: this.#durable,
+      lying: this.lying,
+      rotten: [...this.#rotten],
+      counts: new Map(this.#counts),
+      recovery: this.#recovery,
+      volume: this.#volume && { ...this.#volume, tables: this.#volume.tables.fork() },
+      faults: this.faults.save(),
+    };
+  }
+
+  /** Goes on from a saved state. */
+  load(saved: SavedDisk): void {
+    this.#image = copyOf(saved.image);
+    this.#flushed = saved.flushed && copyOf(saved.flushed);
+    this.#flushing = saved.flushing && copyOf(saved.flushing);
+    this.#journal = [...saved.journal];
+    this.#written = saved.written;
+    this.#promised = saved.promised;
+    this.#durable = saved.durable;
+    this.lying = saved.lying;
+    this.#rotten = [...saved.rotten];
+    this.#counts = new Map(saved.counts);
+    this.#recovery = saved.recovery;
+    this.#volume = saved.volume && { ...saved.volume, tables: saved.volume.tables.fork() };
+    this.faults.load(saved.faults);
+    this.#countPending();
+  }
+}
+
+function copyOf({ number, tables }: Point): Point {
+  return { number, tables: tables.snapshot() };
+}
+
+function bytesAt(tables: Tables, place: ItemPlace): Uint8Array | undefined {
+  if ("key" in place) {
+    const read = tables.value(place.namespace, place.key);
+    return "code" in read ? undefined : (read.value ?? undefined);
+  }
+  const { namespace, index } = place;
+  const read = tables.records({ namespace, from: index, to: index });
+  return "code" in read ? undefined : read.records[0];
+}
+
+function isThere(tables: Tables, { place, bytes }: Rotten): boolean {
+  const there = bytesAt(tables, place);
+  return there !== undefined && compareKeys(there, bytes) === 0;
+}
+
+/** Whether a rotten item is among what was read. */
+function wasRead(
+  { namespace, key }: { readonly namespace: string; readonly key?: Uint8Array },
+  result: Result,
+  { place, bytes }: Rotten,
+): boolean {
+  if (place.namespace !== namespace) return false;
+  let read: Uint8Array | null | undefined;
+  if ("index" in place) {
+    if (result.kind === "records") read = result.records[place.index - result.from];
+  } else if (result.kind === "entries") {
+    read = result.entries.find((entry) => compareKeys(entry.key, place.key) === 0)?.value;
+  } else if (result.kind === "value" && key !== undefined && compareKeys(key, place.key) === 0) {
+    read = result.value;
+  }
+  return read !== null && read !== undefined && compareKeys(read, bytes) === 0;
+}
+
+function show(place: ItemPlace): string {
+  if ("index" in place) return `record ${place.index} of ${place.namespace}`;
+  const key = Array.from(place.key.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0"));
+  return `key 0x${key.join("")} of ${place.namespace}`;
+}
+
+function unknownInstall(install: number): Problem {
+  return { code: "KITH_STORAGE_INSTALL", detail: `Installation ${install} is not under way.` };
 }

@@ -6,32 +6,27 @@
 import {
   ChunkTaken,
   Entries,
-  Flushed,
   InstallBegun,
   KeyValue,
   LogBounds,
   LogRecords,
   Namespaces,
+  type Problem,
   type StorageAnswer,
   StorageFailed,
   ViewOpened,
   Written,
 } from "@kith/storage";
 
-/** The codes of a storage's failures. */
-export type FailureCode = StorageFailed["code"];
-
 /** A request that failed. */
-export interface Failure {
+export interface Failure extends Problem {
   readonly kind: "failed";
-  readonly code: FailureCode;
-  readonly detail: string;
 }
 
 /** An answer as plain data. */
 export type Result =
   | Failure
-  | { readonly kind: "flushed" | "written" | "chunk" }
+  | { readonly kind: "written" | "chunk" }
   | { readonly kind: "bounds"; readonly first: number; readonly last: number }
   | {
       readonly kind: "records";
@@ -45,9 +40,16 @@ export type Result =
   | { readonly kind: "install"; readonly install: number }
   | { readonly kind: "names"; readonly names: readonly string[] };
 
-/** A failure; `detail` is a sentence for people. */
-export function failed(code: FailureCode, detail: string): Failure {
-  return { kind: "failed", code, detail };
+/** A result of the tables, which say what they found or why they cannot. */
+export function found<K extends string, F extends object>(
+  kind: K,
+  what: F | Problem,
+): ({ readonly kind: K } & F) | Failure {
+  return isProblem(what) ? { kind: "failed", ...what } : { kind, ...what };
+}
+
+function isProblem(what: object | Problem): what is Problem {
+  return "code" in what;
 }
 
 /** The event that stands for a result. */
@@ -55,8 +57,6 @@ export function answerOf(result: Result): StorageAnswer {
   switch (result.kind) {
     case "failed":
       return new StorageFailed({ code: result.code, detail: result.detail });
-    case "flushed":
-      return new Flushed();
     case "written":
       return new Written();
     case "chunk":

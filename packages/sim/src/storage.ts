@@ -15,25 +15,26 @@ import {
   BeginInstall,
   CloseView,
   CommitInstall,
+  Flushed,
   InstallChunk,
   ListNamespaces,
   OpenView,
+  type Problem,
   ReadBounds,
   ReadKey,
   ReadLog,
   Scan,
   Storage,
   type StorageAnswer,
+  StorageFailed,
   StorageLost,
+  type Tables,
   Write,
 } from "@kith/storage";
-import type { Disk } from "./disk.ts";
+import type { Disk, Volume } from "./disk.ts";
 import type { Scheduled } from "./heap.ts";
 import type { Life } from "./node.ts";
-import { readBounds, readKey, readLog, scan } from "./reads.ts";
-import { answerOf, failed, type Failure, type Result } from "./results.ts";
-import type { Namespace } from "./tables.ts";
-import type { Loss, Volume } from "./volume.ts";
+import { answerOf, found, type Result } from "./results.ts";
 
 /** What a simulated storage takes on at a time. */
 export interface StorageLimits {
@@ -41,10 +42,6 @@ export interface StorageLimits {
   readonly waitingMax?: number;
   /** Bytes that wait for a flush; default 64 MiB. */
   readonly pendingBytesMax?: number;
-  /** Views that are open; default 64. */
-  readonly viewsMax?: number;
-  /** Installations that are under way; default 16. */
-  readonly installsMax?: number;
 }
 
 /** What was written without a flush is flushed when it is so much: a host's cache has an end. */
@@ -69,7 +66,6 @@ interface Flush {
   readonly number: number;
   readonly phase: "gathering" | "flushing";
   readonly due: number;
-  readonly upTo: number;
   readonly fails: boolean;
 }
 
@@ -87,7 +83,6 @@ export function simStorage(
 ): new () => Component & { readonly storage: ProvidedPort<typeof Storage> } {
   const { engine } = life;
   const { waitingMax = 4096, pendingBytesMax = 64 * 1024 * 1024 } = limits;
-  const { viewsMax = 64, installsMax = 16 } = limits;
 
   return class SimStorage extends Component {
     readonly storage = this.provides(Storage);
@@ -101,39 +96,16 @@ export function simStorage(
 
     constructor() {
       super();
-      this.storage.on(Write, (write, token) => this.#write(write, token));
-      this.storage.on(ReadBounds, (read, token) => this.#read(read, token, readBounds));
-      this.storage.on(ReadLog, (read, token) =>
-        this.#read(read, token, (from) => readLog(from, read)),
+      this.storage.on(Write, ({ namespace, operations, flush = true }, token) =>
+        this.#batch(token, flush, (volume) => disk.write(volume, namespace, operations)),
       );
-      this.storage.on(ReadKey, (read, token) =>
-        this.#read(read, token, (from) => readKey(from, read)),
-      );
-      this.storage.on(Scan, (read, token) => this.#read(read, token, (from) => scan(from, read)));
-      this.storage.on(ListNamespaces, (_, token) =>
-        this.#take(token, (volume) => ({ kind: "names", names: volume.tables.names })),
-      );
-      this.storage.on(OpenView, ({ namespace }, token) =>
-        this.#take(token, (volume) =>
-          volume.views < viewsMax
-            ? volume.openView(disk.nextNumber("view"), namespace)
-            : failed("KITH_STORAGE_VIEWS", `${volume.views} views are open.`),
-        ),
-      );
-      this.storage.on(CloseView, ({ view }) => this.#volume.closeView(view));
-      this.storage.on(BeginInstall, ({ namespace }, token) =>
-        this.#take(token, (volume) =>
-          volume.installs < installsMax || volume.isInstalling(namespace)
-            ? volume.beginInstall(disk.nextNumber("install"), namespace)
-            : failed("KITH_STORAGE_BUSY", `${volume.installs} installations are under way.`),
-        ),
-      );
-      this.storage.on(InstallChunk, (chunk, token) => this.#stage(chunk, token));
-      this.storage.on(CommitInstall, (commit, token) => this.#commit(commit, token));
-      this.storage.on(AbortInstall, ({ install }) => this.#volume.abortInstall(install));
+      this.#answerReads();
+      this.#answerInstalls();
       this.onAcquire(() => this.#acquire());
-      // A swap comes not this way: whoever starts has no users that know of views.
-      this.onStart(() => this.#volume.forget());
+      // A swap does not come this way. Whoever starts has no users that know of views.
+      this.onStart(() => {
+        this.#volume.tables = this.#volume.tables.snapshot();
+      });
       this.onRelease(() => {
         this.#cancel();
         if (this.#telling !== null) engine.cancel(this.#telling);
@@ -160,7 +132,7 @@ export function simStorage(
       if (lost !== null && !told) {
         const tell = (): void => this.enter(() => this.#lose(lost));
         const due = engine.micros + disk.micros("read", 0);
-        this.#telling = engine.at(life, due, disk.tie("loss", life.number), tell);
+        this.#telling = engine.at(life, due, disk.tie("loss tie", life.number), tell);
       }
       this.#scheduleAnswer();
       this.#scheduleFlush();
@@ -169,89 +141,110 @@ export function simStorage(
     // --- requests ----------------------------------------------------------------------------------
 
     /** What keeps a request from being looked at. */
-    #refusal(): Failure | undefined {
+    #refusal(): Problem | null {
       const { lost } = this.#volume;
-      if (lost !== null) return failed(lost.code, lost.detail);
+      if (lost !== null) return lost;
       const waiting = this.#waiting.length + this.#unflushed.length;
-      if (waiting < waitingMax) return undefined;
-      return failed("KITH_STORAGE_BUSY", `${waiting} requests wait for their answers.`);
+      return waiting < waitingMax ? null : busy(`${waiting} requests wait for their answers.`);
     }
 
-    /** Takes a request that has a result at once. */
+    /** Takes what is done in memory. */
     #take(token: ReplyToken<StorageAnswer>, action: (volume: Volume) => Result): void {
       const refusal = this.#refusal();
-      if (refusal !== undefined) this.storage.reply(token, answerOf(refusal));
+      if (refusal !== null) this.storage.reply(token, new StorageFailed(refusal));
       else this.#answer(token, action(this.#volume), disk.micros("write", 0));
+    }
+
+    #answerReads(): void {
+      this.storage.on(ReadBounds, (read, token) =>
+        this.#read(read, token, (tables) =>
+          found("bounds", tables.bounds(read.namespace, read.view)),
+        ),
+      );
+      this.storage.on(ReadLog, (read, token) =>
+        this.#read(read, token, (tables) => found("records", tables.records(read))),
+      );
+      this.storage.on(ReadKey, (read, token) =>
+        this.#read(read, token, (tables) =>
+          found("value", tables.value(read.namespace, read.key, read.view)),
+        ),
+      );
+      this.storage.on(Scan, (read, token) =>
+        this.#read(read, token, (tables) => found("entries", tables.scan(read))),
+      );
+      this.storage.on(ListNamespaces, (_, token) =>
+        this.#take(token, ({ tables }) => ({ kind: "names", names: tables.names() })),
+      );
+      this.storage.on(OpenView, ({ namespace }, token) =>
+        this.#take(token, ({ tables }) => found("view", tables.openView(namespace))),
+      );
+      this.storage.on(CloseView, ({ view }) => this.#volume.tables.closeView(view));
+    }
+
+    #answerInstalls(): void {
+      this.storage.on(BeginInstall, ({ namespace }, token) =>
+        this.#take(token, ({ tables }) => found("install", tables.beginInstall(namespace))),
+      );
+      this.storage.on(InstallChunk, ({ install, entries }, token) =>
+        this.#take(token, (volume) => {
+          const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+          const problem = disk.room(volume, bytes) ?? volume.tables.stage(install, entries);
+          return problem === null ? { kind: "chunk" } : { kind: "failed", ...problem };
+        }),
+      );
+      this.storage.on(CommitInstall, ({ install, operations }, token) =>
+        this.#batch(token, true, (volume) => disk.install(volume, install, operations)),
+      );
+      this.storage.on(AbortInstall, ({ install }) => this.#volume.tables.abortInstall(install));
     }
 
     #read(
       read: ReadBounds | ReadLog | ReadKey | Scan,
       token: ReplyToken<StorageAnswer>,
-      action: (from: Namespace) => Result,
+      action: (tables: Tables) => Result,
     ): void {
       const refusal = this.#refusal();
-      if (refusal !== undefined) {
-        this.storage.reply(token, answerOf(refusal));
+      if (refusal !== null) {
+        this.storage.reply(token, new StorageFailed(refusal));
         return;
       }
-      const source = this.#volume.source(read.namespace, read.view);
-      let result = "kind" in source ? source : action(source);
+      let result = action(this.#volume.tables);
       const bytes = sizeOf(result);
-      const { delay, verdict } = disk.judgeRead(bytes);
+      const { delay, verdict, rotten } = disk.judgeRead(read, result, bytes);
       if (verdict === "fail") {
-        result = failed("KITH_STORAGE_READ", `The device could not read ${read.namespace}.`);
+        const detail = `The device of ${life.name} could not read ${read.namespace}.`;
+        result = { kind: "failed", code: "KITH_STORAGE_READ", detail };
+      } else if (rotten !== undefined) {
+        const detail = `The checksum of ${rotten} on ${life.name} is wrong.`;
+        result = { kind: "failed", code: "KITH_STORAGE_CORRUPT", detail };
       }
       this.#answer(token, result, disk.micros("read", bytes) + delay);
     }
 
-    #write({ namespace, operations, flush = true }: Write, token: ReplyToken<StorageAnswer>): void {
-      this.#batch(token, namespace, operations, flush);
-    }
-
-    /** @returns whether the batch was taken */
+    /** Takes what writes a batch. */
     #batch(
       token: ReplyToken<StorageAnswer>,
-      namespace: string,
-      operations: Write["operations"],
       flush: boolean,
-    ): boolean {
+      write: (volume: Volume) => number | Problem,
+    ): void {
       let refusal = this.#refusal();
-      if (refusal === undefined && disk.pendingBytes >= pendingBytesMax) {
-        refusal = failed("KITH_STORAGE_BUSY", `${disk.pendingBytes} bytes wait for a flush.`);
+      if (refusal === null && disk.pendingBytes >= pendingBytesMax) {
+        refusal = busy(`${disk.pendingBytes} bytes wait for a flush.`);
       }
-      if (refusal !== undefined) {
-        this.storage.reply(token, answerOf(refusal));
-        return false;
+      if (refusal !== null) {
+        this.storage.reply(token, new StorageFailed(refusal));
+        return;
       }
       const before = disk.pendingBytes;
-      const batch = disk.write(this.#volume, namespace, operations);
+      const batch = write(this.#volume);
       const micros = disk.micros("write", disk.pendingBytes - before);
       if (typeof batch !== "number") {
-        this.#answer(token, batch, micros);
-        return false;
+        this.#answer(token, { kind: "failed", ...batch }, micros);
+        return;
       }
       if (flush) this.#unflushed.push({ token, batch });
       else this.#answer(token, { kind: "written" }, micros);
       if (flush || disk.pendingBytes >= writeBackBytes) this.#gather(engine.micros + micros);
-      return true;
-    }
-
-    #stage(chunk: InstallChunk, token: ReplyToken<StorageAnswer>): void {
-      this.#take(token, (volume) => {
-        const staged = volume.withChunk(chunk);
-        if ("kind" in staged) return staged;
-        const more = staged.weight - volume.stagedOf(chunk.install);
-        return disk.room(volume, more, more) ?? volume.stage(chunk.install, staged);
-      });
-    }
-
-    #commit({ install, operations }: CommitInstall, token: ReplyToken<StorageAnswer>): void {
-      const batch = this.#volume.installed(install, operations);
-      if ("kind" in batch) {
-        this.#take(token, () => batch);
-      } else if (this.#batch(token, batch.namespace, batch.operations, true)) {
-        this.#volume.abortInstall(install);
-      }
     }
 
     // --- answers -----------------------------------------------------------------------------------
@@ -267,7 +260,7 @@ export function simStorage(
     #scheduleAnswer(): void {
       const [first] = this.#waiting;
       if (first === undefined || this.#answering !== null) return;
-      this.#answering = engine.at(life, first.due, disk.tie("answer", first.number), () => {
+      this.#answering = engine.at(life, first.due, disk.tie("answer tie", first.number), () => {
         this.#answering = "entered";
         this.enter(() => this.#giveAnswers());
       });
@@ -291,7 +284,7 @@ export function simStorage(
     #gather(due: number): void {
       if (this.#flush !== null) return;
       const number = disk.nextNumber("gathering");
-      this.#flush = { number, phase: "gathering", due, upTo: 0, fails: false };
+      this.#flush = { number, phase: "gathering", due, fails: false };
       this.#scheduleFlush();
     }
 
@@ -299,7 +292,7 @@ export function simStorage(
       const flush = this.#flush;
       if (flush === null || this.#flushing !== null) return;
       const half = flush.phase === "gathering" ? 0 : 1;
-      const tie = disk.tie("flush", flush.number * 2 + half);
+      const tie = disk.tie("flush tie", flush.number * 2 + half);
       this.#flushing = engine.at(life, flush.due, tie, () => {
         this.#flushing = "entered";
         this.enter(() => this.#proceed());
@@ -314,7 +307,7 @@ export function simStorage(
       if (flush.phase === "gathering") {
         const { micros, fails } = disk.beginFlush();
         const due = engine.micros + micros;
-        this.#flush = { ...flush, phase: "flushing", due, upTo: disk.written, fails };
+        this.#flush = { ...flush, phase: "flushing", due, fails };
         this.#scheduleFlush();
         return;
       }
@@ -323,17 +316,17 @@ export function simStorage(
         this.#lose({ code: "KITH_STORAGE_FLUSH", detail: `A flush failed on ${life.name}.` });
         return;
       }
-      disk.promise(flush.upTo);
-      const answered = this.#unflushed.filter(({ batch }) => batch <= flush.upTo);
+      const promised = disk.promise();
+      const answered = this.#unflushed.filter(({ batch }) => batch <= promised);
       this.#unflushed = this.#unflushed.slice(answered.length);
-      for (const { token } of answered) this.storage.reply(token, answerOf({ kind: "flushed" }));
+      for (const { token } of answered) this.storage.reply(token, new Flushed());
       if (this.#unflushed.length > 0 || disk.pendingBytes >= writeBackBytes) {
         this.#gather(engine.micros);
       }
     }
 
     /** The storage is dead: whatever waits is answered with the failure, and nothing comes after it. */
-    #lose({ code, detail }: Loss): void {
+    #lose({ code, detail }: Problem): void {
       const volume = this.#volume;
       if (volume.told) return;
       volume.lost = { code, detail };
@@ -343,9 +336,7 @@ export function simStorage(
       const tokens = [...this.#waiting, ...this.#unflushed].map(({ token }) => token);
       this.#waiting = [];
       this.#unflushed = [];
-      for (const token of tokens) {
-        this.storage.reply(token, answerOf({ kind: "failed", code, detail }));
-      }
+      for (const token of tokens) this.storage.reply(token, new StorageFailed({ code, detail }));
       this.storage.trigger(new StorageLost({ code, detail }));
     }
 
@@ -369,4 +360,8 @@ function sizeOf(result: Result): number {
   if (result.kind === "records") return result.records.reduce((sum, one) => sum + one.length, 0);
   if (result.kind !== "entries") return 0;
   return result.entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+}
+
+function busy(detail: string): Problem {
+  return { code: "KITH_STORAGE_BUSY", detail };
 }
