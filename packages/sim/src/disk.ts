@@ -464,7 +464,7 @@ export class Disk {
     this.rot(places[this.#draw("rot", number) % places.length] ?? "tail");
   }
 
-  /** A batch as a power cut leaves it: some of its sectors, and never all, were written. */
+  /** A batch as a power cut leaves it: some of its sectors, and never all, have been written. */
   #tear({ number, bytes }: JournalEntry): Uint8Array {
     const torn = new Uint8Array(bytes);
     const sectors = sectorsOf(bytes.length);
@@ -472,7 +472,9 @@ export class Disk {
     const survivors = this.#draw("sector", number);
     for (let sector = 0; sector < sectors; sector++) {
       if (sector !== lost && mix(survivors, sector) % 2 === 0) continue;
-      torn.fill(0, sector * sectorBytes, (sector + 1) * sectorBytes);
+      // What stood there before is anything, but not this.
+      const end = Math.min(bytes.length, (sector + 1) * sectorBytes);
+      for (let i = sector * sectorBytes; i < end; i++) torn[i] = (torn[i] ?? 0) ^ 0xa5;
     }
     return torn;
   }
