@@ -18,7 +18,9 @@ const { values, positionals } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const wanted = positionals.length === 0 ? Object.keys(suites) : positionals;
-for (const suite of wanted) if (suites[suite] === undefined) throw new Error(`there is no suite ${suite}: ${Object.keys(suites).join(", ")}`);
+for (const suite of wanted)
+  if (suites[suite] === undefined)
+    throw new Error(`there is no suite ${suite}: ${Object.keys(suites).join(", ")}`);
 
 const top = fileURLToPath(new URL("../..", import.meta.url));
 execFileSync("npx", ["tsc", "-b", "bench/tsconfig.build.json"], { cwd: top, stdio: "inherit" });
@@ -29,7 +31,9 @@ for (let round = 0; round < rounds; round++) {
   for (const suite of wanted) {
     for (const name of Object.keys(suites[suite] ?? {})) {
       process.stderr.write(`\rround ${round + 1} of ${rounds}: ${suite} / ${name}`.padEnd(79));
-      const out = execFileSync(process.execPath, ["--expose-gc", child, suite, name], { encoding: "utf8" });
+      const out = execFileSync(process.execPath, ["--expose-gc", child, suite, name], {
+        encoding: "utf8",
+      });
       const measured: Measured = JSON.parse(out);
       const key = `${suite}/${name}`;
       runs.set(key, [...(runs.get(key) ?? []), measured]);
@@ -38,14 +42,24 @@ for (let round = 0; round < rounds; round++) {
 }
 process.stderr.write(`\r${"".padEnd(79)}\r`);
 
-const git = (...args: string[]): string => execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
-const dirty = git("status", "--porcelain", "--", "packages", "bench/src") === "" ? "" : ", with uncommitted changes";
+const git = (...args: string[]): string =>
+  execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
+const dirty =
+  git("status", "--porcelain", "--", "packages", "bench/src") === ""
+    ? ""
+    : ", with uncommitted changes";
 const lines = [
   `commit ${git("rev-parse", "--short", "HEAD")}${dirty}; Node ${process.versions.node}; ${cpus().length} × ${cpus()[0]?.model ?? "?"}`,
   `${rounds} interleaved rounds, a process for each case and round; median CPU time (wall time) in ns, and the ratio of CPU time to the first row`,
 ];
 for (const suite of wanted) {
-  lines.push("", `## ${suite}`, "", "| case | per | CPU ns | wall ns | ratio | |", "| --- | --- | --- | --- | --- | --- |");
+  lines.push(
+    "",
+    `## ${suite}`,
+    "",
+    "| case | per | CPU ns | wall ns | ratio | |",
+    "| --- | --- | --- | --- | --- | --- |",
+  );
   const names = Object.keys(suites[suite] ?? {});
   const first = runs.get(`${suite}/${names[0]}`) ?? [];
   for (const name of names) {
@@ -53,7 +67,9 @@ for (const suite of wanted) {
     const cpu = median(all.map((one) => one.cpuNs));
     // Rounds are paired, so that a slow moment of the machine drops out of the ratio.
     const ratio = median(all.map((one, i) => one.cpuNs / (first[i]?.cpuNs ?? NaN)));
-    const facts = Object.keys(all[0]?.facts ?? {}).map((fact) => `${fact}: ${median(all.map((one) => one.facts[fact] ?? NaN))}`);
+    const facts = Object.keys(all[0]?.facts ?? {}).map(
+      (fact) => `${fact}: ${median(all.map((one) => one.facts[fact] ?? NaN))}`,
+    );
     lines.push(
       `| ${name} | ${all[0]?.unit ?? ""} | ${show(cpu)} | ${show(median(all.map((one) => one.wallNs)))} | ${ratio.toFixed(2)} | ${facts.join(", ")} |`,
     );

@@ -1,7 +1,18 @@
 /** The cases of the core, as design.md §7 names them, each beside what one would write by hand. */
 
 import { EventEmitter } from "node:events";
-import { by, type Child, Component, event, ManualWorld, launch, port, request, run, System } from "@kith/core";
+import {
+  by,
+  type Child,
+  Component,
+  event,
+  ManualWorld,
+  launch,
+  port,
+  request,
+  run,
+  System,
+} from "@kith/core";
 import type { Case } from "../harness.ts";
 import { BareComponent, BarePing, BarePong, BareScheduler } from "./bare.ts";
 import { FastPing, FastPingPong, FastPong, Ping, PingPong, Pong } from "./events.ts";
@@ -82,9 +93,12 @@ function barePingPong(count: number): void {
   const scheduler = new BareScheduler();
   const ponger = new BareComponent();
   const pinger = new BareComponent();
-  ponger.handlers.set(BarePing, (ping) => scheduler.send(pinger, new BarePong((ping as BarePing).n)));
+  ponger.handlers.set(BarePing, (ping) =>
+    scheduler.send(pinger, new BarePong((ping as BarePing).n)),
+  );
   pinger.handlers.set(BarePong, (pong) => {
-    if ((pong as BarePong).n < count / 2) scheduler.send(ponger, new BarePing((pong as BarePong).n + 1));
+    if ((pong as BarePong).n < count / 2)
+      scheduler.send(ponger, new BarePing((pong as BarePong).n + 1));
   });
   scheduler.send(ponger, new BarePing(1));
   scheduler.run();
@@ -94,7 +108,10 @@ function emitterPingPong(count: number): void {
   const emitter = new EventEmitter();
   let queue: BarePing | BarePong | null = new BarePing(1);
   emitter.on("ping", (ping: BarePing) => (queue = new BarePong(ping.n)));
-  emitter.on("pong", (pong: BarePong) => (queue = pong.n < count / 2 ? new BarePing(pong.n + 1) : null));
+  emitter.on(
+    "pong",
+    (pong: BarePong) => (queue = pong.n < count / 2 ? new BarePing(pong.n + 1) : null),
+  );
   while (queue !== null) {
     const next: BarePing | BarePong = queue;
     emitter.emit(next instanceof BarePing ? "ping" : "pong", next);
@@ -189,7 +206,8 @@ function bareStream(count: number): void {
     for (let n = from + 1; n <= from + burst; n++) scheduler.send(sink, new BarePing(n));
   };
   sink.handlers.set(BarePing, (ping) => {
-    if ((ping as BarePing).n % burst === 0) scheduler.send(source, new BarePong((ping as BarePing).n));
+    if ((ping as BarePing).n % burst === 0)
+      scheduler.send(source, new BarePong((ping as BarePing).n));
   });
   source.handlers.set(BarePong, (pong) => {
     if ((pong as BarePong).n < count) send((pong as BarePong).n);
@@ -242,7 +260,8 @@ class FanOutMain extends Component {
     const speaker = this.create(Speaker, init);
     const echo = this.create(Echo);
     this.connect(speaker.ports.self, echo.ports.pp);
-    for (let i = 0; i < width; i++) this.connect(speaker.ports.pp, this.create(Listener, { last: init.events }).ports.pp);
+    for (let i = 0; i < width; i++)
+      this.connect(speaker.ports.pp, this.create(Listener, { last: init.events }).ports.pp);
   }
 }
 
@@ -265,7 +284,9 @@ function bareFanOut(count: number): void {
     for (const listener of listeners) scheduler.send(listener, pong);
     if (n < events) scheduler.send(echo, new BarePing(n));
   };
-  echo.handlers.set(BarePing, (ping) => scheduler.send(speaker, new BarePong((ping as BarePing).n)));
+  echo.handlers.set(BarePing, (ping) =>
+    scheduler.send(speaker, new BarePong((ping as BarePing).n)),
+  );
   speaker.handlers.set(BarePong, say);
   say();
   scheduler.run();
@@ -351,7 +372,8 @@ class KeyedMain extends Component {
   constructor(init: { keys: number }) {
     super();
     this.sender = this.create(ByKey, init);
-    for (let key = 0; key < init.keys; key++) this.connect(this.sender.ports.port, this.create(KeyedReceiver).ports.port, { key });
+    for (let key = 0; key < init.keys; key++)
+      this.connect(this.sender.ports.port, this.create(KeyedReceiver).ports.port, { key });
   }
 }
 class PlainMain extends Component {
@@ -435,7 +457,8 @@ class Client extends Component {
   constructor(init: { rounds: number }) {
     super();
     const ask = this.store.onAnswer(Get, (_, get, context: { n: number }) => {
-      if (context.n < init.rounds) ask(new Get({ n: get.n + 1 }), { context: { n: context.n + 1 } });
+      if (context.n < init.rounds)
+        ask(new Get({ n: get.n + 1 }), { context: { n: context.n + 1 } });
       else finish();
     });
     this.onStart(() => ask(new Get({ n: 1 }), { context: { n: 1 } }));
@@ -574,18 +597,42 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
     "bare scheduler": { unit: "event", count: 2_000_000, run: barePingPong },
     "bare EventEmitter": { unit: "event", count: 2_000_000, run: emitterPingPong },
     "bare array of handlers": { unit: "event", count: 2_000_000, run: arrayPingPong },
-    "Kith, explicit events": { unit: "event", count: 2_000_000, run: (count) => round(() => run(FastPingPongMain, { rounds: count / 2 })) },
-    "Kith, one-line events": { unit: "event", count: 2_000_000, run: (count) => round(() => run(PingPongMain, { rounds: count / 2 })) },
-    "Kith, ask and answer": { unit: "event", count: 400_000, run: (count) => round(() => run(AskMain, { rounds: count / 2 })) },
+    "Kith, explicit events": {
+      unit: "event",
+      count: 2_000_000,
+      run: (count) => round(() => run(FastPingPongMain, { rounds: count / 2 })),
+    },
+    "Kith, one-line events": {
+      unit: "event",
+      count: 2_000_000,
+      run: (count) => round(() => run(PingPongMain, { rounds: count / 2 })),
+    },
+    "Kith, ask and answer": {
+      unit: "event",
+      count: 400_000,
+      run: (count) => round(() => run(AskMain, { rounds: count / 2 })),
+    },
   },
   "one-way": {
     "bare scheduler": { unit: "event", count: 2_048_000, run: bareStream },
-    "Kith, explicit events": { unit: "event", count: 2_048_000, run: (count) => round(() => run(StreamMain, { count })) },
-    "Kith, one-line events": { unit: "event", count: 2_048_000, run: (count) => round(() => run(LineStreamMain, { count })) },
+    "Kith, explicit events": {
+      unit: "event",
+      count: 2_048_000,
+      run: (count) => round(() => run(StreamMain, { count })),
+    },
+    "Kith, one-line events": {
+      unit: "event",
+      count: 2_048_000,
+      run: (count) => round(() => run(LineStreamMain, { count })),
+    },
   },
   "fan-out to 100": {
     "bare scheduler": { unit: "delivery", count: 2_000_000, run: bareFanOut },
-    Kith: { unit: "delivery", count: 2_000_000, run: (count) => round(() => run(FanOutMain, { events: count / width })) },
+    Kith: {
+      unit: "delivery",
+      count: 2_000_000,
+      run: (count) => round(() => run(FanOutMain, { events: count / width })),
+    },
   },
   keyed: {
     "one plain channel": keyed(1000, PlainMain),

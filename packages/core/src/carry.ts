@@ -31,6 +31,8 @@ export class Match {
   /** Every core of the new tree that has no predecessor. */
   readonly fresh: ComponentCore[] = [];
   /** Halves whose events come in by a port that the old component exposed, where another now stands. */
+  #lastOld: Target | null = null;
+  #lastNext: Target | undefined;
   readonly #aliases = new Map<PortHalf, PortHalf>();
   #successors: ReadonlyMap<ChannelCore, ChannelCore> | null = null;
 
@@ -79,8 +81,12 @@ export class Match {
 
   /** Who executes an entry of the old tree in the new one. */
   target(old: Target, core: ComponentCore): Target | undefined {
-    if (old instanceof PendingTable) return this.pairs.get(core)?.pending;
-    return old instanceof PortHalf ? this.half(old) : undefined;
+    // Thousands of entries may wait for one target.
+    if (old === this.#lastOld) return this.#lastNext;
+    const half = old instanceof PortHalf ? this.half(old) : undefined;
+    this.#lastNext = old instanceof PendingTable ? this.pairs.get(core)?.pending : half;
+    this.#lastOld = old;
+    return this.#lastNext;
   }
 
   /** Whether a core belongs to the old tree. */
@@ -105,14 +111,15 @@ export class Match {
     return [...counterparts, ...this.fresh];
   }
 
-  /** Halves of the new tree on which channels from outside will be put. */
-  inheriting(): Set<PortHalf> {
+  /** Halves of the new tree that get their channels from the old one, from outside or by a successor. */
+  inherited(): Set<PortHalf> {
     const found = new Set<PortHalf>();
     for (const core of this.pairs.keys()) {
       for (const half of core.halves()) {
         const next = this.half(half);
+        const inside = half.channels().some((channel) => this.has(channel.owner));
         const outside = half.channels().some((channel) => !this.has(channel.owner));
-        if (next !== undefined && outside) found.add(next);
+        if (next !== undefined && (outside || !inside)) found.add(next);
       }
     }
     return found;
@@ -206,6 +213,13 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: 
 function moveMailbox(match: Match, from: ComponentCore): number {
   let moved = 0;
   const { mailbox, system } = from;
+  const next = match.pairs.get(from) ?? null;
+  const waiting = mailbox.size;
+  const own = (target: Target): Target | undefined => {
+    const to = match.target(target, from);
+    return to instanceof PortHalf && to.core !== next ? undefined : to;
+  };
+  if (next?.mailbox.takeAll(mailbox, own) === true) return waiting;
   mailbox.visit((target, event, meta) => {
     const to = match.target(target, from);
     const core =

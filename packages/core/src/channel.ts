@@ -114,6 +114,8 @@ export class ChannelCore implements Channel {
       throw coreError("KITH_NOT_HELD", `${this.describe()} was resumed, but it is not held.`);
     }
     releaseHolds([this]);
+    // What a free end would not take now, another one that is plugged in later must not get.
+    if (this.provider === null || this.user === null) this.flushSwaps();
   }
 
   /** Whether somebody other than swaps holds it. */

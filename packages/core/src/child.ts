@@ -56,7 +56,13 @@ export class ChildHandle {
   #refs: Record<string, ChildPortRef> | null = null;
   #refsOf: ComponentCore | null = null;
 
-  constructor(name: string, cls: ComponentClass, init: unknown, policy: FaultPolicy | undefined, core: ComponentCore) {
+  constructor(
+    name: string,
+    cls: ComponentClass,
+    init: unknown,
+    policy: FaultPolicy | undefined,
+    core: ComponentCore,
+  ) {
     this.name = name;
     this.cls = cls;
     this.init = init;
@@ -71,11 +77,11 @@ export class ChildHandle {
   get ports(): Readonly<Record<string, ChildPortRef>> {
     if (this.#refs === null || this.#refsOf !== this.core) {
       const refs: Record<string, ChildPortRef> = {};
-      for (const { name } of this.core.ports) refs[name] = this.#refs?.[name] ?? new ChildPortRef(this, name);
+      for (const { name } of this.core.ports)
+        refs[name] = this.#refs?.[name] ?? new ChildPortRef(this, name);
       this.#refs = refs;
       this.#refsOf = this.core;
     }
     return this.#refs;
   }
 }
-

@@ -48,6 +48,8 @@ export interface Hooks {
 
 const timerName = "(kernel timer)";
 const highWaterShare = 0.8;
+/** So many entries are taken before the array is moved up: shifting it for each is quadratic. */
+const entriesTakenMax = 4096;
 
 /** One component, as the kernel sees it. */
 export class ComponentCore extends Mailbox implements Runnable {
@@ -62,6 +64,8 @@ export class ComponentCore extends Mailbox implements Runnable {
   urgent: ((core: ComponentCore) => void)[] | null = null;
   /** What the outside world has handed in. */
   entries: (() => void)[] | null = null;
+  /** How many at the head of `entries` have run. */
+  entriesTaken = 0;
   slot: unknown = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
@@ -187,12 +191,13 @@ export class ComponentCore extends Mailbox implements Runnable {
         }
       }
     } catch (cause) {
-      system.raise(this, cause, (event ?? this.controlEvent) as Event | undefined);
+      system.raise(this, cause, (this.controlEvent ?? event) as Event | undefined);
     }
     system.current = null;
     this.controlEvent = undefined;
     if (this.pressed) this.relieve();
-    return (this.queued = this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null)));
+    return (this.queued =
+      this.urgent !== null || (this.runs && (this.size > 0 || this.entries !== null)));
   }
 
   /** Queues a control operation. */
@@ -212,13 +217,39 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Queues a callback of the outside world, ahead of data: the host's events do not wait for a backlog. */
   enter(action: () => void): void {
-    if (this.phase === "destroyed" || (this.entries?.length ?? 0) >= this.bound) {
+    if (this.phase === "destroyed" || this.entriesWaiting >= this.bound) {
       const gone = this.phase === "destroyed";
       this.system.deadLetter(gone ? "no-component" : "mailbox-overflow", this, "", undefined);
       if (!gone) this.failLater(this.overflow(), undefined);
       return;
     }
     (this.entries ??= []).push(action);
+    this.schedule();
+  }
+
+  /** How many callbacks wait for the component's turn. */
+  get entriesWaiting(): number {
+    return this.entries === null ? 0 : this.entries.length - this.entriesTaken;
+  }
+
+  /**
+   * Takes a turn at once for what the outside world hands in, where nothing stands before it; else
+   * queues it. For engines that decide themselves whose turn it is.
+   */
+  enterNow(action: () => void): void {
+    const { system } = this;
+    if (system.current !== null || !this.runs || this.urgent !== null || this.entries !== null) {
+      this.enter(action);
+      return;
+    }
+    system.current = this;
+    system.turnMicros = -1;
+    try {
+      action();
+    } catch (cause) {
+      system.raise(this, cause, undefined);
+    }
+    system.current = null;
     this.schedule();
   }
 
@@ -252,17 +283,35 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   private runUrgent(): void {
     while (this.urgent !== null) {
-      const operation = this.urgent.shift() as (core: ComponentCore) => void;
-      if (this.urgent.length === 0) this.urgent = null;
-      this.controlEvent = undefined;
-      operation(this);
+      const operations = this.urgent;
+      let done = 0;
+      this.urgent = null;
+      try {
+        while (done < operations.length) {
+          this.controlEvent = undefined;
+          const operation = operations[done++] as (core: ComponentCore) => void;
+          operation(this);
+        }
+        this.controlEvent = undefined;
+      } finally {
+        // After a throw the others wait for the next turn, before those that came meanwhile.
+        if (done < operations.length)
+          this.urgent = [...operations.slice(done), ...(this.urgent ?? [])];
+      }
     }
   }
 
   private runEntries(limit: number): number {
     for (let n = 0; n < limit && this.runs && this.entries !== null; n++) {
-      const action = this.entries.shift() as () => void;
-      if (this.entries.length === 0) this.entries = null;
+      const entries = this.entries;
+      const action = entries[this.entriesTaken++] as () => void;
+      if (this.entriesTaken === entries.length) {
+        this.entries = null;
+        this.entriesTaken = 0;
+      } else if (this.entriesTaken === entriesTakenMax) {
+        entries.splice(0, entriesTakenMax);
+        this.entriesTaken = 0;
+      }
       action();
     }
     // Something is left for data, or a busy host would starve them.
@@ -296,7 +345,10 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   private overflow(): KithError {
-    return coreError("KITH_MAILBOX_OVERFLOW", `The mailbox of ${this.path} is full with ${this.bound} events.`);
+    return coreError(
+      "KITH_MAILBOX_OVERFLOW",
+      `The mailbox of ${this.path} is full with ${this.bound} events.`,
+    );
   }
 
   // --- what it is made of ----------------------------------------------------------------------
@@ -333,7 +385,10 @@ export class ComponentCore extends Mailbox implements Runnable {
     half = new PortHalf(this, Timer, false, null);
     half.name = timerName;
     if (!this.system.resolveByOffer(half)) {
-      throw coreError("KITH_NO_TIMER", `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`);
+      throw coreError(
+        "KITH_NO_TIMER",
+        `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`,
+      );
     }
     this.ports.push(half);
     return half;
@@ -384,7 +439,11 @@ export class ComponentCore extends Mailbox implements Runnable {
     let found = this.#draws?.get(purpose);
     if (found === undefined) {
       this.drawCounts ??= new Map();
-      found = draw(streamKey(this.system.seed, this.system.node, this.path, purpose), purpose, this.drawCounts);
+      found = draw(
+        streamKey(this.system.seed, this.system.node, this.path, purpose),
+        purpose,
+        this.drawCounts,
+      );
       (this.#draws ??= new Map()).set(purpose, found);
     }
     return found;
@@ -394,12 +453,17 @@ export class ComponentCore extends Mailbox implements Runnable {
   continueDraws(counts: DrawCounts | null): void {
     if (counts === null) return;
     this.drawCounts ??= new Map();
-    for (const [purpose, count] of counts) this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
+    for (const [purpose, count] of counts)
+      this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
   }
 
   /** The error for something done outside the component's own turn. */
   outsideTurn(what: string): KithError {
-    if (this.constructing) return coreError("KITH_CONSTRUCTOR_TRIGGER", `${what} while ${this.path} was being constructed.`);
+    if (this.constructing)
+      return coreError(
+        "KITH_CONSTRUCTOR_TRIGGER",
+        `${what} while ${this.path} was being constructed.`,
+      );
     const now = this.system.current;
     const where = now === null ? "outside of any turn" : `in the turn of ${now.path}`;
     return coreError("KITH_OUTSIDE_TURN", `${what} ${where}, not in the turn of ${this.path}.`);

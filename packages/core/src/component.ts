@@ -18,7 +18,15 @@ import { coreError } from "./errors.ts";
 import type { FaultPolicy } from "./fault.ts";
 import { PortHalf } from "./half.ts";
 import type { Logger } from "./log.ts";
-import type { AnyPort, AnyRef, KeyExtractor, ProvidedPort, ProvidedRef, RequiredPort, RequiredRef } from "./port.ts";
+import type {
+  AnyPort,
+  AnyRef,
+  KeyExtractor,
+  ProvidedPort,
+  ProvidedRef,
+  RequiredPort,
+  RequiredRef,
+} from "./port.ts";
 import type { Draw } from "./random.ts";
 import { ChildPortRef, ExposedRef, type Reference, resolve } from "./reference.ts";
 import type { Declared, Replacement } from "./state.ts";
@@ -86,7 +94,10 @@ export abstract class Component {
    * Creates a child. Its constructor runs now, and a throw in it is this component's; it starts with
    * this component, or at once where that has started.
    */
-  protected create<K extends ComponentClass>(cls: K, ...args: InitArguments<K, ChildOptions>): Child<InstanceType<K>> {
+  protected create<K extends ComponentClass>(
+    cls: K,
+    ...args: InitArguments<K, ChildOptions>
+  ): Child<InstanceType<K>> {
     const core = this.#own("create");
     const [init, options] = args as [unknown, ChildOptions?];
     const handle = createChild(core, cls, init, options ?? {});
@@ -101,7 +112,12 @@ export abstract class Component {
     options?: ChannelOptions<NoInfer<P>>,
   ): Channel<P> {
     const core = this.#own("connect");
-    return connectPorts(core, provider as unknown as Reference, user as unknown as Reference, (options ?? {}) as ChannelOptions) as Channel<P>;
+    return connectPorts(
+      core,
+      provider as unknown as Reference,
+      user as unknown as Reference,
+      (options ?? {}) as ChannelOptions,
+    ) as Channel<P>;
   }
 
   /**
@@ -183,6 +199,14 @@ export abstract class Component {
     this[coreOf].enter(action);
   }
 
+  /**
+   * As `enter`, but takes the turn at once where the component has nothing more urgent to do and nobody
+   * else has a turn: for the providers of a simulated world, whose engine has decided whose turn it is.
+   */
+  protected enterNow(action: () => void): void {
+    this[coreOf].enterNow(action);
+  }
+
   #hook(kind: keyof Hooks, handler: () => unknown): void {
     const hooks = (this.#declaring("a lifecycle handler").hooks ??= {});
     hooks[kind] = (hooks[kind] ?? []).concat(handler);
@@ -196,7 +220,11 @@ export abstract class Component {
    */
   protected declareState<S extends object>(state: S): Declared<S> {
     const core = this.#declaring("declareState");
-    if (core.declared !== null) throw coreError("KITH_BAD_ARGUMENT", `${core.path} declared two state objects; one holds all.`);
+    if (core.declared !== null)
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `${core.path} declared two state objects; one holds all.`,
+      );
     core.declared = state as Declared<S>;
     return state as Declared<S>;
   }
@@ -217,6 +245,11 @@ export abstract class Component {
     return this[coreOf].draws(purpose);
   }
 
+  /** What the world keeps behind its providers, for them alone; undefined in a world that keeps nothing. */
+  protected get host(): object | undefined {
+    return this[coreOf].system.host;
+  }
+
   /** The time of this turn. */
   protected get clock(): ComponentClock {
     return this[coreOf].system.componentClock;
@@ -234,32 +267,55 @@ export abstract class Component {
 
   #own(what: string): ComponentCore {
     const core = this[coreOf];
-    if (!core.constructing && core.system.current !== core) throw core.outsideTurn(`${what} was called`);
+    if (!core.constructing && core.system.current !== core)
+      throw core.outsideTurn(`${what} was called`);
     return core;
   }
 
   #declaring(what: string): ComponentCore {
     const core = this[coreOf];
     if (core.constructing) return core;
-    throw coreError("KITH_BAD_ARGUMENT", `${what} was called at ${core.path} after its construction; a component declares itself in its constructor.`);
+    throw coreError(
+      "KITH_BAD_ARGUMENT",
+      `${what} was called at ${core.path} after its construction; a component declares itself in its constructor.`,
+    );
   }
 }
 
 /** Connects two ports on behalf of `owner`, after checking that they fit and are its to connect. */
-export function connectPorts(owner: ComponentCore, provider: Reference, user: Reference, options: ChannelOptions): ChannelCore {
+export function connectPorts(
+  owner: ComponentCore,
+  provider: Reference,
+  user: Reference,
+  options: ChannelOptions,
+): ChannelCore {
   inScope(owner, provider);
   inScope(owner, user);
   const from = resolve(provider);
   const to = resolve(user);
-  for (const { core } of [from, to]) if (core.phase === "destroyed") throw coreError("KITH_DESTROYED", `${owner.path} connected a port of ${core.path}.`);
+  for (const { core } of [from, to])
+    if (core.phase === "destroyed")
+      throw coreError("KITH_DESTROYED", `${owner.path} connected a port of ${core.path}.`);
   if (!from.provided || to.provided || from.type.name !== to.type.name) {
-    throw coreError("KITH_CONNECT_MISMATCH", `${owner.path} connected ${from.describe()} to ${to.describe()}.`);
+    throw coreError(
+      "KITH_CONNECT_MISMATCH",
+      `${owner.path} connected ${from.describe()} to ${to.describe()}.`,
+    );
   }
   if ((options.key !== undefined || options.fallback === true) && from.extractor === null) {
-    throw coreError("KITH_BAD_ARGUMENT", `${owner.path} gave a key or fallback to a channel of ${from.describe()}, which has no key extractor (see \`by\`).`);
+    throw coreError(
+      "KITH_BAD_ARGUMENT",
+      `${owner.path} gave a key or fallback to a channel of ${from.describe()}, which has no key extractor (see \`by\`).`,
+    );
   }
-  const twice = to.plain.some((channel) => channel.provider === from && channel.key === options.key);
-  if (twice) throw coreError("KITH_ALREADY_CONNECTED", `${owner.path} connected ${from.describe()} to ${to.describe()} twice.`);
+  const twice = to.plain.some(
+    (channel) => channel.provider === from && channel.key === options.key,
+  );
+  if (twice)
+    throw coreError(
+      "KITH_ALREADY_CONNECTED",
+      `${owner.path} connected ${from.describe()} to ${to.describe()} twice.`,
+    );
   const channel = new ChannelCore(owner, provider, user, options);
   (owner.channels ??= new Set()).add(channel);
   return channel;
@@ -269,8 +325,13 @@ function inScope(owner: ComponentCore, reference: Reference): void {
   const mine =
     reference instanceof ChildPortRef
       ? reference.child.core.parent === owner
-      : (reference instanceof PortHalf || reference instanceof ExposedRef) && reference.core === owner;
-  if (!mine) throw coreError("KITH_CONNECT_SCOPE", `${owner.path} wired a port that is neither its own nor a child's.`);
+      : (reference instanceof PortHalf || reference instanceof ExposedRef) &&
+        reference.core === owner;
+  if (!mine)
+    throw coreError(
+      "KITH_CONNECT_SCOPE",
+      `${owner.path} wired a port that is neither its own nor a child's.`,
+    );
 }
 
 function handleOf(child: Child): ChildHandle {

@@ -41,15 +41,30 @@ interface Range {
 export const setting = {
   /** A whole number. */
   integer(name: string, fallback: number, range: Range = {}): Setting<number> {
-    return make(name, fallback, (v) => (Number.isSafeInteger(v) ? inRange(v, range) : "a whole number"), number);
+    return make(
+      name,
+      fallback,
+      (v) => (Number.isSafeInteger(v) ? inRange(v, range) : "a whole number"),
+      number,
+    );
   },
   /** Any finite number. */
   number(name: string, fallback: number, range: Range = {}): Setting<number> {
-    return make(name, fallback, (v) => (Number.isFinite(v) ? inRange(v, range) : "a finite number"), number);
+    return make(
+      name,
+      fallback,
+      (v) => (Number.isFinite(v) ? inRange(v, range) : "a finite number"),
+      number,
+    );
   },
   /** A duration in milliseconds; as text with a unit: `250us`, `20ms`, `1.5s`, `2m`, `1h`. */
   duration(name: string, fallback: Millis, range: Range = { min: 0 }): Setting<Millis> {
-    return make(name, fallback, (v) => (Number.isFinite(v) ? inRange(v, range) : "a duration"), duration);
+    return make(
+      name,
+      fallback,
+      (v) => (Number.isFinite(v) ? inRange(v, range) : "a duration"),
+      duration,
+    );
   },
   /** True or false. */
   boolean(name: string, fallback: boolean): Setting<boolean> {
@@ -70,7 +85,11 @@ export const setting = {
     );
   },
   /** One of the listed words. */
-  oneOf<const W extends string>(name: string, words: readonly W[], fallback: NoInfer<W>): Setting<W> {
+  oneOf<const W extends string>(
+    name: string,
+    words: readonly W[],
+    fallback: NoInfer<W>,
+  ): Setting<W> {
     return make<W>(
       name,
       fallback,
@@ -99,7 +118,10 @@ function make<T>(
     parse: (text) => {
       const value = convert(text);
       if (value !== undefined) return of(value);
-      throw coreError("KITH_BAD_SETTING", `Setting ${name} cannot read the text ${JSON.stringify(text)}.`);
+      throw coreError(
+        "KITH_BAD_SETTING",
+        `Setting ${name} cannot read the text ${JSON.stringify(text)}.`,
+      );
     },
     read: (given) => given.value as T,
   };
@@ -115,13 +137,21 @@ function number(text: string): number | undefined {
   return /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) : undefined;
 }
 
-const unitMillis: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const unitMillis: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
 
 function duration(text: string): Millis | undefined {
   const parts = /^(\d+\.?\d*|\.\d+)(us|ms|s|m|h)$/.exec(text.trim());
   const unit = parts?.[2] === undefined ? undefined : unitMillis[parts[2]];
   // Whole microseconds: 1.005 s is 1005 ms, not 1004.9999999999999.
-  return parts?.[1] === undefined || unit === undefined ? undefined : Math.round(Number(parts[1]) * unit * 1000) / 1000;
+  return parts?.[1] === undefined || unit === undefined
+    ? undefined
+    : Math.round(Number(parts[1]) * unit * 1000) / 1000;
 }
 
 /** The value for people; JSON knows neither NaN nor bigints. */

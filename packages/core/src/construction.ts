@@ -36,7 +36,8 @@ let waiting: ComponentCore | null = null;
 export function takeCore(cls: { readonly name: string }): ComponentCore {
   const core = waiting;
   waiting = null;
-  if (core === null) throw coreError("KITH_NOT_CREATED", `new ${cls.name}() was called outside of create.`);
+  if (core === null)
+    throw coreError("KITH_NOT_CREATED", `new ${cls.name}() was called outside of create.`);
   return core;
 }
 
@@ -48,16 +49,26 @@ export function createChild(
   options: ChildOptions,
 ): ChildHandle {
   const name = options.name ?? ordinalName(parent, cls.name);
-  if (!validName.test(name)) throw coreError("KITH_NAME_INVALID", `${parent.path} gave a child the name ${JSON.stringify(name)}.`);
-  if (parent.children?.has(name) === true) throw coreError("KITH_DUPLICATE_NAME", `${parent.path} has a child named ${name} already.`);
+  if (!validName.test(name))
+    throw coreError(
+      "KITH_NAME_INVALID",
+      `${parent.path} gave a child the name ${JSON.stringify(name)}.`,
+    );
+  if (parent.children?.has(name) === true)
+    throw coreError("KITH_DUPLICATE_NAME", `${parent.path} has a child named ${name} already.`);
   const bound = options.mailboxBound ?? parent.bound;
-  if (!(Number.isSafeInteger(bound) && bound > 0)) throw coreError("KITH_BAD_ARGUMENT", `The mailbox bound of ${name} is ${bound}.`);
-  const pristine = init === undefined ? undefined : copyPlain(init, `The init of ${parent.path}/${name}`, "KITH_INIT_NOT_PLAIN");
+  if (!(Number.isSafeInteger(bound) && bound > 0))
+    throw coreError("KITH_BAD_ARGUMENT", `The mailbox bound of ${name} is ${bound}.`);
+  const pristine =
+    init === undefined
+      ? undefined
+      : copyPlain(init, `The init of ${parent.path}/${name}`, "KITH_INIT_NOT_PLAIN");
   const core = new ComponentCore(parent.system, parent, name, bound);
   core.shadow = parent.shadow;
   const handle = new ChildHandle(name, cls, pristine, options.onFault, core);
   core.handle = handle;
-  if (options.settings !== undefined) core.settings = new Map(options.settings.map((given) => [given.name, given]));
+  if (options.settings !== undefined)
+    core.settings = new Map(options.settings.map((given) => [given.name, given]));
   // A copy of its own: neither the creator nor a later restart sees what the child makes of it.
   instantiate(core, cls, copyPlain(pristine, "init"));
   (parent.children ??= new Map()).set(name, handle);
@@ -65,7 +76,12 @@ export function createChild(
 }
 
 /** Builds the replacement of a component, in its place of the tree but not yet connected to it. */
-export function createShadow(old: ComponentCore, cls: ComponentClass, init: unknown, again: boolean): ComponentCore {
+export function createShadow(
+  old: ComponentCore,
+  cls: ComponentClass,
+  init: unknown,
+  again: boolean,
+): ComponentCore {
   const core = new ComponentCore(old.system, old.parent, old.name, old.bound);
   core.shadow = true;
   core.handle = old.handle;
@@ -108,12 +124,20 @@ function namePorts(core: ComponentCore, instance: Component, className: string):
   // A getter of a subclass must not run here, and Object.entries would make an array for each field.
   for (const field in instance) {
     const value: unknown = instance[field as keyof Component];
-    if ((value instanceof PortHalf || value instanceof ExposedRef) && value.core === core && value.name === "") value.name = field;
+    if (
+      (value instanceof PortHalf || value instanceof ExposedRef) &&
+      value.core === core &&
+      value.name === ""
+    )
+      value.name = field;
   }
   for (const port of core.ports) {
     if (port.name !== "") continue;
     const type = port instanceof PortHalf ? port.type.name : "exposed";
-    throw coreError("KITH_PORT_NOT_A_FIELD", `${className} at ${core.path} has a port (${type}) that is in no field of its own.`);
+    throw coreError(
+      "KITH_PORT_NOT_A_FIELD",
+      `${className} at ${core.path} has a port (${type}) that is in no field of its own.`,
+    );
   }
 }
 

@@ -25,17 +25,37 @@ export class Swapped extends event("kith/Swapped")<{
 }> {}
 
 /** A swap was given up; the old child goes on as if nothing had been. */
-export class SwapFailed extends event("kith/SwapFailed")<{ readonly name: string; readonly cause: unknown }> {}
+export class SwapFailed extends event("kith/SwapFailed")<{
+  readonly name: string;
+  readonly cause: unknown;
+}> {}
 
 /** A mailbox has filled to its high-water mark: say no at the edges. Told to the component and its parent. */
-export class HighWater extends event("kith/HighWater")<{ readonly path: string; readonly size: number; readonly bound: number }> {}
+export class HighWater extends event("kith/HighWater")<{
+  readonly path: string;
+  readonly size: number;
+  readonly bound: number;
+}> {}
 /** The mailbox is down to half of its high-water mark again. */
-export class LowWater extends event("kith/LowWater")<{ readonly path: string; readonly size: number; readonly bound: number }> {}
+export class LowWater extends event("kith/LowWater")<{
+  readonly path: string;
+  readonly size: number;
+  readonly bound: number;
+}> {}
 
 /** A setting that holds for this component has been given another value. */
 export class SettingChanged extends event("kith/SettingChanged")<{ readonly name: string }> {}
 
 /** The kernel provides it to every component. */
 export const Control = port("Control", {
-  indications: [ChildStarted, ChildStopped, ChildKilled, Swapped, SwapFailed, HighWater, LowWater, SettingChanged],
+  indications: [
+    ChildStarted,
+    ChildStopped,
+    ChildKilled,
+    Swapped,
+    SwapFailed,
+    HighWater,
+    LowWater,
+    SettingChanged,
+  ],
 });

@@ -7,12 +7,17 @@
 
 const nextSteps = {
   KITH_ALREADY_CONNECTED: "Keep the first channel, or give the second one another key.",
-  KITH_ASK_MANY_RECEIVERS: "Give the channels keys or filters so that exactly one provider takes the request.",
-  KITH_ASK_NO_ANSWER_HANDLER: "Declare the continuation once with onAnswer, and ask through the function that it returns.",
-  KITH_ASK_NO_RECEIVER: "Connect the port to a provider that handles this request, or check that no filter rejects it.",
-  KITH_NO_TIMER: "Offer a Timer above the component, connect one, or do without the timeout or back-off.",
+  KITH_ASK_MANY_RECEIVERS:
+    "Give the channels keys or filters so that exactly one provider takes the request.",
+  KITH_ASK_NO_ANSWER_HANDLER:
+    "Declare the continuation once with onAnswer, and ask through the function that it returns.",
+  KITH_ASK_NO_RECEIVER:
+    "Connect the port to a provider that handles this request, or check that no filter rejects it.",
+  KITH_NO_TIMER:
+    "Offer a Timer above the component, connect one, or do without the timeout or back-off.",
   KITH_BAD_ARGUMENT: "Pass a value of the documented type and range.",
-  KITH_BAD_EVENT: "Trigger an instance of one of the event classes that the port declares in this direction.",
+  KITH_BAD_EVENT:
+    "Trigger an instance of one of the event classes that the port declares in this direction.",
   KITH_BAD_POLICY: "Let the policy return resume, stop, escalate, or the value of restart(…).",
   KITH_BAD_RESPONSE: "Answer with an instance of the response class that the request names.",
   KITH_BAD_SETTING: "Give the setting a value of its type and within its range.",
@@ -23,25 +28,34 @@ const nextSteps = {
   KITH_DESTROYED: "Drop the handle: the component has been killed.",
   KITH_DUPLICATE_NAME: "Give each child of one parent a name of its own.",
   KITH_HOLD_OVERFLOW: "Resume the channel earlier, slow the sender down, or raise the bound.",
-  KITH_INIT_NOT_PLAIN: "Pass plain data (numbers, strings, booleans, bigints, null, arrays, plain objects, byte arrays); hand over behaviour by class.",
-  KITH_MAILBOX_OVERFLOW: "Slow the senders down when the high-water signal comes, or raise the component's mailbox bound.",
+  KITH_INIT_NOT_PLAIN:
+    "Pass plain data (numbers, strings, booleans, bigints, null, arrays, plain objects, byte arrays); hand over behaviour by class.",
+  KITH_MAILBOX_OVERFLOW:
+    "Slow the senders down when the high-water signal comes, or raise the component's mailbox bound.",
   KITH_NAME_INVALID: "Use letters, digits, and . _ - : # in a name, without a slash.",
-  KITH_NOT_CREATED: "Create components with this.create(Class, init) inside a parent, or with run(Class, init).",
+  KITH_NOT_CREATED:
+    "Create components with this.create(Class, init) inside a parent, or with run(Class, init).",
   KITH_NOT_HELD: "Match each resume with one hold before it.",
-  KITH_NOT_PLAIN: "Keep functions, class instances and symbols out of data that the kernel carries.",
+  KITH_NOT_PLAIN:
+    "Keep functions, class instances and symbols out of data that the kernel carries.",
   KITH_NOT_SUBSCRIBED: "Cancel a subscription once, on the handle that subscribing returned.",
-  KITH_OUTSIDE_TURN: "Enter the component first: this.enter(() => …) from callbacks of the outside world.",
+  KITH_OUTSIDE_TURN:
+    "Enter the component first: this.enter(() => …) from callbacks of the outside world.",
   KITH_PENDING_OVERFLOW: "Give asks a timeout, or ask less at a time.",
-  KITH_PORT_NOT_A_FIELD: "Keep the port in a field of the component: readonly name = this.provides(…).",
+  KITH_PORT_NOT_A_FIELD:
+    "Keep the port in a field of the component: readonly name = this.provides(…).",
   KITH_PORT_UNRESOLVED: "Connect the port, or let an ancestor offer a provider of its type.",
   KITH_RESTART_LIMIT: "Look at the causes: the component failed again and again after restarts.",
   KITH_STATE_VERSION: "Give the replacement a migrate method that leads from that version.",
   KITH_SUPER_FIRST: "Call super() first, and build one component in each create.",
-  KITH_SWAP_CHILD_LOST: "Name the replacement's child alike, or pass discard: true to drop the child's state.",
-  KITH_SWAP_DRAIN: "Let the component reach an empty queue, or keep the ports and children that still have events.",
+  KITH_SWAP_CHILD_LOST:
+    "Name the replacement's child alike, or pass discard: true to drop the child's state.",
+  KITH_SWAP_DRAIN:
+    "Let the component reach an empty queue, or keep the ports and children that still have events.",
   KITH_SWAP_FAULTED: "Resolve the fault first (resume, restart or stop), then swap.",
   KITH_SWAP_NO_TRANSFER: "Give the replacement importState, a declared state object, or migrate.",
-  KITH_SWAP_PORT: "Give the replacement every port that is in use, with the same name, type and direction.",
+  KITH_SWAP_PORT:
+    "Give the replacement every port that is in use, with the same name, type and direction.",
   KITH_SYSTEM_STOPPED: "Start a new system with run.",
   KITH_UNKNOWN_PATH: "Print system.tree() to see the paths of the running components.",
 } as const;

@@ -53,7 +53,8 @@ export interface EventClass<E extends Event = Event> {
 }
 
 /** The constructor arguments for the given fields: none are needed where all are optional. */
-export type FieldArguments<F extends object> = Record<never, never> extends F ? [fields?: F] : [fields: F];
+export type FieldArguments<F extends object> =
+  Record<never, never> extends F ? [fields?: F] : [fields: F];
 
 type BaseFields<B> = B extends abstract new (...args: infer A) => Event
   ? A extends [infer F extends object]
@@ -110,7 +111,11 @@ export abstract class Request<R extends Event = Event> extends Event {
 }
 
 /** The class that `request(tag, Response)` makes. */
-export interface RequestBase<Tag extends string, R extends Event> extends EventBase<Tag, Request<R>, EmptyFields> {
+export interface RequestBase<Tag extends string, R extends Event> extends EventBase<
+  Tag,
+  Request<R>,
+  EmptyFields
+> {
   /** The class of the response, checked again when a reply is given. */
   readonly response: EventClass<R>;
 }
@@ -128,7 +133,9 @@ export function request<const Tag extends string, C extends EventClass>(
   tag: Tag,
   response: C,
 ): RequestBase<Tag, C["prototype"]> {
-  const tagged = event(tag, Request as unknown as EventClass) as unknown as { response: EventClass };
+  const tagged = event(tag, Request as unknown as EventClass) as unknown as {
+    response: EventClass;
+  };
   Object.defineProperty(tagged, "response", { value: response });
   return tagged as unknown as RequestBase<Tag, C["prototype"]>;
 }
@@ -138,7 +145,11 @@ export abstract class Timeout extends event("kith/Timeout") {}
 
 /** Makes the base class of a timeout: `class Retry extends timeout("my/Retry")<{ attempt: number }> {}`. */
 export function timeout<const Tag extends string>(tag: Tag): EventBase<Tag, Timeout, EmptyFields> {
-  return event(tag, Timeout as unknown as EventClass) as unknown as EventBase<Tag, Timeout, EmptyFields>;
+  return event(tag, Timeout as unknown as EventClass) as unknown as EventBase<
+    Tag,
+    Timeout,
+    EmptyFields
+  >;
 }
 
 /**
@@ -148,5 +159,7 @@ export function timeout<const Tag extends string>(tag: Tag): EventBase<Tag, Time
 export function ownTag(cls: object): string | undefined {
   const base: unknown = Object.getPrototypeOf(cls);
   // `class Ping extends event("t")`: the tag stands on the nameless class in between.
-  return typeof base === "function" && Object.hasOwn(base, made) ? (base as unknown as EventClass).tag : undefined;
+  return typeof base === "function" && Object.hasOwn(base, made)
+    ? (base as unknown as EventClass).tag
+    : undefined;
 }

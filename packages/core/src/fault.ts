@@ -54,9 +54,28 @@ export type FaultPolicy = (fault: Fault) => Resolution;
  * parent then needs a Timer.
  */
 export function restart(options: Partial<Omit<Restart, "restart">> = {}): Restart {
-  const rule: Restart = { restart: true, backoff: 0, factor: 2, backoffMax: 10_000, limit: 5, within: 60_000, ...options };
-  if (!(rule.backoff >= 0 && rule.factor >= 1 && rule.backoffMax >= 0 && rule.limit >= 0 && rule.within >= 0)) {
-    throw coreError("KITH_BAD_ARGUMENT", `A restart rule has a negative number: ${JSON.stringify(rule)}.`);
+  const rule: Restart = {
+    restart: true,
+    backoff: 0,
+    factor: 2,
+    backoffMax: 10_000,
+    limit: 5,
+    within: 60_000,
+    ...options,
+  };
+  if (
+    !(
+      rule.backoff >= 0 &&
+      rule.factor >= 1 &&
+      rule.backoffMax >= 0 &&
+      rule.limit >= 0 &&
+      rule.within >= 0
+    )
+  ) {
+    throw coreError(
+      "KITH_BAD_ARGUMENT",
+      `A restart rule has a negative number: ${JSON.stringify(rule)}.`,
+    );
   }
   return rule;
 }

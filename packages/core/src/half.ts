@@ -42,6 +42,8 @@ export class HandlerSubscription implements Subscription {
 
 const nobody: readonly HandlerSubscription[] = [];
 const noChannels: ChannelCore[] = [];
+/** Halves without an extractor never look at it. */
+const noVerdicts = new Map<unknown, boolean>();
 
 /** The kernel's side of `ProvidedPort` and `RequiredPort`. */
 export class PortHalf implements Target {
@@ -77,14 +79,21 @@ export class PortHalf implements Target {
   private admitted: Set<unknown> | null = null;
   private keyedClass: unknown = null;
   private keyedVerdict = false;
+  private readonly keyedVerdicts: Map<unknown, boolean>;
   private answers: Map<EventClass, AnswerHandler> | null = null;
 
-  constructor(core: ComponentCore, type: AnyPort, provided: boolean, extractor: KeyExtractor | null) {
+  constructor(
+    core: ComponentCore,
+    type: AnyPort,
+    provided: boolean,
+    extractor: KeyExtractor | null,
+  ) {
     this.core = core;
     this.type = type;
     this.provided = provided;
     this.extractor = extractor;
     this.timers = !provided && type === Timer;
+    this.keyedVerdicts = extractor === null ? noVerdicts : new Map();
   }
 
   // --- sending ---------------------------------------------------------------------------------
@@ -126,10 +135,19 @@ export class PortHalf implements Target {
     const key = this.extractor === null ? undefined : this.keyOf(event);
     if (key !== undefined) {
       const channel = this.keyed?.get(key);
-      if (channel !== undefined && channel.sameKey === null && channel.holds === 0 && this.filters === 0 && channel.user !== null) {
+      if (
+        channel !== undefined &&
+        channel.sameKey === null &&
+        channel.holds === 0 &&
+        this.filters === 0 &&
+        channel.user !== null
+      ) {
         // One channel, and nothing in its way.
         const far = channel.user;
-        if ((event.constructor === far.matchedClass ? far.matched : far.match(event.constructor)) !== nobody) {
+        if (
+          (event.constructor === far.matchedClass ? far.matched : far.match(event.constructor)) !==
+          nobody
+        ) {
           far.core.receive(far, event, meta);
           taken++;
         } else if (channels.length === 0) {
@@ -137,17 +155,21 @@ export class PortHalf implements Target {
         }
       } else {
         const withKey = channel === undefined ? this.fallbacks : chainOf(channel);
-        if (withKey !== null) channels = channels.length === 0 ? withKey : [...withKey, ...channels];
+        if (withKey !== null)
+          channels = channels.length === 0 ? withKey : [...withKey, ...channels];
       }
     }
     // A filter may throw: ask all of them before anything is sent.
-    if (this.filters > 0) channels = channels.filter((channel) => filterOf(channel, this.provided)?.(event) ?? true);
+    if (this.filters > 0)
+      channels = channels.filter((channel) => filterOf(channel, this.provided)?.(event) ?? true);
     if (channels.length > 0) taken += this.pass(channels, event, meta);
     if (taken === 0) this.untaken(channels, event, meta);
   }
 
   private untaken(channels: readonly ChannelCore[], event: Event, meta: Traced | null): void {
-    const free = channels.some((channel) => (this.provided ? channel.user : channel.provider) === null);
+    const free = channels.some(
+      (channel) => (this.provided ? channel.user : channel.provider) === null,
+    );
     const reason = channels.length === 0 ? "no-channel" : free ? "unplugged" : "no-handler";
     this.core.system.deadLetter(reason, this.core, this.name, event, meta?.id);
   }
@@ -159,7 +181,8 @@ export class PortHalf implements Target {
     for (let i = 0; i < channels.length; i++) {
       const channel = channels[i] as ChannelCore;
       const far = provided ? channel.user : channel.provider;
-      if (far !== null && (cls === far.matchedClass ? far.matched : far.match(cls)) === nobody) continue;
+      if (far !== null && (cls === far.matchedClass ? far.matched : far.match(cls)) === nobody)
+        continue;
       if (far === null && !channel.held) continue;
       if (channel.holds > 0) channel.keep(provided, event, meta, false);
       else if (far !== null) far.core.receive(far, event, meta);
@@ -172,7 +195,12 @@ export class PortHalf implements Target {
     const extractor = this.extractor as KeyExtractor;
     if (event.constructor !== this.keyedClass) {
       this.keyedClass = event.constructor;
-      this.keyedVerdict = isOf(event.constructor, extractor.root);
+      let verdict = this.keyedVerdicts.get(event.constructor);
+      if (verdict === undefined) {
+        verdict = isOf(event.constructor, extractor.root);
+        this.keyedVerdicts.set(event.constructor, verdict);
+      }
+      this.keyedVerdict = verdict;
     }
     return this.keyedVerdict ? extractor.key(event) : undefined;
   }
@@ -191,7 +219,9 @@ export class PortHalf implements Target {
   /** Runs the handlers of one event, in the order in which they subscribed. */
   execute(event: object, meta: unknown): void {
     if (meta !== null && (meta as Traced).traced === true) {
-      this.core.system.traced(this, event as Event, meta as Traced, () => this.execute(event, (meta as Traced).meta));
+      this.core.system.traced(this, event as Event, meta as Traced, () =>
+        this.execute(event, (meta as Traced).meta),
+      );
       return;
     }
     const cls = event.constructor;
@@ -221,7 +251,8 @@ export class PortHalf implements Target {
       const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
       found = list.length === 0 ? nobody : list.slice();
       // A half that sees one class needs no table.
-      if (this.matchedClass !== null) (this.matches ??= new Map()).set(this.matchedClass, this.matched).set(cls, found);
+      if (this.matchedClass !== null)
+        (this.matches ??= new Map()).set(this.matchedClass, this.matched).set(cls, found);
     }
     this.matchedClass = cls;
     this.matched = found;
@@ -235,10 +266,16 @@ export class PortHalf implements Target {
   on(cls: EventClass, handler: Handler): Subscription {
     const arriving = this.provided ? this.type.requests : this.type.indications;
     if (!arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))) {
-      throw coreError("KITH_BAD_EVENT", `No ${cls.name} arrives at ${this.describe()}, so a handler for it would never run.`);
+      throw coreError(
+        "KITH_BAD_EVENT",
+        `No ${cls.name} arrives at ${this.describe()}, so a handler for it would never run.`,
+      );
     }
     if (typeof handler !== "function") {
-      throw coreError("KITH_BAD_ARGUMENT", `The handler for ${cls.name} at ${this.describe()} is not a function.`);
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `The handler for ${cls.name} at ${this.describe()} is not a function.`,
+      );
     }
     (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
     const subscription = new HandlerSubscription(this, cls, handler);
@@ -251,7 +288,10 @@ export class PortHalf implements Target {
   /** Takes a subscription back. */
   unsubscribe(subscription: HandlerSubscription): void {
     if (!subscription.active) {
-      throw coreError("KITH_NOT_SUBSCRIBED", `A handler for ${subscription.cls.name} at ${this.describe()} was cancelled a second time.`);
+      throw coreError(
+        "KITH_NOT_SUBSCRIBED",
+        `A handler for ${subscription.cls.name} at ${this.describe()} was cancelled a second time.`,
+      );
     }
     subscription.active = false;
     this.subscriptions = this.subscriptions.filter((one) => one !== subscription);
@@ -273,7 +313,10 @@ export class PortHalf implements Target {
       throw coreError("KITH_BAD_EVENT", `${cls.name} is no request of ${this.describe()}.`);
     }
     if (this.answers?.has(cls) === true) {
-      throw coreError("KITH_BAD_ARGUMENT", `The answers to ${cls.name} at ${this.describe()} have a continuation already.`);
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `The answers to ${cls.name} at ${this.describe()} have a continuation already.`,
+      );
     }
     (this.answers ??= new Map()).set(cls, handler);
     return (request, options) => this.core.pending.ask(this, request, options ?? {});
@@ -283,10 +326,17 @@ export class PortHalf implements Target {
   answered(answer: Event, request: Event, context: unknown): void {
     for (const [cls, handler] of this.answers ?? []) {
       if (!isOf(request.constructor, cls)) continue;
-      (handler as (answer: Event, request: Event, context: unknown) => unknown)(answer, request, context);
+      (handler as (answer: Event, request: Event, context: unknown) => unknown)(
+        answer,
+        request,
+        context,
+      );
       return;
     }
-    throw coreError("KITH_ASK_NO_ANSWER_HANDLER", `${this.describe()} got an answer to ${request.constructor.name}.`);
+    throw coreError(
+      "KITH_ASK_NO_ANSWER_HANDLER",
+      `${this.describe()} got an answer to ${request.constructor.name}.`,
+    );
   }
 
   /** Answers a request by its token. */
@@ -337,7 +387,11 @@ export class PortHalf implements Target {
 
   /** All channels on this half. */
   channels(): ChannelCore[] {
-    return [...this.plain, ...(this.fallbacks ?? []), ...(this.keyed === null ? [] : [...this.keyed.values()].flatMap(chainOf))];
+    return [
+      ...this.plain,
+      ...(this.fallbacks ?? []),
+      ...(this.keyed === null ? [] : [...this.keyed.values()].flatMap(chainOf)),
+    ];
   }
 
   private detachKeyed(channel: ChannelCore, key: Key): void {
@@ -363,7 +417,9 @@ export class PortHalf implements Target {
   private findDirect(): PortHalf[] | null {
     this.directKnown = true;
     if (this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return null;
-    const direct = this.plain.map((channel) => (channel.holds > 0 ? null : this.provided ? channel.user : channel.provider));
+    const direct = this.plain.map((channel) =>
+      channel.holds > 0 ? null : this.provided ? channel.user : channel.provider,
+    );
     if (direct.length === 0 || direct.includes(null)) return null;
     return (this.direct = direct as PortHalf[]);
   }
@@ -385,19 +441,28 @@ export class PortHalf implements Target {
     }
     const passing = this.provided ? this.type.indications : this.type.requests;
     if (!passing.some((declared) => isOf(event.constructor, declared))) {
-      throw coreError("KITH_BAD_EVENT", `${event.constructor.name} cannot be triggered on ${this.describe()}.`);
+      throw coreError(
+        "KITH_BAD_EVENT",
+        `${event.constructor.name} cannot be triggered on ${this.describe()}.`,
+      );
     }
     // A half that sends one class needs no table.
-    if (this.admittedClass !== null) (this.admitted ??= new Set([this.admittedClass])).add(event.constructor);
+    if (this.admittedClass !== null)
+      (this.admitted ??= new Set([this.admittedClass])).add(event.constructor);
     this.admittedClass = event.constructor;
   }
 }
 
 /** Whether events of class `cls` are events of class `root`: by identity, else by tag where a package is there twice. */
 export function isOf(cls: unknown, root: EventClass): boolean {
-  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at)) if (at === (root as unknown)) return true;
+  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at))
+    if (at === (root as unknown)) return true;
   const tag = ownTag(root);
-  for (let at: unknown = cls; tag !== undefined && typeof at === "function"; at = Object.getPrototypeOf(at)) {
+  for (
+    let at: unknown = cls;
+    tag !== undefined && typeof at === "function";
+    at = Object.getPrototypeOf(at)
+  ) {
     if (ownTag(at) === tag) return true;
   }
   return false;

@@ -17,7 +17,8 @@ export const hostClock: Clock = {
 export type Yield = (slice: () => void) => void;
 
 /** `setImmediate` where there is one; else a message channel, which browsers do not throttle. */
-export const hostYield: Yield = typeof setImmediate === "function" ? (slice) => void setImmediate(slice) : channelYield();
+export const hostYield: Yield =
+  typeof setImmediate === "function" ? (slice) => void setImmediate(slice) : channelYield();
 
 function channelYield(): Yield {
   const channel = new MessageChannel();
@@ -34,5 +35,8 @@ function channelYield(): Yield {
 export function hostLog(record: LogRecord): void {
   if (record.level !== "warn" && record.level !== "error") return;
   const where = record.node === "" ? record.path : `${record.node} ${record.path}`;
-  console[record.level](`${record.level} ${where}: ${record.text}`, ...(record.data === undefined ? [] : [record.data]));
+  console[record.level](
+    `${record.level} ${where}: ${record.text}`,
+    ...(record.data === undefined ? [] : [record.data]),
+  );
 }

@@ -67,6 +67,13 @@ export type { Runnable, Scheduler } from "./scheduler.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";
 export type { SwapOptions } from "./swap.ts";
 export { launch, type Place, run, System, type SystemEvents } from "./system.ts";
-export { CancelTimeout, Expired, SchedulePeriodic, ScheduleTimeout, Timer, type TimerId } from "./timer.ts";
+export {
+  CancelTimeout,
+  Expired,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  Timer,
+  type TimerId,
+} from "./timer.ts";
 export type { EmptyFields, Key, Millis } from "./types.ts";
 export { bare, type Root, type World } from "./world.ts";

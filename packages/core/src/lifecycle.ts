@@ -119,7 +119,10 @@ function awaitStop(core: ComponentCore, handle: ChildHandle): void {
 
 function finishStop(core: ComponentCore): void {
   if (core.phase !== "stopping" || core.awaiting > 0) return;
-  const last = core.parent === null ? core.childHandles().findLast((handle) => handle.core.phase !== "stopped") : undefined;
+  const last =
+    core.parent === null
+      ? core.childHandles().findLast((handle) => handle.core.phase !== "stopped")
+      : undefined;
   if (last !== undefined) {
     awaitStop(core, last);
     return;
@@ -173,7 +176,8 @@ export function bury(core: ComponentCore): void {
     system.deadLetter("killed", core, port?.name ?? "", event as Event);
   });
   core.mailbox.reset();
-  for (const _ of core.entries ?? []) system.deadLetter("no-component", core, "", undefined);
+  for (let n = core.entriesWaiting; n > 0; n--)
+    system.deadLetter("no-component", core, "", undefined);
   core.entries = null;
   for (const half of core.halves()) for (const channel of half.channels()) channel.disconnect();
   for (const channel of core.channels ?? []) channel.disconnect();
@@ -200,7 +204,8 @@ export function resumeTree(core: ComponentCore): void {
 export function raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
   const fault: Fault = { cause, path: core.path, event };
   core.system.note("fault", core, event, cause instanceof Error ? cause.message : String(cause));
-  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped") core.system.reportFault(fault);
+  if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped")
+    core.system.reportFault(fault);
   else suspendFor(core, { fault, chain: [] });
 }
 
@@ -236,7 +241,11 @@ function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: E
   } else if (typeof resolution === "object" && resolution?.restart) {
     scheduleRestart(parent, child, escalation, resolution);
   } else {
-    const cause = coreError("KITH_BAD_POLICY", `The fault policy for ${child.path} returned ${String(resolution)}.`, fault.cause);
+    const cause = coreError(
+      "KITH_BAD_POLICY",
+      `The fault policy for ${child.path} returned ${String(resolution)}.`,
+      fault.cause,
+    );
     escalate(parent, escalation, { ...fault, cause });
   }
 }
@@ -254,14 +263,22 @@ function escalate(parent: ComponentCore, escalation: Escalation, fault: Fault): 
   suspendFor(parent, escalation);
 }
 
-function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation: Escalation, rule: Restart): void {
+function scheduleRestart(
+  parent: ComponentCore,
+  child: ComponentCore,
+  escalation: Escalation,
+  rule: Restart,
+): void {
   const { fault } = escalation;
   const handle = child.handle as ChildHandle;
   const now = parent.system.nowMicros();
   handle.restarts = handle.restarts.filter((at) => now - at < rule.within * 1000);
   if (handle.restarts.length >= rule.limit) {
     const what = `${child.path} was restarted ${handle.restarts.length} times within ${rule.within} ms.`;
-    escalate(parent, escalation, { ...fault, cause: coreError("KITH_RESTART_LIMIT", what, fault.cause) });
+    escalate(parent, escalation, {
+      ...fault,
+      cause: coreError("KITH_RESTART_LIMIT", what, fault.cause),
+    });
     return;
   }
   const delay = Math.min(rule.backoffMax, rule.backoff * rule.factor ** handle.restarts.length);
@@ -281,8 +298,10 @@ function scheduleRestart(parent: ComponentCore, child: ComponentCore, escalation
 export function restartNow(handle: ChildHandle): void {
   const old = handle.core;
   const { parent } = old;
-  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping") return;
-  const running = old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
+  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping")
+    return;
+  const running =
+    old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
   try {
     const next = replaceForRestart(handle);
     next.system.note("restarted", next);

@@ -60,6 +60,34 @@ export class Mailbox {
     }
   }
 
+  /**
+   * Takes all entries of another mailbox, into an empty one, without touching more of them than their
+   * targets.
+   *
+   * @param retarget who executes an entry here; undefined where nobody does: then nothing is taken
+   */
+  takeAll(from: Mailbox, retarget: (target: Target) => Target | undefined): boolean {
+    let fits = this.size === 0;
+    from.visit((target) => {
+      fits &&= retarget(target) !== undefined;
+    });
+    if (!fits) return false;
+    this.size = from.size;
+    this.first = from.first === null ? null : (retarget(from.first) as Target);
+    this.firstEvent = from.firstEvent;
+    this.firstMeta = from.firstMeta;
+    this.slots = from.slots;
+    this.head = from.head;
+    this.tail = from.tail;
+    from.reset();
+    let at = this.head;
+    for (let i = this.first === null ? 0 : 1; i < this.size; i++) {
+      this.slots[at] = retarget(this.slots[at] as Target);
+      at = at + 3 === this.slots.length ? 0 : at + 3;
+    }
+    return true;
+  }
+
   /** Forgets everything. */
   reset(): void {
     this.size = this.head = this.tail = 0;

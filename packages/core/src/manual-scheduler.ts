@@ -28,7 +28,11 @@ export class ManualClock implements Clock {
 
   /** Moves the time forward. */
   advance(duration: Millis): void {
-    if (!(duration >= 0)) throw coreError("KITH_BAD_ARGUMENT", `The time was moved by ${duration} ms; it goes forward only.`);
+    if (!(duration >= 0))
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `The time was moved by ${duration} ms; it goes forward only.`,
+      );
     this.#micros += Math.round(duration * 1000);
   }
 }
@@ -68,7 +72,8 @@ export class ManualScheduler implements Scheduler {
   settle(limit = 1_000_000): number {
     let turns = 0;
     while (this.step()) {
-      if (++turns >= limit) throw coreError("KITH_BAD_ARGUMENT", `${limit} turns were run, and there is still work.`);
+      if (++turns >= limit)
+        throw coreError("KITH_BAD_ARGUMENT", `${limit} turns were run, and there is still work.`);
     }
     return turns;
   }

@@ -61,7 +61,11 @@ export class ManualWorld implements World {
     if (options.holdBound !== undefined) this.holdBound = options.holdBound;
     this.install = (root) => {
       if (options.timer === false) return;
-      const timer = root.create(manualTimer(this.clock, (handle) => (this.#timer = handle)), {}, { name: "Timer" });
+      const timer = root.create(
+        manualTimer(this.clock, (handle) => (this.#timer = handle)),
+        {},
+        { name: "Timer" },
+      );
       root.offers(timer.ports.timer);
     };
   }
@@ -78,10 +82,18 @@ export class ManualWorld implements World {
 
   /** Moves the time, stopping at each instant at which a timeout is due; settles before and after each. */
   advance(duration: Millis): void {
-    if (!(duration >= 0)) throw coreError("KITH_BAD_ARGUMENT", `The time was moved by ${duration} ms; it goes forward only.`);
+    if (!(duration >= 0))
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `The time was moved by ${duration} ms; it goes forward only.`,
+      );
     const end = this.clock.monotonicMicros() + Math.round(duration * 1000);
     this.settle();
-    for (let due = this.#timer?.due() ?? Infinity; due <= end; due = this.#timer?.due() ?? Infinity) {
+    for (
+      let due = this.#timer?.due() ?? Infinity;
+      due <= end;
+      due = this.#timer?.due() ?? Infinity
+    ) {
       this.clock.advance(Math.max(0, due - this.clock.monotonicMicros()) / 1000);
       let fired = false;
       this.#timer?.fire(due, () => (fired = true));
@@ -102,7 +114,9 @@ function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
     constructor() {
       super();
       this.timer.on(ScheduleTimeout, ({ delay }, token) => this.arm(token, delay, 0));
-      this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.arm(token, delay ?? period, period));
+      this.timer.on(SchedulePeriodic, ({ delay, period }, token) =>
+        this.arm(token, delay ?? period, period),
+      );
       this.timer.on(CancelTimeout, (_, token) => {
         this.state.armed = this.state.armed.filter((armed) => !same(armed.token, token));
       });
@@ -120,7 +134,11 @@ function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
 
     private arm(token: ReplyToken<Expired>, delay: Millis, period: Millis): void {
       // Never early: a fraction of a microsecond counts as a whole one.
-      this.state.armed.push({ token, due: clock.monotonicMicros() + Math.ceil(delay * 1000), period: Math.ceil(period * 1000) });
+      this.state.armed.push({
+        token,
+        due: clock.monotonicMicros() + Math.ceil(delay * 1000),
+        period: Math.ceil(period * 1000),
+      });
     }
 
     private fire(micros: number): void {
@@ -129,7 +147,9 @@ function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
         if (armed.period > 0) armed.due += armed.period;
         this.timer.reply(armed.token, new Expired());
       }
-      this.state.armed = this.state.armed.filter((armed) => armed.period > 0 || !due.includes(armed));
+      this.state.armed = this.state.armed.filter(
+        (armed) => armed.period > 0 || !due.includes(armed),
+      );
     }
   };
 }

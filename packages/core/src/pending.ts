@@ -174,6 +174,13 @@ export class PendingTable implements Target {
     return true;
   }
 
+  /** A fault names what the component was given, not the provider's word that the time has come. */
+  #handling(event: Event, handle: () => void): void {
+    this.#core.controlEvent = event;
+    handle();
+    this.#core.controlEvent = undefined;
+  }
+
   /** Runs one answer at the asker. */
   execute(answer: object, meta: unknown): void {
     if ((meta as Traced).traced === true) {
@@ -195,7 +202,7 @@ export class PendingTable implements Target {
     row.queued = false;
     if (waiting.kind === "timeout") {
       if (!waiting.periodic) this.#remove(row);
-      row.half.execute(waiting.timeout, null);
+      this.#handling(waiting.timeout, () => row.half.execute(waiting.timeout, null));
       return;
     }
     this.#remove(row);
@@ -211,11 +218,9 @@ export class PendingTable implements Target {
         return;
       }
       this.rows.delete(waiting.ask);
-      ask.half.answered(
-        new AskTimeout({ timeout: waiting.duration }),
-        ask.waiting.request,
-        ask.waiting.context,
-      );
+      const { half, waiting: asked } = ask;
+      const answerless = new AskTimeout({ timeout: waiting.duration });
+      this.#handling(answerless, () => half.answered(answerless, asked.request, asked.context));
     } else {
       this.#core.system.restartChild(this.#core, waiting.child);
     }

@@ -30,21 +30,29 @@ class PlainCopy {
   }
 
   part(value: unknown): unknown {
-    if (typeof value === "object" && value !== null) return this.#seen?.get(value) ?? this.#object(value);
-    if (typeof value === "function" || typeof value === "symbol") throw this.#notPlain(`a ${typeof value}`);
+    if (typeof value === "object" && value !== null)
+      return this.#seen?.get(value) ?? this.#object(value);
+    if (typeof value === "function" || typeof value === "symbol")
+      throw this.#notPlain(`a ${typeof value}`);
     return value;
   }
 
   #object(value: object): object {
     // What a subclass adds would be lost, so only the classes themselves count as plain.
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype || prototype === null) return this.#fields(value as Record<string, unknown>);
+    if (prototype === Object.prototype || prototype === null)
+      return this.#fields(value as Record<string, unknown>);
     if (prototype === Array.prototype) return this.#elements(value as readonly unknown[]);
     if (prototype === Map.prototype) return this.#entries(value as ReadonlyMap<unknown, unknown>);
     if (prototype === Set.prototype) return this.#members(value as ReadonlySet<unknown>);
     // Byte arrays of a host's own class become common ones; its `slice` may not copy.
     if (value instanceof Uint8Array) return this.#saw(value, new Uint8Array(value));
-    throw this.#notPlain(`an instance of ${(value as { constructor?: { name?: string } }).constructor?.name ?? "a class without a name"}`);
+    const { name } = (value as { constructor?: { name?: string } }).constructor ?? {};
+    throw this.#notPlain(
+      name === undefined || name === ""
+        ? "an instance of a class without a name"
+        : `an instance of ${name}`,
+    );
   }
 
   #fields(value: Readonly<Record<string, unknown>>): object {
@@ -52,7 +60,13 @@ class PlainCopy {
     for (const key of Object.keys(value)) {
       const part = this.#step(value[key], key);
       // An assignment would change the copy's prototype; text from outside may hold such a key.
-      if (key === "__proto__") Object.defineProperty(copy, key, { value: part, enumerable: true, configurable: true, writable: true });
+      if (key === "__proto__")
+        Object.defineProperty(copy, key, {
+          value: part,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       else copy[key] = part;
     }
     return copy;
@@ -68,7 +82,10 @@ class PlainCopy {
     const copy = this.#saw(value, new Map<unknown, unknown>());
     for (const [key, held] of value) {
       const newKey = this.#step(key, "(a key)");
-      copy.set(newKey, this.#step(held, typeof key === "object" ? "(a value)" : `(at ${String(key)})`));
+      copy.set(
+        newKey,
+        this.#step(held, typeof key === "object" ? "(a value)" : `(at ${String(key)})`),
+      );
     }
     return copy;
   }
@@ -92,7 +109,11 @@ class PlainCopy {
   }
 
   #notPlain(kind: string): Error {
-    const place = this.#way.map((step) => (typeof step === "number" ? `[${step}]` : step.startsWith("(") ? ` ${step}` : `.${step}`)).join("");
+    const place = this.#way
+      .map((step) =>
+        typeof step === "number" ? `[${step}]` : step.startsWith("(") ? ` ${step}` : `.${step}`,
+      )
+      .join("");
     return coreError(this.#code, `${this.#what}${place} is ${kind}, which is not plain data.`);
   }
 }

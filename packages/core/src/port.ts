@@ -17,7 +17,11 @@ declare const requires: unique symbol;
 declare const tokenOf: unique symbol;
 
 /** The contract between a provider and its users: which events pass, and in which direction. */
-export interface PortType<Name extends string = string, Req extends Event = Event, Ind extends Event = Event> {
+export interface PortType<
+  Name extends string = string,
+  Req extends Event = Event,
+  Ind extends Event = Event,
+> {
   /** The name, which is the port type's identity. */
   readonly name: Name;
   /** The classes that users trigger or ask and the provider handles. */
@@ -59,7 +63,11 @@ export function port<
   events: { readonly requests?: R; readonly indications?: I },
 ): PortType<Name, R[number]["prototype"], I[number]["prototype"]> {
   const type = { name, requests: events.requests ?? [], indications: events.indications ?? [] };
-  return Object.freeze(type) as unknown as PortType<Name, R[number]["prototype"], I[number]["prototype"]>;
+  return Object.freeze(type) as unknown as PortType<
+    Name,
+    R[number]["prototype"],
+    I[number]["prototype"]
+  >;
 }
 
 /** A reference to a provided port, good for `connect`, `exposes` and `offers`. */
@@ -101,13 +109,18 @@ export interface ReplyToken<R extends Event = Event> {
 }
 
 /** The second argument of a handler: the reply token of a request, else nothing. */
-export type TokenFor<E extends Event> = E extends { readonly [responseOf]: infer R extends Event } ? ReplyToken<R> : undefined;
+export type TokenFor<E extends Event> = E extends { readonly [responseOf]: infer R extends Event }
+  ? ReplyToken<R>
+  : undefined;
 
 /** The class `C` where it, or a superclass or subclass of it, passes in this direction; else an explanation. */
 export type Passing<C extends EventClass, E extends Event> = C["prototype"] extends E
   ? C
   : [Extract<E, C["prototype"]>] extends [never]
-    ? { readonly error: "no event of this class arrives at this side of the port"; readonly arrives: E }
+    ? {
+        readonly error: "no event of this class arrives at this side of the port";
+        readonly arrives: E;
+      }
     : C;
 
 /** How a class-wide key is taken from the indications of a provided port. */
@@ -122,7 +135,10 @@ export interface KeyExtractor {
  * Makes a key extractor for `provides`: `this.provides(Network, by(Message, (m) => m.to.peerId))`.
  * It applies to `root` and its subclasses.
  */
-export function by<C extends EventClass>(root: C, key: (event: C["prototype"]) => Key | undefined): KeyExtractor {
+export function by<C extends EventClass>(
+  root: C,
+  key: (event: C["prototype"]) => Key | undefined,
+): KeyExtractor {
   return { root, key: key as (event: Event) => Key | undefined };
 }
 
@@ -153,7 +169,9 @@ export type Ask<Q extends Event, Context> = undefined extends Context
   : (request: Q, options: AskOptions<Context>) => void;
 
 /** The response type of a request type. */
-export type ResponseOf<Q extends Event> = Q extends { readonly [responseOf]: infer R extends Event } ? R : never;
+export type ResponseOf<Q extends Event> = Q extends { readonly [responseOf]: infer R extends Event }
+  ? R
+  : never;
 
 /** A component's own required port: it handles indications, and triggers or asks requests. */
 export interface RequiredPort<P extends AnyPort> extends RequiredRef<P> {
@@ -170,7 +188,11 @@ export interface RequiredPort<P extends AnyPort> extends RequiredRef<P> {
    */
   onAnswer<C extends EventClass<Request>, Context = undefined>(
     cls: C & Passing<C, RequestsOf<P>>,
-    handler: (answer: ResponseOf<C["prototype"]> | AskTimeout, request: C["prototype"], context: Context) => Handled,
+    handler: (
+      answer: ResponseOf<C["prototype"]> | AskTimeout,
+      request: C["prototype"],
+      context: Context,
+    ) => Handled,
   ): Ask<C["prototype"], Context>;
 }
 

@@ -49,7 +49,13 @@ export function streamKey(...parts: readonly (string | number)[]): StreamKey {
 
 /** The 32-bit mix of a stream and a count: the kernel of every draw. */
 export function mix(key: number, count: number): number {
-  return finish(key ^ Math.imul(finish(Math.imul(count | 0, 0x9e3779b1) ^ Math.floor(count / 0x1_0000_0000)), 0x85ebca6b));
+  return finish(
+    key ^
+      Math.imul(
+        finish(Math.imul(count | 0, 0x9e3779b1) ^ Math.floor(count / 0x1_0000_0000)),
+        0x85ebca6b,
+      ),
+  );
 }
 
 function finish(x: number): number {
@@ -68,11 +74,17 @@ export function draw(key: StreamKey, purpose: string, counts: DrawCounts): Draw 
   const float = (): number => {
     const count = counts.get(purpose) ?? 0;
     counts.set(purpose, count + 1);
-    return ((mix(key.high, count) >>> 5) * 0x400_0000 + (mix(key.low, count) >>> 6)) / 0x20_0000_0000_0000;
+    return (
+      ((mix(key.high, count) >>> 5) * 0x400_0000 + (mix(key.low, count) >>> 6)) /
+      0x20_0000_0000_0000
+    );
   };
   const below = (bound: number): number => {
     if (!(Number.isSafeInteger(bound) && bound >= 1)) {
-      throw coreError("KITH_BAD_ARGUMENT", `A draw below ${bound} was asked for; the bound is an integer from 1 to 2^53 - 1.`);
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `A draw below ${bound} was asked for; the bound is an integer from 1 to 2^53 - 1.`,
+      );
     }
     return Math.floor(float() * bound);
   };

@@ -17,7 +17,7 @@ import { ReadyQueue, type Runnable, type Scheduler } from "./scheduler.ts";
 const sliceMicros = 1000;
 const checkMicros = 50;
 const turnEventsMax = 16;
-const roundEventsMax = 256;
+const roundEventsMax = 128;
 
 /** One queue, one loop, in slices. */
 export class RealScheduler implements Scheduler {

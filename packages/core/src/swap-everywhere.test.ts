@@ -28,7 +28,14 @@ import {
   SubjectOne,
   SubjectTwo,
 } from "./fixtures/everything.ts";
-import { type Event, type KithError, launch, ManualWorld, type Swapped } from "./index.ts";
+import {
+  type Event,
+  type KithError,
+  launch,
+  ManualWorld,
+  type Swapped,
+  type System,
+} from "./index.ts";
 import { exportTree, type Snapshot } from "./state.ts";
 
 interface Run {
@@ -44,7 +51,8 @@ interface Run {
 
 interface Swap {
   readonly place: string;
-  readonly cls: new () => Component;
+  /** Undefined where it is the class of whoever is there. */
+  readonly cls: (new () => Component) | undefined;
 }
 
 /** Runs the fixture, with the swaps that `plan` has for an index; `watched` reads the kernel's records. */
@@ -70,7 +78,7 @@ function run(plan: (index: number) => readonly Swap[], watched: boolean): Run {
   const step = scheduler.step.bind(scheduler);
   scheduler.step = () => {
     for (const { place, cls } of plan(index++)) {
-      system.swap(place, cls).then(
+      system.swap(place, cls ?? classAt(system, place)).then(
         ({ carried, held }) => outcomes.push({ carried, held }),
         (error: unknown) => outcomes.push(error),
       );
@@ -96,6 +104,11 @@ function run(plan: (index: number) => readonly Swap[], watched: boolean): Run {
     rows,
     outcomes,
   };
+}
+
+function classAt(system: System<Everything>, place: string): new () => Component {
+  const root = system.instance[coreOf].parent;
+  return root?.children?.get(place.slice(1))?.cls as new () => Component;
 }
 
 interface Laned {
@@ -154,6 +167,10 @@ const places: readonly { readonly name: string; readonly swap: Swap }[] = [
   {
     name: "the provider of an offered port by a class with another state",
     swap: { place: lexicon, cls: LexiconTwo },
+  },
+  {
+    name: "the Timer, which the world offers, by its own class",
+    swap: { place: "/Timer", cls: undefined },
   },
 ];
 

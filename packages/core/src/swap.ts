@@ -50,6 +50,8 @@ export class SwapJob implements Runnable, SwapHold {
   #old: ComponentCore | null = null;
   #next: ComponentCore | null = null;
   readonly #channels = new Set<ChannelCore>();
+  /** Ports of the replacement that offers outside resolve. */
+  #unresolved: readonly PortHalf[] = [];
   #rounds = 0;
   #overflowed = false;
 
@@ -195,10 +197,9 @@ export class SwapJob implements Runnable, SwapHold {
       throw coreError("KITH_SWAP_CHILD_LOST", what);
     }
     const running = [...match.pairs].filter(([from, to]) => to !== null && isUp(from));
-    const fresh = isUp(old) ? match.fresh : [];
-    for (const core of [...running.map(([, to]) => to as ComponentCore), ...fresh]) {
-      system.settleOffers(core, match);
-    }
+    this.#unresolved = running.flatMap(([, to]) => system.settleOffers(to as ComponentCore, match));
+    // New ones connect when they start.
+    if (isUp(old)) for (const core of match.fresh) system.settleOffers(core, match);
     const lost = stranded(new Match(old, next));
     if (lost !== undefined) throw coreError("KITH_SWAP_PORT", `${lost}.`);
     for (const [, to] of running) system.acquireOf(to as ComponentCore);
@@ -227,7 +228,7 @@ export class SwapJob implements Runnable, SwapHold {
     for (const core of all) system.unveil(core);
     releaseHolds(channels, this);
     for (const channel of orphans) channel.disconnect();
-    for (const core of all) if (isUp(core)) system.resolveOffers(core);
+    for (const half of this.#unresolved) system.resolveByOffer(half);
     for (const core of all) system.runDeferred(core);
     for (const core of match.fresh) {
       if (core.parent?.childrenStarted === true && core.handle !== null) {

@@ -21,7 +21,13 @@ import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
 import { isOf, type PortHalf } from "./half.ts";
 import { hostLog } from "./host.ts";
-import type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind, Traced } from "./inspect.ts";
+import type {
+  DeadLetter,
+  DeadLetterReason,
+  InspectionRecord,
+  RecordKind,
+  Traced,
+} from "./inspect.ts";
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
@@ -64,6 +70,8 @@ export class System<C extends Component = Component> {
   readonly seed: number | string;
   /** @internal */
   readonly scheduler: Scheduler;
+  /** @internal */
+  readonly host: object | undefined;
   /** @internal The component whose turn it is. */
   current: ComponentCore | null = null;
   /** @internal The monotonic time of this turn, or -1 before it was read. */
@@ -97,10 +105,14 @@ export class System<C extends Component = Component> {
   constructor(cls: ComponentClass<C>, init: unknown, world: World) {
     this.#world = world;
     this.scheduler = world.scheduler;
+    this.host = world.host;
     this.node = world.node ?? "";
     this.seed = world.seed ?? 0;
     this.holdBound = world.holdBound ?? defaultBound;
-    this.events = this.#emitter as unknown as Pick<typedEmitter.default<SystemEvents>, "on" | "once" | "off">;
+    this.events = this.#emitter as unknown as Pick<
+      typedEmitter.default<SystemEvents>,
+      "on" | "once" | "off"
+    >;
     const monotonic = (): number => this.nowMicros() / 1000;
     const wall = (): number => this.#wallMicros() / 1000;
     this.componentClock = {
@@ -113,9 +125,12 @@ export class System<C extends Component = Component> {
     };
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
     this.#root.constructing = true;
-    if (world.settings !== undefined) this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
+    if (world.settings !== undefined)
+      this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
     world.install?.(rootOf(this.#root));
-    this.#main = createChild(this.#root, cls, init, { name: `${cls.name === "" ? "Main" : cls.name}-1` });
+    this.#main = createChild(this.#root, cls, init, {
+      name: `${cls.name === "" ? "Main" : cls.name}-1`,
+    });
     this.#root.constructing = false;
     this.#root.post(() => life.start(this.#root));
   }
@@ -167,7 +182,12 @@ export class System<C extends Component = Component> {
         } catch (cause) {
           // It would be the fault of a component that knows nothing of it.
           this.#listeners.delete(one);
-          this.#write("", "error", "a listener to the inspection stream has thrown, and gets no more records", cause);
+          this.#write(
+            "",
+            "error",
+            "a listener to the inspection stream has thrown, and gets no more records",
+            cause,
+          );
         }
       }
     };
@@ -188,16 +208,45 @@ export class System<C extends Component = Component> {
    *
    * @returns resolves with the facts of the swap, rejects with the reason where it was given up
    */
-  swap<K extends ComponentClass>(place: Place, cls: K, ...args: InitArguments<K, SwapOptions>): Promise<Swapped> {
+  swap<K extends ComponentClass>(
+    place: Place,
+    cls: K,
+    ...args: InitArguments<K, SwapOptions>
+  ): Promise<Swapped> {
     const [init, options] = args as [unknown, SwapOptions?];
-    const { handle } = this.#coreAt(place);
     return new Promise((resolveSwap, reject) => {
-      if (handle === null) throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
-      SwapJob.enqueue(handle, cls, init, options ?? {}, (result) => {
-        if (result instanceof SwapFailed) reject(asError(result.cause));
-        else resolveSwap(result);
-      });
+      this.swapThen(
+        place,
+        { cls, init, ...(options === undefined ? {} : { options }) },
+        (result) => {
+          if (result instanceof SwapFailed) reject(asError(result.cause));
+          else resolveSwap(result);
+        },
+      );
     });
+  }
+
+  /**
+   * As `swap`, for worlds that cannot wait for a promise: `outcome` is told in a turn of the kernel.
+   *
+   * @param replacement the class and its init; by default those that the place has now
+   * @throws KithError `KITH_UNKNOWN_PATH`, `KITH_INIT_NOT_PLAIN`
+   */
+  swapThen(
+    place: Place,
+    replacement: {
+      readonly cls?: ComponentClass;
+      readonly init?: unknown;
+      readonly options?: SwapOptions;
+    },
+    outcome: (result: Swapped | SwapFailed) => void,
+  ): void {
+    const { handle } = this.#coreAt(place);
+    if (handle === null)
+      throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
+    // A class that is given but is none is a mistake to be told, not the wish for the present one.
+    const { cls, init } = "cls" in replacement ? replacement : handle;
+    SwapJob.enqueue(handle, cls as ComponentClass, init, replacement.options ?? {}, outcome);
   }
 
   /** Gives a setting another value, for all components or for those from a path down. */
@@ -218,8 +267,10 @@ export class System<C extends Component = Component> {
   #coreAt(place: Place): ComponentCore {
     if (typeof place !== "string") return (place as unknown as ChildHandle).core;
     let at: ComponentCore | undefined = this.#root;
-    for (const name of place.split("/").filter((part) => part !== "")) at = at?.children?.get(name)?.core;
-    if (at === undefined) throw coreError("KITH_UNKNOWN_PATH", `There is no component at ${place}.`);
+    for (const name of place.split("/").filter((part) => part !== ""))
+      at = at?.children?.get(name)?.core;
+    if (at === undefined)
+      throw coreError("KITH_UNKNOWN_PATH", `There is no component at ${place}.`);
     return at;
   }
 
@@ -366,9 +417,16 @@ export class System<C extends Component = Component> {
   }
 
   /** @internal Counts and shows an event that nobody took. */
-  deadLetter(reason: DeadLetterReason, core: ComponentCore, port: string, event: Event | undefined, id = 0): void {
+  deadLetter(
+    reason: DeadLetterReason,
+    core: ComponentCore,
+    port: string,
+    event: Event | undefined,
+    id = 0,
+  ): void {
     this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
-    if (this.#emitter.listenerCount("deadLetter") > 0) this.#emit("deadLetter", { reason, path: core.path, port, event });
+    if (this.#emitter.listenerCount("deadLetter") > 0)
+      this.#emit("deadLetter", { reason, path: core.path, port, event });
     if (this.tap !== null) this.#record("dead-letter", core, port, event, id, this.#cause, reason);
   }
 
@@ -394,16 +452,35 @@ export class System<C extends Component = Component> {
     this.#cause = 0;
   }
 
-  #record(kind: RecordKind, core: ComponentCore, port: string, event: Event | undefined, id: number, cause: number, detail: string): void {
+  #record(
+    kind: RecordKind,
+    core: ComponentCore,
+    port: string,
+    event: Event | undefined,
+    id: number,
+    cause: number,
+    detail: string,
+  ): void {
     const { path } = core;
-    this.tap?.({ kind, time: this.nowMicros() / 1000, node: this.node, path, port, event, id, cause, detail });
+    this.tap?.({
+      kind,
+      time: this.nowMicros() / 1000,
+      node: this.node,
+      path,
+      port,
+      event,
+      id,
+      cause,
+      detail,
+    });
   }
 
   /** @internal */
   reply(half: PortHalf, token: unknown, response: Event): void {
     const { asker, ask } = (token ?? {}) as Partial<Token>;
     const core = asker === undefined ? undefined : this.#cores.get(asker);
-    const row: PendingRow | undefined = ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
+    const row: PendingRow | undefined =
+      ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
     if (row !== undefined) checkResponse(half, row, response);
     if (row === undefined || core?.pending.answer(row.number, response, half) !== true) {
       this.deadLetter("no-asker", half.core, half.name, response);
@@ -425,7 +502,8 @@ export class System<C extends Component = Component> {
     (core.settings ??= new Map()).set(given.name, { ...given, updated: true });
     const tell = (at: ComponentCore): void => {
       at.tell(new SettingChanged({ name: given.name }));
-      for (const { core: child } of at.childHandles()) if (child.settings?.has(given.name) !== true) tell(child);
+      for (const { core: child } of at.childHandles())
+        if (child.settings?.has(given.name) !== true) tell(child);
     };
     tell(core);
   }
@@ -440,9 +518,21 @@ export class System<C extends Component = Component> {
     return found;
   }
 
-  #write(path: string, level: "trace" | "debug" | "info" | "warn" | "error", text: string, data: unknown): void {
+  #write(
+    path: string,
+    level: "trace" | "debug" | "info" | "warn" | "error",
+    text: string,
+    data: unknown,
+  ): void {
     const time = this.#wallMicros() / 1000;
-    const record = { level, time, node: this.node, path, text, ...(data === undefined ? {} : { data }) };
+    const record = {
+      level,
+      time,
+      node: this.node,
+      path,
+      text,
+      ...(data === undefined ? {} : { data }),
+    };
     try {
       (this.#world.log ?? hostLog)(record);
     } catch (cause) {
@@ -465,15 +555,21 @@ export class System<C extends Component = Component> {
   /**
    * @internal Sees, before a swap commits, that the ports of the replacement will be resolved, and
    * makes the channels of offers within it: what those of the old tree hold goes over to them.
+   *
+   * @returns the ports that offers outside resolve; they are connected at the commit
    */
-  settleOffers(core: ComponentCore, match: Match): void {
-    const inheriting = match.inheriting();
+  settleOffers(core: ComponentCore, match: Match): PortHalf[] {
+    const inherited = match.inherited();
+    const waiting: PortHalf[] = [];
     for (const half of core.halves()) {
-      if (half.provided || half.connected || inheriting.has(half)) continue;
+      // One that had a predecessor is as connected as that was, also where somebody has cut its channel.
+      if (half.provided || half.connected || inherited.has(half)) continue;
       const found = this.#nearestOffer(half, match);
       if (found === null) throw this.#unresolved(half);
       if (isWithin(found.owner, match.next)) this.resolveByOffer(half);
+      else waiting.push(half);
     }
+    return waiting;
   }
 
   /** @internal @returns whether there was an offer */
@@ -481,12 +577,20 @@ export class System<C extends Component = Component> {
     const found = this.#nearestOffer(half);
     if (found === null) return false;
     const { owner, offer } = found;
-    const channel = new ChannelCore(owner, offer.reference, half, offer.key === undefined ? {} : { key: offer.key });
+    const channel = new ChannelCore(
+      owner,
+      offer.reference,
+      half,
+      offer.key === undefined ? {} : { key: offer.key },
+    );
     (owner.channels ??= new Set()).add(channel);
     return true;
   }
 
-  #nearestOffer(half: PortHalf, match?: Match): { readonly owner: ComponentCore; readonly offer: Offer } | null {
+  #nearestOffer(
+    half: PortHalf,
+    match?: Match,
+  ): { readonly owner: ComponentCore; readonly offer: Offer } | null {
     for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
       for (const offer of owner.offers ?? []) {
         if (offer.type.name !== half.type.name) continue;
@@ -502,9 +606,13 @@ export class System<C extends Component = Component> {
   #unresolved(half: PortHalf): KithError {
     const offered: string[] = [];
     for (let at = half.core.parent; at !== null; at = at.parent) {
-      for (const offer of at.offers ?? []) offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
+      for (const offer of at.offers ?? [])
+        offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
     }
-    const offers = offered.length === 0 ? "nothing is offered above it" : `offered above it: ${offered.join(", ")}`;
+    const offers =
+      offered.length === 0
+        ? "nothing is offered above it"
+        : `offered above it: ${offered.join(", ")}`;
     return coreError("KITH_PORT_UNRESOLVED", `The ${half.describe()} is not connected; ${offers}.`);
   }
 
@@ -518,7 +626,12 @@ export class System<C extends Component = Component> {
   /** @internal */
   rootStopped(): void {
     if (!this.#stopped.settle({})) return;
-    this.#started.settle({ error: coreError("KITH_SYSTEM_STOPPED", `${this.toString()} was stopped before all had started.`) });
+    this.#started.settle({
+      error: coreError(
+        "KITH_SYSTEM_STOPPED",
+        `${this.toString()} was stopped before all had started.`,
+      ),
+    });
     this.#done.settle({});
     this.#emit("stopped");
   }
@@ -565,7 +678,8 @@ class Settlement {
   promise(): Promise<void> {
     this.#promise ??= new Promise((resolvePromise, reject) => {
       const settle = (): void => {
-        if (this.#outcome !== null && "error" in this.#outcome) reject(asError(this.#outcome.error));
+        if (this.#outcome !== null && "error" in this.#outcome)
+          reject(asError(this.#outcome.error));
         else resolvePromise();
       };
       if (this.#outcome === null) this.#waiting.push(settle);
@@ -588,10 +702,21 @@ function rootOf(core: ComponentCore): Root {
   return {
     create: (cls, ...args) => {
       const [init, options] = args as [unknown, ChildOptions?];
-      return createChild(core, cls, init, options ?? {}) as unknown as Child<InstanceType<typeof cls>>;
+      return createChild(core, cls, init, options ?? {}) as unknown as Child<
+        InstanceType<typeof cls>
+      >;
     },
-    connect: <P extends AnyPort>(provider: ProvidedRef<P>, user: RequiredRef<NoInfer<P>>, options?: object) =>
-      connectPorts(core, provider as unknown as Reference, user as unknown as Reference, options ?? {}),
+    connect: <P extends AnyPort>(
+      provider: ProvidedRef<P>,
+      user: RequiredRef<NoInfer<P>>,
+      options?: object,
+    ) =>
+      connectPorts(
+        core,
+        provider as unknown as Reference,
+        user as unknown as Reference,
+        options ?? {},
+      ),
     offers: (ref, options) => {
       const reference = ref as unknown as Reference;
       (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
@@ -600,7 +725,8 @@ function rootOf(core: ComponentCore): Root {
 }
 
 function isWithin(core: ComponentCore, tree: ComponentCore): boolean {
-  for (let at: ComponentCore | null = core; at !== null; at = at.parent) if (at === tree) return true;
+  for (let at: ComponentCore | null = core; at !== null; at = at.parent)
+    if (at === tree) return true;
   return false;
 }
 
@@ -609,7 +735,10 @@ function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
   const { request } = row.waiting;
   const wanted = (request.constructor as unknown as { readonly response: EventClass }).response;
   if (!isOf(response?.constructor, wanted)) {
-    throw coreError("KITH_BAD_RESPONSE", `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? String(response)}, not ${wanted.name}.`);
+    throw coreError(
+      "KITH_BAD_RESPONSE",
+      `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? String(response)}, not ${wanted.name}.`,
+    );
   }
 }
 
@@ -621,8 +750,16 @@ function asError(cause: unknown): Error {
  * Builds a system and schedules its start; for worlds and tests that drive the scheduler themselves.
  * A throw in a constructor is thrown here.
  */
-export function launch<K extends ComponentClass>(cls: K, init: InitOf<K>, world: World): System<InstanceType<K>> {
-  return new System<InstanceType<K>>(cls as unknown as ComponentClass<InstanceType<K>>, init, world);
+export function launch<K extends ComponentClass>(
+  cls: K,
+  init: InitOf<K>,
+  world: World,
+): System<InstanceType<K>> {
+  return new System<InstanceType<K>>(
+    cls as unknown as ComponentClass<InstanceType<K>>,
+    init,
+    world,
+  );
 }
 
 /**
@@ -633,7 +770,9 @@ export function launch<K extends ComponentClass>(cls: K, init: InitOf<K>, world:
  */
 export async function run<K extends ComponentClass>(
   cls: K,
-  ...args: ConstructorParameters<K> extends [] | [unknown?] ? [init?: InitOf<K>, world?: World] : [init: InitOf<K>, world?: World]
+  ...args: [] extends ConstructorParameters<K>
+    ? [init?: InitOf<K>, world?: World]
+    : [init: InitOf<K>, world?: World]
 ): Promise<System<InstanceType<K>>> {
   const [init, world] = args as [InitOf<K>, World?];
   const system = launch(cls, init, world ?? bare());

@@ -14,7 +14,9 @@ export function drawTree(root: ComponentCore): string {
 function drawBranch(core: ComponentCore, indent: string, last: boolean, lines: string[]): void {
   const queued = core.mailbox.size === 0 ? "" : `, ${core.mailbox.size} queued`;
   const state = core.faulted ? "faulted" : core.suspended > 0 ? "suspended" : core.phase;
-  lines.push(`${indent}${last ? "└─ " : "├─ "}${core.name} (${core.className}, ${state}${queued})${drawPorts(core)}`);
+  lines.push(
+    `${indent}${last ? "└─ " : "├─ "}${core.name} (${core.className}, ${state}${queued})${drawPorts(core)}`,
+  );
   const below = indent + (last ? "   " : "│  ");
   const handles = core.childHandles();
   handles.forEach((handle, i) => drawBranch(handle.core, below, i === handles.length - 1, lines));

@@ -238,3 +238,51 @@ describe("enter", () => {
     );
   });
 });
+
+describe("enterNow", () => {
+  class Door extends Component {
+    readonly out = this.provides(Notes);
+    constructor() {
+      super();
+      this.out.on(Note, () => undefined);
+    }
+    now(action: () => void): void {
+      this.enterNow(action);
+    }
+  }
+
+  it("takes the turn at once where nothing stands before it", () => {
+    const run = start(Door);
+    const seen: string[] = [];
+    run.system.instance.now(() => void seen.push("in"));
+    expect(seen).to.deep.equal(["in"]);
+  });
+
+  it("queues where the component has not started, and within another turn", () => {
+    const run = prepare(Door);
+    const seen: string[] = [];
+    const { instance } = run.system;
+    instance.now(() => void seen.push("before the start"));
+    expect(seen).to.deep.equal([]);
+    run.world.settle();
+    expect(seen).to.deep.equal(["before the start"]);
+    instance.now(() => {
+      instance.now(() => void seen.push("inner"));
+      seen.push("outer");
+    });
+    expect(seen).to.deep.equal(["before the start", "outer"]);
+    run.world.settle();
+    expect(seen).to.deep.equal(["before the start", "outer", "inner"]);
+  });
+
+  it("makes a throw the component's fault", async () => {
+    const run = start(Door);
+    const faults: string[] = [];
+    run.system.events.on("fault", ({ cause }) => void faults.push(String(cause)));
+    run.system.instance.now(() => {
+      throw new Error("outside");
+    });
+    run.world.settle();
+    expect(faults).to.deep.equal(["Error: outside"]);
+  });
+});

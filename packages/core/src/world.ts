@@ -16,9 +16,16 @@ import type { Key } from "./types.ts";
 /** What a world may do at the root of a system: create providers, wire them, and offer their ports. */
 export interface Root {
   /** Creates a provider beside the main component. */
-  create<K extends ComponentClass>(cls: K, ...args: InitArguments<K, ChildOptions>): Child<InstanceType<K>>;
+  create<K extends ComponentClass>(
+    cls: K,
+    ...args: InitArguments<K, ChildOptions>
+  ): Child<InstanceType<K>>;
   /** Joins two providers. */
-  connect<P extends AnyPort>(provider: ProvidedRef<P>, user: RequiredRef<NoInfer<P>>, options?: ChannelOptions<NoInfer<P>>): Channel<P>;
+  connect<P extends AnyPort>(
+    provider: ProvidedRef<P>,
+    user: RequiredRef<NoInfer<P>>,
+    options?: ChannelOptions<NoInfer<P>>,
+  ): Channel<P>;
   /** Offers a port to every component of the system. */
   offers<P extends AnyPort>(ref: ProvidedRef<P>, options?: { readonly key?: Key }): void;
 }
@@ -28,6 +35,11 @@ export interface World {
   readonly scheduler: Scheduler;
   /** Creates the providers of the root ports, and offers them. */
   readonly install?: (root: Root) => void;
+  /**
+   * What stands behind the providers of the root ports: they, and nobody else, reach it as `this.host`
+   * and narrow it by its class. It is no plain data, so it cannot be handed over in an init.
+   */
+  readonly host?: object;
   /** Names the system in logs and records, and keys its random draws; empty where there is one system. */
   readonly node?: string;
   /** The seed of all random draws; a world without one draws from seed 0. */
@@ -46,4 +58,3 @@ export interface World {
 export function bare(): World {
   return { scheduler: new RealScheduler() };
 }
-

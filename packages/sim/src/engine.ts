@@ -13,7 +13,7 @@
 import { mix, type Runnable, streamKey } from "@kith/core";
 import { simError } from "./errors.ts";
 import { Heap, type Scheduled } from "./heap.ts";
-import { Trace } from "./trace.ts";
+import { decisions, Trace } from "./trace.ts";
 
 /** Who owns what runs: a life of a node, or the simulation itself. */
 export interface Owner {
@@ -33,7 +33,6 @@ interface Slot {
 class Turn implements Scheduled {
   readonly micros: number;
   readonly tie: number;
-  order = 0;
   cancelled = false;
   readonly key: number;
   readonly #engine: Engine;
@@ -56,7 +55,7 @@ class Turn implements Scheduled {
       return;
     }
     this.#engine.running = this.runnable;
-    this.#engine.trace.add("turn", this.micros, this.key);
+    this.#engine.trace.add(decisions.turn, this.micros, this.key);
     const more = this.runnable.run(1);
     this.#engine.running = null;
     if (more) this.#engine.ready(this.#owner, this.runnable, "");
@@ -67,7 +66,6 @@ class Turn implements Scheduled {
 class Due implements Scheduled {
   readonly micros: number;
   readonly tie: number;
-  order = 0;
   cancelled = false;
   readonly #engine: Engine;
   readonly #owner: Owner;
@@ -87,7 +85,7 @@ class Due implements Scheduled {
       this.#owner.parked.push(this.#action);
       return;
     }
-    this.#engine.trace.add("event", this.micros, this.tie);
+    this.#engine.trace.add(decisions.event, this.micros, this.tie);
     this.#action();
   }
 }

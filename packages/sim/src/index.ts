@@ -2,6 +2,24 @@
 
 export type { ClockSkew } from "./clock.ts";
 export type { SimErrorCode } from "./errors.ts";
+export { type SwapNemesis, swapNemesis, type SwapNemesisOptions } from "./nemesis.ts";
 export type { NodeState, SimNode } from "./node.ts";
+export {
+  delay,
+  duplication,
+  type Latency,
+  loss,
+  oneWay,
+  partition,
+  reordering,
+  resets,
+  type Rule,
+  type Scope,
+  table,
+  type Travelling,
+  uniform,
+  type Verdict,
+} from "./rules.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
-export type { DecisionKind, Difference } from "./trace.ts";
+export { type Twice, twice } from "./twice.ts";
+export type { Difference } from "./trace.ts";

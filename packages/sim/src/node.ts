@@ -8,8 +8,11 @@
 
 import { type ComponentClass, type InitOf, launch, type LogSink, type Root, type Runnable, type Scheduler, System } from "@kith/core";
 import { type ClockSkew, NodeClock } from "./clock.ts";
+import { formatPeer, type PeerRef, self } from "@kith/network";
 import type { Engine, Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
+import { Endpoint, type Fabric } from "./fabric.ts";
+import { decisions } from "./trace.ts";
 
 /** Whether a node lives. */
 export type NodeState = "down" | "up" | "paused";
@@ -25,17 +28,31 @@ export class Life implements Owner, Scheduler {
   parked: (() => void)[] | null = null;
   /** Told when the clock's drift changes. */
   onDrift: (() => void) | null = null;
+  /** Its end of the network. */
+  readonly endpoint: Endpoint;
 
-  constructor(engine: Engine, name: string, number: number, clock: NodeClock) {
+  constructor(engine: Engine, fabric: Fabric, name: string, index: number, number: number, clock: NodeClock) {
     this.engine = engine;
     this.name = name;
     this.number = number;
     this.clock = clock;
+    this.endpoint = new Endpoint(fabric, this, peerOf(name, index, number));
   }
 
   ready(runnable: Runnable): void {
     if (this.alive) this.engine.ready(this, runnable, this.name);
   }
+}
+
+/** The life behind the providers of a node's root ports. */
+export function lifeOf(host: object | undefined): Life {
+  if (host instanceof Life) return host;
+  throw simError("KITH_SIM_ARGUMENT", "A simulated provider was created outside of a simulation.");
+}
+
+/** The reference to a life of a node: its identity is its number from 1, its host its name. */
+export function peerOf(host: string, index: number, incarnation: number): PeerRef {
+  return { peerId: index + 1, host, port: 7000, incarnation };
 }
 
 /** What a node is made with. */
@@ -48,10 +65,9 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly clock: ClockSkew;
   readonly epochMicros: number;
   readonly log: LogSink;
+  readonly fabric: Fabric;
   /** Installs the providers of the root ports for a life. */
-  readonly install: (life: Life, root: Root) => void;
-  /** Told at the end of a life: connections break, the disk keeps what it keeps. */
-  readonly ended: (life: Life, crashed: boolean) => void;
+  readonly install: (root: Root) => void;
   /** Told of a fault that no policy handled. */
   readonly fault: (node: SimNode<K>, cause: unknown) => void;
 }
@@ -101,17 +117,19 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   /** Starts a life. */
   start(): void {
     if (this.#life !== null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
-    const { engine, main, init, epochMicros, install, fault, log } = this.#options;
+    const { engine, main, init, epochMicros, install, fabric, fault, log } = this.#options;
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
-    const life = new Life(engine, this.name, ++this.#lives, clock);
-    engine.trace.add("node", engine.micros, this.index * 8 + 1);
+    const life = new Life(engine, fabric, this.name, this.index, ++this.#lives, clock);
+    engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
     this.#system = launch(main, init(), {
       scheduler: life,
       node: this.name,
       seed: engine.seed,
       log,
-      install: (root) => install(life, root),
+      host: life,
+      settings: [self.of(formatPeer(life.endpoint.peer))],
+      install,
     });
     this.#system.events.on("fault", ({ cause }) => fault(this, cause));
   }
@@ -136,7 +154,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("paused");
     if (life.parked !== null) return;
     life.parked = [];
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 3);
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 3);
   }
 
   /** Lets everything happen that came due meanwhile. */
@@ -144,7 +162,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("resumed");
     const parked = life.parked ?? [];
     life.parked = null;
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + 4);
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     for (const action of parked) action();
   }
 
@@ -170,9 +188,9 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive(crashed ? "crashed" : "stopped");
     life.alive = false;
     life.parked = null;
-    this.#options.engine.trace.add("node", this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
+    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
     this.#life = this.#system = null;
-    this.#options.ended(life, crashed);
+    this.#options.fabric.ended(life);
   }
 }
 

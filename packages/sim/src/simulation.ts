@@ -6,11 +6,15 @@
  */
 
 import { type ComponentClass, type InitOf, KithError, type LogRecord, type Millis, mix, streamKey } from "@kith/core";
+import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import { Engine, type Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
-import { SimNode } from "./node.ts";
-import { simTimer } from "./timer.ts";
+import { Fabric } from "./fabric.ts";
+import { SimNetwork } from "./network.ts";
+import { peerOf, SimNode } from "./node.ts";
+import { type Latency, type Rule, Rules, uniform } from "./rules.ts";
+import { SimTimer } from "./timer.ts";
 import { trapped } from "./traps.ts";
 
 /** What a simulation is made of. */
@@ -29,6 +33,17 @@ export interface SimulationOptions<K extends ComponentClass> {
   readonly epoch?: Millis;
   /** Takes the nodes' log records; by default nobody. */
   readonly log?: (record: LogRecord) => void;
+  /** How long a message takes; default uniform from 0.2 to 2 ms. */
+  readonly latency?: Latency;
+  /**
+   * `stream` (the default) gives what the Network port promises; `datagram` lets the rules' losses,
+   * copies and reorderings through to the components.
+   */
+  readonly transport?: "stream" | "datagram";
+  /** False hands messages over as they are: faster, and blind to shared objects and unregistered classes. */
+  readonly codec?: boolean;
+  /** How many messages may wait for one peer; default 10,000. */
+  readonly waitingMax?: number;
   /** False lets components use the host's clocks, randomness and timers; for measuring what the traps cost. */
   readonly traps?: boolean;
 }
@@ -39,6 +54,7 @@ export interface Within {
   readonly within?: Millis;
 }
 
+const defaultWaitingMax = 10_000;
 const newYear2026 = 1_767_225_600_000;
 
 /** Everything that lives as long as the simulation itself. */
@@ -51,6 +67,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   /** @internal */
   readonly engine: Engine;
   readonly #traps: boolean;
+  readonly #fabric: Fabric;
   #booted = false;
   #failure: { readonly node: string; readonly cause: unknown } | null = null;
   #scripted = 0;
@@ -61,6 +78,12 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     if (!(Number.isSafeInteger(count) && count > 0)) throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
     this.engine = new Engine(options.seed);
     this.#traps = options.traps ?? true;
+    this.#fabric = new Fabric(this.engine, new Rules(options.seed), {
+      latency: options.latency ?? uniform(0.2, 2),
+      codec: options.codec === false ? null : new PlainCodec(),
+      datagrams: options.transport === "datagram",
+      waitingMax: options.waitingMax ?? defaultWaitingMax,
+    });
     const { init, initOf = () => init } = options;
     this.nodes = Array.from({ length: count }, (_, index) => {
       const name = `n${index + 1}`;
@@ -73,11 +96,11 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         clock: options.clock?.(index) ?? {},
         epochMicros: (options.epoch ?? newYear2026) * 1000,
         log: options.log ?? (() => undefined),
-        install: (life, root) => {
-          const timer = root.create(simTimer(life), {}, { name: "Timer" });
-          root.offers(timer.ports.timer);
+        fabric: this.#fabric,
+        install: (root) => {
+          root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
+          root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
         },
-        ended: () => undefined,
         fault: (node, cause) => (this.#failure ??= { node: node.name, cause }),
       });
     });
@@ -151,6 +174,27 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     const more = this.#run(() => this.engine.step(Infinity));
     this.#raise();
     return more;
+  }
+
+  /** Puts a rule of the network into force, behind the others. @returns takes it back */
+  rule(rule: Rule): () => void {
+    return this.#fabric.rules.add(rule);
+  }
+
+  /** Breaks the connection between two nodes: both learn it, each in its time; a suffix of what was sent is lost. */
+  reset(a: SimNode<K>, b: SimNode<K>): void {
+    this.#fabric.reset(a.name, b.name);
+  }
+
+  /** Lets the first node lose its end of the connection to the second, which believes in it until it next sends. */
+  halfOpen(a: SimNode<K>, b: SimNode<K>): void {
+    this.#fabric.halfOpen(a.name, b.name);
+  }
+
+  /** The reference to a node's present life, or to the one to come where it is down. */
+  peer(index: number): PeerRef {
+    const node = this.node(index);
+    return peerOf(node.name, index, node.state === "down" ? node.lives + 1 : node.lives);
   }
 
   /** Lets the script of a test act at a simulated time, in milliseconds. */

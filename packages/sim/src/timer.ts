@@ -8,7 +8,6 @@ import {
   Component,
   Expired,
   mix,
-  type ProvidedPort,
   type ReplyToken,
   SchedulePeriodic,
   ScheduleTimeout,
@@ -16,7 +15,7 @@ import {
   Timer,
 } from "@kith/core";
 import type { Scheduled } from "./heap.ts";
-import type { Life } from "./node.ts";
+import { lifeOf } from "./node.ts";
 
 /** A timeout as plain data, in microseconds of the node's monotonic clock. */
 interface ArmedState {
@@ -32,80 +31,78 @@ interface Armed extends ArmedState {
   scheduled: Scheduled | null;
 }
 
-/** Builds the Timer's class for one life of a node. */
-export function simTimer(life: Life): new () => Component & { readonly timer: ProvidedPort<typeof Timer> } {
-  const { engine, clock } = life;
-  const key = streamKey(engine.seed, "timer", life.name).low;
+/** The Timer of one life of a node. */
+export class SimTimer extends Component {
+  readonly timer = this.provides(Timer);
+  readonly #life = lifeOf(this.host);
+  readonly #key = streamKey(this.#life.engine.seed, "timer", this.#life.name).low;
+  readonly #armed = new Map<number, Armed>();
 
-  return class SimTimer extends Component {
-    readonly timer = this.provides(Timer);
-    readonly #armed = new Map<number, Armed>();
+  constructor() {
+    super();
+    this.timer.on(ScheduleTimeout, ({ delay }, token) => this.#arm(token, delay, 0));
+    this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.#arm(token, delay ?? period, period));
+    this.timer.on(CancelTimeout, (_, token) => {
+      const armed = this.#armed.get(keyOf(token));
+      if (armed === undefined) return;
+      this.#armed.delete(keyOf(token));
+      if (armed.scheduled !== null) this.#life.engine.cancel(armed.scheduled);
+    });
+    this.onAcquire(() => {
+      this.#life.onDrift = () => this.#rearm();
+      for (const armed of this.#armed.values()) this.#schedule(armed);
+    });
+    this.onRelease(() => {
+      this.#life.onDrift = null;
+      for (const { scheduled } of this.#armed.values()) if (scheduled !== null) this.#life.engine.cancel(scheduled);
+    });
+  }
 
-    constructor() {
-      super();
-      this.timer.on(ScheduleTimeout, ({ delay }, token) => this.#arm(token, delay, 0));
-      this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.#arm(token, delay ?? period, period));
-      this.timer.on(CancelTimeout, (_, token) => {
-        const armed = this.#armed.get(keyOf(token));
-        if (armed === undefined) return;
-        this.#armed.delete(keyOf(token));
-        if (armed.scheduled !== null) engine.cancel(armed.scheduled);
-      });
-      this.onAcquire(() => {
-        life.onDrift = () => this.#rearm();
-        for (const armed of this.#armed.values()) this.#schedule(armed);
-      });
-      this.onRelease(() => {
-        life.onDrift = null;
-        for (const { scheduled } of this.#armed.values()) if (scheduled !== null) engine.cancel(scheduled);
-      });
+  exportState(): { readonly armed: readonly ArmedState[] } {
+    return { armed: [...this.#armed.values()].map(({ token, due, period, fires }) => ({ token, due, period, fires })) };
+  }
+
+  importState(state: { readonly armed: readonly ArmedState[] }): void {
+    for (const armed of state.armed) this.#armed.set(keyOf(armed.token), { ...armed, scheduled: null });
+  }
+
+  #arm(token: ReplyToken<Expired>, delay: number, period: number): void {
+    const due = this.#life.clock.monotonicMicros() + Math.ceil(delay * 1000);
+    const armed: Armed = { token, due, period: Math.ceil(period * 1000), fires: 0, scheduled: null };
+    this.#armed.set(keyOf(token), armed);
+    this.#schedule(armed);
+  }
+
+  #schedule(armed: Armed): void {
+    // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
+    const tie = mix(mix(this.#key ^ armed.token.asker, armed.token.ask), armed.fires);
+    const { engine, clock } = this.#life;
+    armed.scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
+      armed.scheduled = null;
+      this.enterNow(() => this.#expire(armed));
+    });
+  }
+
+  #expire(armed: Armed): void {
+    const id = keyOf(armed.token);
+    if (this.#armed.get(id) !== armed) return;
+    if (armed.period > 0) {
+      armed.fires++;
+      armed.due += armed.period;
+      this.#schedule(armed);
+    } else {
+      this.#armed.delete(id);
     }
+    this.timer.reply(armed.token, new Expired());
+  }
 
-    exportState(): { readonly armed: readonly ArmedState[] } {
-      return { armed: [...this.#armed.values()].map(({ token, due, period, fires }) => ({ token, due, period, fires })) };
-    }
-
-    importState(state: { readonly armed: readonly ArmedState[] }): void {
-      for (const armed of state.armed) this.#armed.set(keyOf(armed.token), { ...armed, scheduled: null });
-    }
-
-    #arm(token: ReplyToken<Expired>, delay: number, period: number): void {
-      const due = clock.monotonicMicros() + Math.ceil(delay * 1000);
-      const armed: Armed = { token, due, period: Math.ceil(period * 1000), fires: 0, scheduled: null };
-      this.#armed.set(keyOf(token), armed);
+  #rearm(): void {
+    for (const armed of this.#armed.values()) {
+      if (armed.scheduled === null) continue;
+      this.#life.engine.cancel(armed.scheduled);
       this.#schedule(armed);
     }
-
-    #schedule(armed: Armed): void {
-      // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
-      const tie = mix(mix(key ^ armed.token.asker, armed.token.ask), armed.fires);
-      armed.scheduled = engine.at(life, clock.simAt(armed.due), tie, () => {
-        armed.scheduled = null;
-        this.enter(() => this.#expire(armed));
-      });
-    }
-
-    #expire(armed: Armed): void {
-      const id = keyOf(armed.token);
-      if (this.#armed.get(id) !== armed) return;
-      if (armed.period > 0) {
-        armed.fires++;
-        armed.due += armed.period;
-        this.#schedule(armed);
-      } else {
-        this.#armed.delete(id);
-      }
-      this.timer.reply(armed.token, new Expired());
-    }
-
-    #rearm(): void {
-      for (const armed of this.#armed.values()) {
-        if (armed.scheduled === null) continue;
-        engine.cancel(armed.scheduled);
-        this.#schedule(armed);
-      }
-    }
-  };
+  }
 }
 
 /** One number for a token: an asker asks less than 2^32 times, and there are less than 2^21 of them. */

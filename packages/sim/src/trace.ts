@@ -9,9 +9,10 @@
 import { mix } from "@kith/core";
 
 /** What was decided. */
-export type DecisionKind = "turn" | "event" | "message" | "verdict" | "disk" | "node" | "fault";
+export const decisions = { turn: 0, event: 1, message: 2, verdict: 3, disk: 4, node: 5 } as const;
 
-const kinds: readonly DecisionKind[] = ["turn", "event", "message", "verdict", "disk", "node", "fault"];
+/** The number of a kind of decision. */
+export type Decision = (typeof decisions)[keyof typeof decisions];
 
 /** A decision that two runs of one seed took differently. */
 export interface Difference {
@@ -44,8 +45,7 @@ export class Trace {
   }
 
   /** Takes a decision into the hash. */
-  add(kind: DecisionKind, micros: number, about: number): void {
-    const code = kinds.indexOf(kind);
+  add(code: Decision, micros: number, about: number): void {
     this.#low = Math.imul(this.#low ^ about, 0x85ebca6b) ^ (micros | 0);
     this.#high = Math.imul(this.#high ^ this.#low ^ code, 0xc2b2ae35) + ((this.#low >>> 15) | 0);
     this.#count++;
@@ -103,7 +103,7 @@ export class Trace {
   #describe(record: readonly number[], index: number): string | undefined {
     const [code, micros, about] = record.slice(index * 3, index * 3 + 3);
     if (code === undefined || micros === undefined || about === undefined) return undefined;
-    return `${kinds[code] ?? "?"} at ${micros} µs: ${this.#names?.get(about) ?? hex(about)}`;
+    return `${Object.keys(decisions)[code] ?? "?"} at ${micros} µs: ${this.#names?.get(about) ?? hex(about)}`;
   }
 }
 

@@ -80,6 +80,9 @@ export interface Assembly {
 class FaultMark extends event("kith-testing/FaultMark")<{ readonly fault: Fault }> {}
 const Marks = port("kith-testing/Marks", { indications: [FaultMark] });
 
+/** Goes before the name of a port where it is the name of the harness's field for the other side. */
+export const probePrefix = "probe:";
+
 /** Builds the harness and the component in it; nothing runs yet. */
 export function launchHarness(
   assembly: Assembly,
@@ -183,7 +186,7 @@ export function launchHarness(
 
     /** The kernel names a port by its field; these fields are made when their names are known. */
     private keep(name: string, half: object, probe: Probe): void {
-      Object.assign(this, { [`probe:${name}`]: half });
+      Object.assign(this, { [probePrefix + name]: half });
       this.probes.set(name, probe);
     }
   }

@@ -1,6 +1,7 @@
 /** The test kit for components: a script of what goes into one component and what has to come out. */
 
-export { AnyOrder, Begin, Block, type Body } from "./block.ts";
+export type { AnyOrder, Begin, Block, Body } from "./block.ts";
+export type { DrivenPorts } from "./direction.ts";
 export { deepEqual } from "./equality.ts";
 export type { TestErrorCode } from "./errors.ts";
 export type {

@@ -23,7 +23,14 @@ import {
 } from "@kith/core";
 import { testError } from "./errors.ts";
 import { broken, forbidden, mismatch, type Scene } from "./failure.ts";
-import { type Assembly, type Hands, launchHarness, type Probe, type Sink } from "./harness.ts";
+import {
+  type Assembly,
+  type Hands,
+  launchHarness,
+  type Probe,
+  probePrefix,
+  type Sink,
+} from "./harness.ts";
 import { isRequest } from "./kernel.ts";
 import type { Action, Node, Nothing, Statement } from "./node.ts";
 import { faultText, letterText, type Observed, type ObservedRequest } from "./observed.ts";
@@ -59,7 +66,7 @@ export type Rule = Statement & {
     | { readonly kind: "answer"; answer(request: Event): Event | undefined }
   );
 
-const actionsMax = 1_000_000;
+const actionsMax = 100_000;
 
 /** One run of a script. */
 export class Stage {
@@ -130,7 +137,12 @@ export class Stage {
     }
     if (this.#forbidden === null) return;
     const { rule, came } = this.#forbidden;
-    throw forbidden(this.#scene, rule, came, this.#performing === rule ? null : this.#performing);
+    throw forbidden(
+      this.#scene,
+      rule,
+      came,
+      this.#performing?.place === rule.place ? null : this.#performing,
+    );
   }
 
   // --- what statements do ----------------------------------------------------------------------
@@ -310,7 +322,8 @@ export class Stage {
     this.#observe({ kind: "fault", port: "", event, fault, line, status: "open" });
   }
 
-  #deadLetter({ reason, path, port, event }: DeadLetter): void {
+  #deadLetter({ reason, path, event, ...letter }: DeadLetter): void {
+    const port = letter.port.replace(probePrefix, "");
     const at = port === "" ? path : `${path}.${port}`;
     const line = this.#line("dead", at, letterText(reason, event), event);
     const status = this.#lettersAllowed ? "allowed" : "open";

@@ -1,0 +1,39 @@
+/**
+ * Running a seed twice: the proof that a simulation is deterministic, or the first decision at which
+ * the two runs part.
+ */
+
+import type { ComponentClass } from "@kith/core";
+import { simError } from "./errors.ts";
+import type { Simulation } from "./simulation.ts";
+import type { Difference } from "./trace.ts";
+
+/** What two equal runs have in common. */
+export interface Twice {
+  readonly hash: string;
+  readonly decisions: number;
+}
+
+/**
+ * Builds and runs the same simulation twice.
+ *
+ * @param build makes the simulation; called twice
+ * @param run drives it
+ * @throws KithError `KITH_SIM_NONDETERMINISM`, with the first decision that differs
+ */
+export function twice<K extends ComponentClass>(build: () => Simulation<K>, run: (simulation: Simulation<K>) => void): Twice {
+  const names = new Map<number, string>();
+  const first = build();
+  const record = first.engine.trace.record(names);
+  run(first);
+  const second = build();
+  second.engine.trace.follow(record, names);
+  run(second);
+  const difference = second.engine.trace.difference();
+  if (difference !== null) throw simError("KITH_SIM_NONDETERMINISM", explain(difference));
+  return { hash: second.hash, decisions: second.engine.trace.count };
+}
+
+function explain({ index, first, second }: Difference): string {
+  return `Two runs of one seed part at decision ${index}: first ${first ?? "nothing more"}, then ${second ?? "nothing more"}.`;
+}
