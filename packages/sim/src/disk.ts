@@ -20,7 +20,7 @@ import { checksumOf, decodeBatch, encodeBatch, isIntact, sectorBytes, sectorsOf 
 import { type DiskDeed, DiskFaults, type Judgement, type SavedFaults } from "./disk-faults.ts";
 import type { Engine } from "./engine.ts";
 import type { Result } from "./results.ts";
-import { fingerprint } from "./trace.ts";
+import { decisions, fingerprint } from "./trace.ts";
 
 /** A range of durations in whole microseconds, both ends included. */
 export interface MicrosRange {
@@ -156,7 +156,7 @@ export class Disk {
     this.faults = new DiskFaults(engine.seed, node, (name, key, number) => {
       const print = mix(key, number);
       engine.trace.name(print, () => `${name} on the disk of ${node}`);
-      engine.trace.add("fault", engine.micros, print);
+      engine.trace.add(decisions.disk, engine.micros, print);
     });
   }
 
@@ -518,7 +518,7 @@ export class Disk {
     const { trace, micros } = this.#engine;
     const print = mix(this.#keyOf(what), about);
     trace.name(print, () => `${what} on the disk of ${this.#node}`);
-    trace.add("disk", micros, print);
+    trace.add(decisions.disk, micros, print);
   }
 
   #keyOf(what: string): number {

@@ -7,9 +7,9 @@ import {
   type System,
 } from "@kith/core";
 import {
-  AbortInstall,
+  type AbortInstall,
   BeginInstall,
-  CloseView,
+  type CloseView,
   CommitInstall,
   InstallChunk,
   ListNamespaces,
@@ -28,8 +28,10 @@ import {
 import { NodeClock } from "./clock.ts";
 import { Disk, type DiskOptions } from "./disk.ts";
 import { Engine } from "./engine.ts";
+import { Fabric } from "./fabric.ts";
 import { Life } from "./node.ts";
-import { simStorage, type StorageLimits } from "./storage.ts";
+import { uniform, Rules } from "./rules.ts";
+import { SimStorage, type StorageLimits } from "./storage.ts";
 
 const requests = [
   Write,
@@ -85,6 +87,7 @@ export class Rig {
   readonly engine: Engine;
   readonly disk: Disk;
   readonly limits: StorageLimits;
+  readonly #fabric: Fabric;
   life!: Life;
   system!: System<Client>;
   lives = 0;
@@ -99,6 +102,9 @@ export class Rig {
     this.engine = new Engine(seed);
     this.disk = new Disk(this.engine, "n1", options);
     this.limits = limits;
+    this.#fabric = new Fabric(this.engine, new Rules(seed), {
+      ...{ latency: uniform(1, 2), codec: null, datagrams: false, waitingMax: 1 },
+    });
     if (start) this.start();
   }
 
@@ -109,7 +115,8 @@ export class Rig {
   start(): void {
     const { engine } = this;
     const clock = new NodeClock(() => engine.micros, 0, {});
-    const life = (this.life = new Life(engine, "n1", ++this.lives, clock));
+    const life = new Life(engine, this.#fabric, "n1", 0, ++this.lives, clock);
+    this.life = Object.assign(life, { disk: this.disk });
     this.system = launch(
       Client,
       {},
@@ -118,12 +125,9 @@ export class Rig {
         node: "n1",
         seed: engine.seed,
         log: () => undefined,
+        host: life,
         install: (root: Root) => {
-          const storage = root.create(
-            simStorage(life, this.disk, this.limits),
-            {},
-            { name: "Storage" },
-          );
+          const storage = root.create(SimStorage, this.limits, { name: "Storage" });
           root.offers(storage.ports.storage);
         },
       },
@@ -150,7 +154,7 @@ export class Rig {
     this.system.inspect(({ kind }) => {
       if (kind === "swapped" || kind === "swap-failed") this.swaps.push(kind);
     });
-    void this.system.swap("/Storage", simStorage(this.life, this.disk, this.limits) as never);
+    void this.system.swap("/Storage", SimStorage as never, this.limits as never);
   }
 
   step(): boolean {
