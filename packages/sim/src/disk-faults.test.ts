@@ -21,7 +21,7 @@ import {
   slowFlush,
   tornWrites,
 } from "./disk-faults.ts";
-import { append, bytes, dump, put, Rig } from "./storage-kit.test.ts";
+import { append, bytes, dump, put, Rig, unflushed } from "./storage-kit.test.ts";
 
 const read = new ReadKey({ namespace: "ns", key: bytes("a") });
 
@@ -76,7 +76,7 @@ describe("disk faults", () => {
     const remove = rig.disk.faults.add(readErrors(1));
     expect(rig.code(read)).to.equal("KITH_STORAGE_READ");
     remove();
-    rig.get(KeyValue, new ReadKey({ ...read }));
+    rig.get(KeyValue, new ReadKey({ namespace: "ns", key: bytes("a") }));
     expect(rig.client.lost.length).to.equal(0);
   });
 
@@ -186,7 +186,7 @@ describe("the draws of disk faults", () => {
       remove?.();
       rig.ask(put("a=1"), append(1, "one"));
       const { micros } = rig.client.answered.at(-1) ?? { micros: 0 };
-      rig.ask(new Write({ ...put("b=2"), flush: false }));
+      rig.ask(unflushed(put("b=2")));
       return [micros, rig.crash()];
     };
     // A rule that looks at every deed, and lets it be.

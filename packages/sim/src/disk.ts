@@ -14,13 +14,23 @@
  * a count or number of that.
  */
 
-import { mix, streamKey } from "@kith/core";
-import { compareKeys, type Operation, type Problem, Tables } from "@kith/storage";
-import { checksumOf, decodeBatch, encodeBatch, isIntact, sectorBytes, sectorsOf } from "./batch.ts";
+import { mix } from "@kith/core";
+import { type Operation, type Problem, Tables } from "@kith/storage";
+import {
+  checksumOf,
+  decodeBatch,
+  encodeBatch,
+  fingerprint,
+  isIntact,
+  sectorBytes,
+  sectorsOf,
+} from "./batch.ts";
 import { type DiskDeed, DiskFaults, type Judgement, type SavedFaults } from "./disk-faults.ts";
+import { Draws } from "./draws.ts";
 import type { Engine } from "./engine.ts";
 import type { Result } from "./results.ts";
-import { decisions, fingerprint } from "./trace.ts";
+import { type Asked, type ItemPlace, Rot, type RottenItem } from "./rot.ts";
+import { decisions } from "./trace.ts";
 
 /** A range of durations in whole microseconds, both ends included. */
 export interface MicrosRange {
@@ -58,11 +68,6 @@ export interface CrashOutcome {
   readonly lost: number;
 }
 
-/** Where a record or a value stands. */
-export type ItemPlace =
-  | { readonly namespace: string; readonly index: number }
-  | { readonly namespace: string; readonly key: Uint8Array };
-
 /** What a test lets rot: an item that was flushed, or the last batch of the journal that was. */
 export type RotPlace = ItemPlace | "tail";
 
@@ -90,11 +95,6 @@ interface Point {
   readonly tables: Tables;
 }
 
-interface Rotten {
-  readonly place: ItemPlace;
-  readonly bytes: Uint8Array;
-}
-
 /** What a checkpoint keeps of a disk: plain data, and references to values that nobody changes. */
 export interface SavedDisk {
   readonly image: Point;
@@ -105,7 +105,7 @@ export interface SavedDisk {
   readonly promised: number;
   readonly durable: number;
   readonly lying: boolean;
-  readonly rotten: readonly Rotten[];
+  readonly rotten: readonly RottenItem[];
   readonly counts: ReadonlyMap<string, number>;
   readonly recovery: Recovery | null;
   readonly volume: Volume | null;
@@ -131,7 +131,7 @@ export class Disk {
   readonly #engine: Engine;
   readonly #node: string;
   readonly #options: DiskOptions;
-  readonly #keys = new Map<string, number>();
+  readonly #draws: Draws;
   /** What the journal goes on from. */
   #image: Point = { number: 0, tables: new Tables() };
   /** The state at the last flush: the image of the next one. */
@@ -143,8 +143,7 @@ export class Disk {
   #written = 0;
   #promised = 0;
   #durable = 0;
-  #rotten: Rotten[] = [];
-  #counts = new Map<string, number>();
+  readonly #rot = new Rot();
   #recovery: Recovery | null = null;
   #volume: Volume | null = null;
 
@@ -152,6 +151,7 @@ export class Disk {
     this.#engine = engine;
     this.#node = node;
     this.#options = options;
+    this.#draws = new Draws(engine.seed, "disk", node);
     this.lying = options.lying ?? false;
     this.faults = new DiskFaults(engine.seed, node, (name, key, number) => {
       const print = mix(key, number);
@@ -219,7 +219,7 @@ export class Disk {
     this.#volume = this.#flushed = this.#flushing = null;
     const begin = this.#journal.findIndex(({ number }) => number > this.#durable);
     const exposed = begin < 0 ? [] : this.#journal.splice(begin);
-    const draw = this.#draw("crash", this.#count("crash"));
+    const draw = this.#draws.draw("crash", this.#draws.count("crash"));
     // Where no rule decides: all that was written up to some point is there, and half of the time torn there.
     const cut = draw % (exposed.length + 1);
     const tearing = mix(draw, 1) % 2 === 0;
@@ -244,12 +244,12 @@ export class Disk {
     return { kept, torn, lost: exposed.length - kept - torn };
   }
 
-  /** Replaces the disk by an empty one. */
+  /** Replaces the disk by an empty one, while the node is down. */
   wipe(): void {
     this.#volume = this.#flushed = this.#flushing = this.#recovery = null;
     this.#image = { number: 0, tables: new Tables() };
     this.#journal = [];
-    this.#rotten = [];
+    this.#rot.items = [];
     this.#pendingBytes = 0;
     this.#durable = this.#promised = this.#written;
     this.#trace("wipe", this.#written);
@@ -262,8 +262,7 @@ export class Disk {
     const middle = bad >= 0 && bad < journal.length - 1 ? journal[bad] : undefined;
     const cut = bad >= 0 && middle === undefined ? journal.splice(bad) : [];
     const tables = this.#replay();
-    const item = this.#rotten.find((one) => isThere(tables, one));
-    const what = middle === undefined ? item && show(item.place) : `batch ${middle.number}`;
+    const what = middle === undefined ? this.#rot.firstIn(tables) : `batch ${middle.number}`;
     const refused =
       what === undefined ? null : `The checksum of ${what} on ${this.#node} is wrong.`;
     const cutBytes = cut.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -320,7 +319,7 @@ export class Disk {
   /** Whether the device takes so many bytes more; null where it does. */
   room(volume: Volume, more: number): Problem | null {
     const usedBefore = volume.tables.bytes;
-    const number = this.#count("write");
+    const number = this.#draws.count("write");
     const { verdict } = this.#judge("write", number, more, usedBefore, usedBefore + more);
     if (verdict !== "fail") return null;
     const detail = `The disk of ${this.#node} has no room for ${more} bytes beside ${usedBefore}.`;
@@ -340,7 +339,7 @@ export class Disk {
   /** Begins to flush all that was written. @returns how long it takes, and whether it fails in the end */
   beginFlush(): { readonly micros: number; readonly fails: boolean } {
     const bytes = this.#pendingBytes;
-    const { delay, verdict } = this.#judge("flush", this.#count("flush"), bytes);
+    const { delay, verdict } = this.#judge("flush", this.#draws.count("flush"), bytes);
     if (this.#volume !== null) {
       this.#flushing = { number: this.#written, tables: this.#volume.tables.snapshot() };
     }
@@ -357,7 +356,7 @@ export class Disk {
     else this.#settle(flushing);
     this.#countPending();
     this.#trace("flush", this.#promised);
-    const number = this.#count("store");
+    const number = this.#draws.count("store");
     if (this.#judge("store", number, this.#image.tables.bytes).verdict === "rot") {
       this.#rotSomething(number);
     }
@@ -412,13 +411,12 @@ export class Disk {
 
   /** Whether a read fails, how much longer it takes, and what of it has rotted. */
   judgeRead(
-    read: { readonly namespace: string; readonly key?: Uint8Array },
+    asked: Asked,
     result: Result,
     bytes: number,
   ): Judgement & { readonly rotten: string | undefined } {
-    const judgement = this.#judge("read", this.#count("read"), bytes);
-    const item = this.#rotten.find((one) => wasRead(read, result, one));
-    return { ...judgement, rotten: item && show(item.place) };
+    const judgement = this.#judge("read", this.#draws.count("read"), bytes);
+    return { ...judgement, rotten: this.#rot.firstRead(asked, result) };
   }
 
   /** Changes a bit of what lies on the disk. Nothing happens where nothing lies there. */
@@ -427,19 +425,8 @@ export class Disk {
       this.#rotTail();
       return;
     }
-    const tables = this.#flushed?.tables ?? this.#replay();
-    const bytes = bytesAt(tables, place);
-    if (bytes === undefined) return;
-    // An item stays rotten until something else is written there; so nothing has to follow the writes.
-    const { namespace } = place;
-    this.#rotten.push({
-      place:
-        "key" in place
-          ? { namespace, key: new Uint8Array(place.key) }
-          : { namespace, index: place.index },
-      bytes,
-    });
-    this.#trace("rot", fingerprint(bytes));
+    const bytes = this.#rot.add(this.#flushed?.tables ?? this.#replay(), place);
+    if (bytes !== undefined) this.#trace("rot", fingerprint(bytes));
   }
 
   #rotTail(): void {
@@ -447,7 +434,7 @@ export class Disk {
     const entry = this.#journal[at];
     if (entry === undefined) return;
     const bytes = new Uint8Array(entry.bytes);
-    const bit = this.#draw("rotten bit", entry.number) % (bytes.length * 8);
+    const bit = this.#draws.draw("rotten bit", entry.number) % (bytes.length * 8);
     bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     this.#journal[at] = { ...entry, bytes };
     this.#trace("rot", entry.number);
@@ -461,15 +448,15 @@ export class Disk {
     for (const operation of decodeBatch(tail.bytes)) {
       if (operation.kind === "append" || operation.kind === "put") places.push(operation);
     }
-    this.rot(places[this.#draw("rot", number) % places.length] ?? "tail");
+    this.rot(places[this.#draws.draw("rot", number) % places.length] ?? "tail");
   }
 
   /** A batch as a power cut leaves it: some of its sectors, and never all, have been written. */
   #tear({ number, bytes }: JournalEntry): Uint8Array {
     const torn = new Uint8Array(bytes);
     const sectors = sectorsOf(bytes.length);
-    const lost = this.#draw("lost sector", number) % sectors;
-    const survivors = this.#draw("sector", number);
+    const lost = this.#draws.draw("lost sector", number) % sectors;
+    const survivors = this.#draws.draw("sector", number);
     for (let sector = 0; sector < sectors; sector++) {
       if (sector !== lost && mix(survivors, sector) % 2 === 0) continue;
       // What stood there before is anything, but not this.
@@ -485,18 +472,18 @@ export class Disk {
   micros(kind: "read" | "write" | "flush", bytes: number): number {
     const { draw, range } = latencies[kind];
     const { min, max } = this.#options[kind] ?? range;
-    const drawn = this.#draw(draw, this.#count(draw)) % (max - min + 1);
+    const drawn = this.#draws.draw(draw, this.#draws.count(draw)) % (max - min + 1);
     return min + drawn + Math.floor(bytes / 1024);
   }
 
   /** A number for an answer or a flush, which this disk never gave before. */
   nextNumber(what: "answer" | "gathering"): number {
-    return this.#count(what);
+    return this.#draws.count(what);
   }
 
   /** A tie-break for what the engine is to do for this disk. */
   tie(what: "answer tie" | "flush tie" | "loss tie", number: number): number {
-    return this.#draw(what, number);
+    return this.#draws.draw(what, number);
   }
 
   #judge(deed: DiskDeed, number: number, bytes: number, usedBefore = 0, used = 0): Judgement {
@@ -504,30 +491,11 @@ export class Disk {
     return this.faults.judge({ deed, number, bytes, usedBefore, used, time });
   }
 
-  #count(what: string): number {
-    const count = this.#counts.get(what) ?? 0;
-    this.#counts.set(what, count + 1);
-    return count;
-  }
-
-  #draw(what: string, number: number): number {
-    return mix(this.#keyOf(what), number);
-  }
-
   #trace(what: string, about: number): void {
     const { trace, micros } = this.#engine;
-    const print = mix(this.#keyOf(what), about);
+    const print = this.#draws.draw(what, about);
     trace.name(print, () => `${what} on the disk of ${this.#node}`);
     trace.add(decisions.disk, micros, print);
-  }
-
-  #keyOf(what: string): number {
-    let key = this.#keys.get(what);
-    if (key === undefined) {
-      key = streamKey(this.#engine.seed, "disk", this.#node, what).low;
-      this.#keys.set(what, key);
-    }
-    return key;
   }
 
   // --- checkpoints -----------------------------------------------------------------------------------
@@ -543,8 +511,8 @@ export class Disk {
       promised: this.#promised,
       durable: this.#durable,
       lying: this.lying,
-      rotten: [...this.#rotten],
-      counts: new Map(this.#counts),
+      rotten: this.#rot.items,
+      counts: this.#draws.save(),
       recovery: this.#recovery,
       volume: this.#volume && { ...this.#volume, tables: this.#volume.tables.fork() },
       faults: this.faults.save(),
@@ -561,8 +529,8 @@ export class Disk {
     this.#promised = saved.promised;
     this.#durable = saved.durable;
     this.lying = saved.lying;
-    this.#rotten = [...saved.rotten];
-    this.#counts = new Map(saved.counts);
+    this.#rot.items = saved.rotten;
+    this.#draws.load(saved.counts);
     this.#recovery = saved.recovery;
     this.#volume = saved.volume && { ...saved.volume, tables: saved.volume.tables.fork() };
     this.faults.load(saved.faults);
@@ -572,45 +540,6 @@ export class Disk {
 
 function copyOf({ number, tables }: Point): Point {
   return { number, tables: tables.snapshot() };
-}
-
-function bytesAt(tables: Tables, place: ItemPlace): Uint8Array | undefined {
-  if ("key" in place) {
-    const read = tables.value(place.namespace, place.key);
-    return "code" in read ? undefined : (read.value ?? undefined);
-  }
-  const { namespace, index } = place;
-  const read = tables.records({ namespace, from: index, to: index });
-  return "code" in read ? undefined : read.records[0];
-}
-
-function isThere(tables: Tables, { place, bytes }: Rotten): boolean {
-  const there = bytesAt(tables, place);
-  return there !== undefined && compareKeys(there, bytes) === 0;
-}
-
-/** Whether a rotten item is among what was read. */
-function wasRead(
-  { namespace, key }: { readonly namespace: string; readonly key?: Uint8Array },
-  result: Result,
-  { place, bytes }: Rotten,
-): boolean {
-  if (place.namespace !== namespace) return false;
-  let read: Uint8Array | null | undefined;
-  if ("index" in place) {
-    if (result.kind === "records") read = result.records[place.index - result.from];
-  } else if (result.kind === "entries") {
-    read = result.entries.find((entry) => compareKeys(entry.key, place.key) === 0)?.value;
-  } else if (result.kind === "value" && key !== undefined && compareKeys(key, place.key) === 0) {
-    read = result.value;
-  }
-  return read !== null && read !== undefined && compareKeys(read, bytes) === 0;
-}
-
-function show(place: ItemPlace): string {
-  if ("index" in place) return `record ${place.index} of ${place.namespace}`;
-  const key = Array.from(place.key.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0"));
-  return `key 0x${key.join("")} of ${place.namespace}`;
 }
 
 function unknownInstall(install: number): Problem {

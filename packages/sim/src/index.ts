@@ -1,16 +1,23 @@
 /** Whole clusters in one deterministic simulation: nodes, clocks, network, disks, and their faults. */
 
 export type { ClockSkew } from "./clock.ts";
-export type {
-  CrashOutcome,
-  Disk,
-  DiskOptions,
-  ItemPlace,
-  MicrosRange,
-  Recovery,
-  RotPlace,
-} from "./disk.ts";
-export * from "./disk-faults.ts";
+
+export {
+  bitRot,
+  type DiskDeed,
+  type DiskFaults,
+  type DiskOperation,
+  type DiskRule,
+  type DiskVerdict,
+  failingFlush,
+  fullDisk,
+  keptWrites,
+  lostWrites,
+  readErrors,
+  slowFlush,
+  tornWrites,
+} from "./disk-faults.ts";
+export type { ItemPlace } from "./rot.ts";
 export type { SimErrorCode } from "./errors.ts";
 export { type SwapNemesis, swapNemesis, type SwapNemesisOptions } from "./nemesis.ts";
 export type { NodeState, SimNode } from "./node.ts";

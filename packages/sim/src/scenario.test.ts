@@ -138,7 +138,6 @@ export function posts(
   return simulate(Post, { seed: 7, nodes, ...options }).boot();
 }
 
-
 export function range(count: number, from = 1): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
 }

@@ -3,8 +3,8 @@ import {
   type EventClass,
   launch,
   type Request,
-  type Root,
   type System,
+  type World,
 } from "@kith/core";
 import {
   type AbortInstall,
@@ -66,7 +66,7 @@ class Client extends Component {
       const note = (answer: object, request: Request): void => {
         this.answered.push({ request, answer, micros: this.clock.monotonic * 1000 });
       };
-      this.#ask.set(cls, this.storage.onAnswer(cls as typeof Write, note) as never);
+      this.#ask.set(cls, this.storage.onAnswer(cls as typeof Write, note));
     }
     this.storage.on(StorageLost, (lost) => void this.lost.push(lost));
   }
@@ -112,27 +112,28 @@ export class Rig {
     return this.system.instance;
   }
 
-  start(): void {
+  /** A new life, as the world of its system. */
+  world(): World {
     const { engine } = this;
     const clock = new NodeClock(() => engine.micros, 0, {});
     const place = { fabric: this.#fabric, name: "n1", index: 0, disk: this.disk };
     const life = new Life({ ...place, engine, number: ++this.lives, clock });
     this.life = life;
-    this.system = launch(
-      Client,
-      {},
-      {
-        scheduler: life,
-        node: "n1",
-        seed: engine.seed,
-        log: () => undefined,
-        host: life,
-        install: (root: Root) => {
-          const storage = root.create(SimStorage, this.limits, { name: "Storage" });
-          root.offers(storage.ports.storage);
-        },
+    return {
+      scheduler: life,
+      node: "n1",
+      seed: engine.seed,
+      log: () => undefined,
+      host: life,
+      install: (root) => {
+        const storage = root.create(SimStorage, this.limits, { name: "Storage" });
+        root.offers(storage.ports.storage);
       },
-    );
+    };
+  }
+
+  start(): void {
+    this.system = launch(Client, {}, this.world());
     this.settle();
   }
 
@@ -151,15 +152,22 @@ export class Rig {
   }
 
   /** Replaces the provider, soon. */
-  swap(): void {
-    this.system.inspect(({ kind }) => {
+  swap(system: System = this.system): void {
+    system.inspect(({ kind }) => {
       if (kind === "swapped" || kind === "swap-failed") this.swaps.push(kind);
     });
-    void this.system.swap("/Storage", SimStorage as never, this.limits as never);
+    void system.swap("/Storage", SimStorage as never, this.limits as never);
   }
 
   step(): boolean {
     return this.engine.step(Infinity);
+  }
+
+  /** Lets so many milliseconds pass. */
+  advance(duration: number): void {
+    const end = this.engine.micros + Math.round(duration * 1000);
+    while (this.engine.step(end));
+    this.engine.moveTo(end);
   }
 
   /** Runs until nothing is left to do. */
@@ -180,8 +188,7 @@ export class Rig {
   get<C extends EventClass>(cls: C, request: Request): C["prototype"] {
     const [answer] = this.ask(request);
     if (!(answer instanceof (cls as never))) {
-      const what = answer instanceof StorageFailed ? `${answer.code} ${answer.detail}` : answer;
-      throw new Error(`The answer was ${String(what)}, not ${cls.name}.`);
+      throw new Error(`The answer was ${JSON.stringify(answer)}, not ${cls.name}.`);
     }
     return answer as C["prototype"];
   }
@@ -212,6 +219,11 @@ export function append(index: number, record: string): Write {
     namespace: "ns",
     operations: [{ kind: "append", index, record: bytes(record) }],
   });
+}
+
+/** The same write without a flush. */
+export function unflushed({ namespace, operations }: Write): Write {
+  return new Write({ namespace, operations, flush: false });
 }
 
 /** All that tables hold, as a text. */

@@ -20,12 +20,37 @@ import {
   Write,
   Written,
 } from "@kith/storage";
-import { append, bytes, dump, put, Rig } from "./storage-kit.test.ts";
+import { storageCompliance } from "@kith/storage/compliance";
+import { stepping } from "@kith/testing/compliance";
+import { failingFlush, fullDisk, keptWrites } from "./disk-faults.ts";
+import { append, bytes, dump, put, Rig, unflushed } from "./storage-kit.test.ts";
 
 const read = (key: string, view?: number) =>
   new ReadKey({ namespace: "ns", key: bytes(key), ...(view === undefined ? {} : { view }) });
-const unflushed = (write: Write) => new Write({ ...write, flush: false });
 const empty = new Write({ namespace: "ns", operations: [] });
+
+for (const seed of [1, 2, 3]) {
+  storageCompliance(`SimStorage with seed ${seed}`, () => {
+    const rig = new Rig(seed, {}, {}, false);
+    let repair: () => void = () => undefined;
+    return {
+      open: () => rig.world(),
+      wait: stepping((duration) => rig.advance(duration)),
+      crash: () => {
+        const remove = rig.disk.faults.add(keptWrites());
+        rig.crash();
+        remove();
+      },
+      powerCut: () => {
+        repair();
+        rig.crash();
+      },
+      failFlush: () => void (repair = rig.disk.faults.add(failingFlush(1))),
+      fill: () => void rig.disk.faults.add(fullDisk(rig.disk.contents().bytes + 4096)),
+      swapProvider: (system) => rig.swap(system),
+    };
+  });
+}
 
 describe("the simulated storage", () => {
   it("writes, flushes and reads", () => {

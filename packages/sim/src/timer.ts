@@ -93,7 +93,12 @@ export class SimTimer extends Component {
   #schedule(armed: Armed): void {
     // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
     const tie = mix(mix(this.#key ^ armed.token.asker, armed.token.ask), armed.fires);
-    const { engine, clock } = this.#life;
+    const { engine, clock, name } = this.#life;
+    if (engine.trace.naming)
+      engine.trace.name(
+        tie,
+        () => `timer ${armed.token.ask} of component ${armed.token.asker} on ${name}`,
+      );
     const scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
       // It may have been armed anew while the node was paused.
       if (armed.scheduled !== scheduled) return;
