@@ -134,7 +134,8 @@ export class Fabric {
 
   #within(from: Endpoint, route: Route, item: Item): void {
     item.number = ++route.source.within;
-    const tie = mix(route.key, item.number);
+    // One tie for all of an instant, so that they stay in order.
+    const tie = mix(route.key, this.#engine.micros);
     this.#engine.at(from.life, this.#engine.micros, tie, () => {
       from.settle(item, "sent");
       this.accept(from, item, route.key);

@@ -145,14 +145,14 @@ export class Streams {
       return;
     }
     const other = this.#meetingEnd(lane, there, back);
-    there.meet(() => this.#open(other));
     if (loses(verdict)) {
       this.#redial(lane, attempt);
-      return;
+    } else {
+      // What is sent from there comes behind the answer.
+      other.lastArrival = Math.max(other.lastArrival, time);
+      this.#engine.at(always, time, tie, () => end.meet(() => this.#open(lane)));
     }
-    // What is sent from there comes behind the answer.
-    other.lastArrival = Math.max(other.lastArrival, time);
-    this.#engine.at(always, time, tie, () => end.meet(() => this.#open(lane)));
+    there.meet(() => this.#open(other));
   }
 
   /** The other end of a lane whose dial has arrived there. */
@@ -242,6 +242,8 @@ export class Streams {
 
   #arrived(lane: Lane, other: Lane, item: Item): void {
     if (other.closed) return;
+    // Where the answer to its dial was lost, what comes over the connection is an answer too.
+    this.#open(other);
     lane.flying--;
     this.#fabric.accept(other.end, item, lane.key);
     if (item.asked?.until === "acknowledged") this.#acknowledge(lane, other, item, 0);
