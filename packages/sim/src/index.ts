@@ -38,5 +38,5 @@ export {
   type Verdict,
 } from "./rules.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
-export { type Twice, twice } from "./twice.ts";
+export { type PromiseWatch, type Twice, twice, type TwiceOptions } from "./twice.ts";
 export type { Difference } from "./trace.ts";

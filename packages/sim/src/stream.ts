@@ -4,6 +4,9 @@
  * each side learns it in its own time, and a suffix of what was sent is lost. So within a connection
  * nothing is lost, doubled or reordered, as the Network port promises.
  *
+ * A connection joins two addresses: what is for another life than the one that answers is carried
+ * there, and dropped there.
+ *
  * Invariants: at most one connection joins two processes; arrivals on a lane never go back in time;
  * what arrives at an end arrives before that end is closed, and after it was opened.
  */
@@ -16,7 +19,6 @@ import {
   NetworkDrained,
   NetworkFull,
   type PeerRef,
-  sameProcess,
 } from "@kith/network";
 import type { Endpoint } from "./endpoint.ts";
 import { always, type Engine } from "./engine.ts";
@@ -48,7 +50,7 @@ export class Streams {
 
   /** Sends a message over the connection to its receiver, which is made where there is none. */
   send(from: Endpoint, route: Route, item: Item): void {
-    const lane = from.lane(item.to) ?? this.#connect(from, item.to, route);
+    const lane = from.lane(item.to.host) ?? this.#connect(from, item.to, route);
     if (lane.waiting >= this.#waitingMax) {
       this.#fabric.counts.full++;
       this.#fabric.drop(from, item, "full");
@@ -64,7 +66,7 @@ export class Streams {
 
   /** The life of an endpoint has ended: the others learn it, after what it sent or in the midst of that. */
   ended(endpoint: Endpoint, crashed: boolean): void {
-    for (const lane of endpoint.lanes()) {
+    for (const lane of endpoint.lanes) {
       lane.closed = true;
       const { other } = lane;
       if (other === null) continue;
@@ -90,8 +92,7 @@ export class Streams {
     if (up || lane.dialled) end.indicate(new ConnectionDown({ peer: lane.to, reason }));
     for (const item of unacknowledged ?? []) end.settle(item, "unknown", "disconnected");
     this.#fabric.counts.broken += lane.flying + (outbox?.length ?? 0);
-    const dropped =
-      reason === "restarted" ? "wrong-incarnation" : up ? "disconnected" : "unreachable";
+    const dropped = up ? "disconnected" : "unreachable";
     for (const item of outbox ?? []) this.#fabric.drop(end, item, dropped);
     if (lane.full) end.indicate(new NetworkDrained({ peer: lane.to }));
     lane.full = false;
@@ -138,10 +139,9 @@ export class Streams {
     const verdict = this.#fabric.verdict(back, controlKey, answers + attempt);
     const tie = mix(controlKey, answers + attempt);
     const time = this.#engine.micros + this.#fabric.latency(back, mix(tie, 8)) + lateness(verdict);
-    if (there === null || !sameProcess(there.peer, lane.to)) {
-      const reason = there === null ? "refused" : "restarted";
+    if (there === null || there.peer.port !== lane.to.port) {
       if (loses(verdict)) this.#redial(lane, attempt);
-      else this.#engine.at(always, time, tie, () => end.meet(() => this.close(lane, reason)));
+      else this.#engine.at(always, time, tie, () => end.meet(() => this.close(lane, "refused")));
       return;
     }
     const other = this.#meetingEnd(lane, there, back);
@@ -157,7 +157,7 @@ export class Streams {
 
   /** The other end of a lane whose dial has arrived there. */
   #meetingEnd(lane: Lane, there: Endpoint, back: Route): Lane {
-    let other = there.lane(lane.end.peer);
+    let other = there.lane(lane.end.peer.host);
     if (other !== undefined && other.other !== null && other.other !== lane) {
       // It believed in an earlier connection, of which the dialler knows nothing any more.
       this.close(other, "lost");
@@ -168,6 +168,8 @@ export class Streams {
       there.keep(other);
     }
     // Where both have dialled, their two ends become one connection.
+    lane.to = there.peer;
+    other.to = lane.end.peer;
     lane.other = other;
     other.other = lane;
     return other;
