@@ -5,4 +5,7 @@ import type { Case } from "./harness.ts";
 import { simSuites } from "./sim/cases.ts";
 
 /** Suites and their cases. */
-export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = { ...coreSuites, ...simSuites };
+export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  ...coreSuites,
+  ...simSuites,
+};

@@ -74,16 +74,29 @@ export class BareSimulation {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= last) break;
-      if (child + 1 < last && (this.#times[child + 1] as number) < (this.#times[child] as number)) child++;
+      if (child + 1 < last && (this.#times[child + 1] as number) < (this.#times[child] as number))
+        child++;
       if ((this.#times[child] as number) >= time) break;
       this.#move(child, at);
       at = child;
     }
-    this.#put(at, time, this.#kinds[last] as number, this.#targets[last] as number, this.#sources[last] as number);
+    this.#put(
+      at,
+      time,
+      this.#kinds[last] as number,
+      this.#targets[last] as number,
+      this.#sources[last] as number,
+    );
   }
 
   #move(from: number, to: number): void {
-    this.#put(to, this.#times[from] as number, this.#kinds[from] as number, this.#targets[from] as number, this.#sources[from] as number);
+    this.#put(
+      to,
+      this.#times[from] as number,
+      this.#kinds[from] as number,
+      this.#targets[from] as number,
+      this.#sources[from] as number,
+    );
   }
 
   #put(at: number, time: number, kind: number, target: number, source: number): void {

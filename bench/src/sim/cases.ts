@@ -22,13 +22,17 @@ class Pinging extends Component {
     super();
     const others = this.random("other");
     let n = 0;
-    this.timer.on(Tick, () => this.network.trigger(new Ping({ to: peer(others.below(init.nodes)), n: ++n })));
+    this.timer.on(Tick, () =>
+      this.network.trigger(new Ping({ to: peer(others.below(init.nodes)), n: ++n })),
+    );
     this.network.on(Ping, (ping) => this.network.trigger(new Pong({ to: ping.from, n: ping.n })));
     this.network.on(Pong, () => {
       this.pongs++;
     });
     const delay = this.random("phase").below(1_000_000) / 1000;
-    this.onStart(() => this.timer.trigger(new SchedulePeriodic({ period: 1000, delay, timeout: new Tick() })));
+    this.onStart(() =>
+      this.timer.trigger(new SchedulePeriodic({ period: 1000, delay, timeout: new Tick() })),
+    );
   }
 }
 
@@ -44,7 +48,10 @@ interface Variant {
   readonly inspected?: boolean;
 }
 
-function kith(nodes: number, { codec = false, transport = "datagram", inspected = false }: Variant = {}): Case {
+function kith(
+  nodes: number,
+  { codec = false, transport = "datagram", inspected = false }: Variant = {},
+): Case {
   const seconds = Math.max(1, Math.round(handledPerRound / 3 / nodes));
   let simulation: Simulation<typeof Pinging> | undefined;
   let before = 0;
