@@ -91,6 +91,7 @@ describe("the suite of codecs", () => {
           encode: (message, from) => right.encode(message, from),
           decode: (bytes) => right.decode(bytes),
           pass: (message, from) => right.pass(message, from),
+          digest: () => right.digest(),
           fingerprint: () => right.fingerprint(),
         };
         const parts = make(right);

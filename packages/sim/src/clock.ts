@@ -1,0 +1,66 @@
+/**
+ * The clocks of a node: a monotonic one that may drift, and a wall clock that may be off and jump.
+ *
+ * All arithmetic is on whole microseconds and whole parts per million, so that every engine computes
+ * the same. Invariant: `micros(simAt(x)) >= x` for every x in the future, so no timer is early.
+ */
+
+import type { Clock } from "@kith/core";
+
+/** How a node's clocks differ from the simulation's time. */
+export interface ClockSkew {
+  /** How far the wall clock is off, in milliseconds. */
+  readonly offset?: number;
+  /** How much faster the clocks run, in parts per million; a real one stays within ±500. */
+  readonly driftPpm?: number;
+}
+
+/** One node's clocks. They begin anew with each life of the node, as those of a machine do at its boot. */
+export class NodeClock implements Clock {
+  readonly #now: () => number;
+  /** What a right wall clock shows when the monotonic one shows 0. */
+  readonly #wallAtZero: number;
+  /** Where the current drift took effect: simulated and local time. */
+  #fromSim: number;
+  #fromLocal = 0;
+  #ppm: number;
+  #offsetMicros: number;
+
+  constructor(now: () => number, epochMicros: number, skew: ClockSkew) {
+    this.#now = now;
+    this.#fromSim = now();
+    this.#wallAtZero = epochMicros + this.#fromSim;
+    this.#ppm = skew.driftPpm ?? 0;
+    this.#offsetMicros = Math.round((skew.offset ?? 0) * 1000);
+  }
+
+  monotonicMicros(): number {
+    const passed = this.#now() - this.#fromSim;
+    return this.#fromLocal + passed + Math.floor((passed * this.#ppm) / 1_000_000);
+  }
+
+  wallMicros(): number {
+    return this.#wallAtZero + this.monotonicMicros() + this.#offsetMicros;
+  }
+
+  /** The simulated time at which the monotonic clock will show `local`. */
+  simAt(local: number): number {
+    const ahead = Math.max(0, local - this.#fromLocal);
+    let sim = Math.floor((ahead * 1_000_000) / (1_000_000 + this.#ppm));
+    while (sim + Math.floor((sim * this.#ppm) / 1_000_000) < ahead) sim++;
+    return this.#fromSim + sim;
+  }
+
+  /** Lets the clocks run faster or slower from now on. */
+  drift(ppm: number): void {
+    const local = this.monotonicMicros();
+    this.#fromSim = this.#now();
+    this.#fromLocal = local;
+    this.#ppm = ppm;
+  }
+
+  /** Sets the wall clock forward or back. */
+  jump(millis: number): void {
+    this.#offsetMicros += Math.round(millis * 1000);
+  }
+}
