@@ -115,8 +115,8 @@ describe("the bundle for browsers", () => {
       const file = path.join(place, "main.mjs");
       writeFileSync(file, text);
       const { manual, real } = (await import(pathToFileURL(file).href)) as {
-        manual(): [number, string, string];
-        real(): Promise<string>;
+        manual: () => [number, string, string];
+        real: () => Promise<string>;
       };
       const [turns, tree, letters] = manual();
       expect(turns).to.be.greaterThan(200);

@@ -27,6 +27,7 @@ import type { Declared } from "./state.ts";
 import type { System } from "./system.ts";
 import { Timer } from "./timer.ts";
 import type { Key } from "./types.ts";
+import { resolveByOffer } from "./offer.ts";
 
 /** Where a component is in its life. In `starting` it handles data already; its children are not all up. */
 export type Phase = "created" | "starting" | "started" | "stopping" | "stopped" | "destroyed";
@@ -384,7 +385,7 @@ export class ComponentCore extends Mailbox implements Runnable {
     if (half !== undefined) return half;
     half = new PortHalf(this, Timer, false, null);
     half.name = timerName;
-    if (!this.system.resolveByOffer(half)) {
+    if (!resolveByOffer(half)) {
       throw coreError(
         "KITH_NO_TIMER",
         `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`,

@@ -22,7 +22,7 @@ class CostedWorld implements World {
   readonly turns = new Map<string, number>();
   readonly slices: number[] = [];
   readonly scheduler: Scheduler;
-  #next: (() => void)[] = [];
+  readonly #next: (() => void)[] = [];
 
   constructor() {
     const clock: Clock = {

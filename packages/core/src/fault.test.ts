@@ -5,12 +5,11 @@ import {
   event,
   type Fault,
   type FaultPolicy,
-  KithError,
+  type KithError,
   launch,
   ManualWorld,
   port,
   request,
-  type Resolution,
   restart,
   SchedulePeriodic,
   ScheduleTimeout,
@@ -108,9 +107,7 @@ describe("a fault", () => {
   });
 
   it("suspends the component and all below it until it is resolved; control goes on", () => {
-    let decide: Resolution | undefined;
-    const run = guarded(() => decide ?? "resume");
-    decide = "escalate";
+    const run = guarded(() => "escalate");
     run.do((main) => main.send(13, 1));
     // The whole chain is suspended: nothing runs but control.
     log = [];
@@ -192,6 +189,7 @@ describe("a fault", () => {
         constructor() {
           super();
           this.onStart(() => {
+            // oxlint-disable-next-line typescript/only-throw-error -- that is the case
             throw thrown;
           });
         }
@@ -313,7 +311,7 @@ describe("restart", () => {
     run.do((main) => main.send(13));
     const [fault] = run.faults;
     expect(errorCode(fault?.cause)).to.equal("KITH_RESTART_LIMIT");
-    expect(String((fault?.cause as KithError).cause)).to.equal("Error: unlucky");
+    expect(String((fault?.cause as KithError | undefined)?.cause)).to.equal("Error: unlucky");
     expect(fault?.path).to.equal("/Guard-1/f");
   });
 
@@ -553,7 +551,7 @@ describe("a policy", () => {
       run.do((main) => main.send(13));
       expect(
         run.faults.map(({ cause }) => errorCode(cause)),
-        String(nonsense),
+        JSON.stringify(nonsense),
       ).to.deep.equal(["KITH_BAD_POLICY"]);
     }
   });

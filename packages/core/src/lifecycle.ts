@@ -12,6 +12,7 @@ import { ChildKilled, ChildStarted, ChildStopped } from "./control.ts";
 import { coreError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, Fault, Resolution, Restart } from "./fault.ts";
+import { resolveOffers } from "./offer.ts";
 
 // --- start ---------------------------------------------------------------------------------------
 
@@ -22,7 +23,7 @@ export function start(core: ComponentCore): void {
   // Under a parent that is not up it would run alone; the parent starts all its children.
   if (core.parent !== null && !core.parent.childrenStarted) return;
   core.phase = "starting";
-  core.system.resolveOffers(core);
+  resolveOffers(core);
   acquire(core);
   for (const hook of core.hooks?.start ?? []) hook();
   startChildren(core);
@@ -243,7 +244,7 @@ function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: E
   } else {
     const cause = coreError(
       "KITH_BAD_POLICY",
-      `The fault policy for ${child.path} returned ${String(resolution)}.`,
+      `The fault policy for ${child.path} returned ${typeof resolution === "string" ? resolution : typeof resolution}.`,
       fault.cause,
     );
     escalate(parent, escalation, { ...fault, cause });

@@ -17,6 +17,9 @@ export function copyPlain<T>(value: T, what: string, code: CoreErrorCode = "KITH
   return new PlainCopy(what, code).part(value) as T;
 }
 
+/** What a key of a map is, where it is no object. */
+type Leaf = string | number | bigint | boolean | null | undefined;
+
 /** One copy that is being made, with the way from its root to the part that is being looked at. */
 class PlainCopy {
   readonly #what: string;
@@ -84,7 +87,7 @@ class PlainCopy {
       const newKey = this.#step(key, "(a key)");
       copy.set(
         newKey,
-        this.#step(held, typeof key === "object" ? "(a value)" : `(at ${String(key)})`),
+        this.#step(held, typeof key === "object" ? "(a value)" : `(at ${String(key as Leaf)})`),
       );
     }
     return copy;

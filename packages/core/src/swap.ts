@@ -24,6 +24,7 @@ import { ChildPortRef, ExposedRef, resolve } from "./reference.ts";
 import type { Runnable } from "./scheduler.ts";
 import { exportTree, importTree, type Snapshot } from "./state.ts";
 import { copyPlain } from "./plain.ts";
+import { resolveByOffer, settleOffers } from "./offer.ts";
 
 /** What may be said of a swap. */
 export interface SwapOptions {
@@ -197,9 +198,9 @@ export class SwapJob implements Runnable, SwapHold {
       throw coreError("KITH_SWAP_CHILD_LOST", what);
     }
     const running = [...match.pairs].filter(([from, to]) => to !== null && isUp(from));
-    this.#unresolved = running.flatMap(([, to]) => system.settleOffers(to as ComponentCore, match));
+    this.#unresolved = running.flatMap(([, to]) => settleOffers(to as ComponentCore, match));
     // New ones connect when they start.
-    if (isUp(old)) for (const core of match.fresh) system.settleOffers(core, match);
+    if (isUp(old)) for (const core of match.fresh) settleOffers(core, match);
     const lost = stranded(new Match(old, next));
     if (lost !== undefined) throw coreError("KITH_SWAP_PORT", `${lost}.`);
     for (const [, to] of running) system.acquireOf(to as ComponentCore);
@@ -228,7 +229,7 @@ export class SwapJob implements Runnable, SwapHold {
     for (const core of all) system.unveil(core);
     releaseHolds(channels, this);
     for (const channel of orphans) channel.disconnect();
-    for (const half of this.#unresolved) system.resolveByOffer(half);
+    for (const half of this.#unresolved) resolveByOffer(half);
     for (const core of all) system.runDeferred(core);
     for (const core of match.fresh) {
       if (core.parent?.childrenStarted === true && core.handle !== null) {

@@ -7,16 +7,14 @@
 
 import { EventEmitter } from "eventemitter3";
 import type typedEmitter from "typed-emitter";
-import type { Match } from "./carry.ts";
-import { ChannelCore } from "./channel.ts";
 import type { Child, ChildHandle, ComponentClass, InitArguments, InitOf } from "./child.ts";
 import type { ComponentClock } from "./clock.ts";
-import { Component, connectPorts } from "./component.ts";
-import type { ComponentCore, Offer } from "./component-core.ts";
+import { Component } from "./component.ts";
+import type { ComponentCore } from "./component-core.ts";
 import type { Given } from "./config.ts";
-import { type ChildOptions, createChild, createRoot } from "./construction.ts";
+import { createChild, createRoot } from "./construction.ts";
 import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from "./control.ts";
-import { coreError, type KithError } from "./errors.ts";
+import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
 import { isOf, type PortHalf } from "./half.ts";
@@ -31,12 +29,11 @@ import type {
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
-import type { ProvidedRef, RequiredRef, AnyPort } from "./port.ts";
-import { type Reference, resolve } from "./reference.ts";
+import { rootOf } from "./root.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SwapJob, type SwapOptions } from "./swap.ts";
 import { drawTree } from "./tree.ts";
-import { bare, type Root, type World } from "./world.ts";
+import { bare, type World } from "./world.ts";
 
 /** What ordinary code outside the component world can listen to. */
 export type SystemEvents = {
@@ -542,80 +539,6 @@ export class System<C extends Component = Component> {
     }
   }
 
-  // --- offers ----------------------------------------------------------------------------------
-
-  /** @internal Connects the required ports that nobody has connected to the nearest offers above. */
-  resolveOffers(core: ComponentCore): void {
-    for (const half of core.halves()) {
-      if (half.provided || half.connected || this.resolveByOffer(half)) continue;
-      throw this.#unresolved(half);
-    }
-  }
-
-  /**
-   * @internal Sees, before a swap commits, that the ports of the replacement will be resolved, and
-   * makes the channels of offers within it: what those of the old tree hold goes over to them.
-   *
-   * @returns the ports that offers outside resolve; they are connected at the commit
-   */
-  settleOffers(core: ComponentCore, match: Match): PortHalf[] {
-    const inherited = match.inherited();
-    const waiting: PortHalf[] = [];
-    for (const half of core.halves()) {
-      // One that had a predecessor is as connected as that was, also where somebody has cut its channel.
-      if (half.provided || half.connected || inherited.has(half)) continue;
-      const found = this.#nearestOffer(half, match);
-      if (found === null) throw this.#unresolved(half);
-      if (isWithin(found.owner, match.next)) this.resolveByOffer(half);
-      else waiting.push(half);
-    }
-    return waiting;
-  }
-
-  /** @internal @returns whether there was an offer */
-  resolveByOffer(half: PortHalf): boolean {
-    const found = this.#nearestOffer(half);
-    if (found === null) return false;
-    const { owner, offer } = found;
-    const channel = new ChannelCore(
-      owner,
-      offer.reference,
-      half,
-      offer.key === undefined ? {} : { key: offer.key },
-    );
-    (owner.channels ??= new Set()).add(channel);
-    return true;
-  }
-
-  #nearestOffer(
-    half: PortHalf,
-    match?: Match,
-  ): { readonly owner: ComponentCore; readonly offer: Offer } | null {
-    for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
-      for (const offer of owner.offers ?? []) {
-        if (offer.type.name !== half.type.name) continue;
-        const offered = resolve(offer.reference);
-        if (offered.core.phase === "destroyed") continue;
-        // A port of the component itself, or of something inside it, cannot be what it needs from above.
-        if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
-      }
-    }
-    return null;
-  }
-
-  #unresolved(half: PortHalf): KithError {
-    const offered: string[] = [];
-    for (let at = half.core.parent; at !== null; at = at.parent) {
-      for (const offer of at.offers ?? [])
-        offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
-    }
-    const offers =
-      offered.length === 0
-        ? "nothing is offered above it"
-        : `offered above it: ${offered.join(", ")}`;
-    return coreError("KITH_PORT_UNRESOLVED", `The ${half.describe()} is not connected; ${offers}.`);
-  }
-
   // --- the end ---------------------------------------------------------------------------------
 
   /** @internal A component has started; the root's start is the system's. */
@@ -698,38 +621,6 @@ class Settlement {
   }
 }
 
-function rootOf(core: ComponentCore): Root {
-  return {
-    create: (cls, ...args) => {
-      const [init, options] = args as [unknown, ChildOptions?];
-      return createChild(core, cls, init, options ?? {}) as unknown as Child<
-        InstanceType<typeof cls>
-      >;
-    },
-    connect: <P extends AnyPort>(
-      provider: ProvidedRef<P>,
-      user: RequiredRef<NoInfer<P>>,
-      options?: object,
-    ) =>
-      connectPorts(
-        core,
-        provider as unknown as Reference,
-        user as unknown as Reference,
-        options ?? {},
-      ),
-    offers: (ref, options) => {
-      const reference = ref as unknown as Reference;
-      (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
-    },
-  };
-}
-
-function isWithin(core: ComponentCore, tree: ComponentCore): boolean {
-  for (let at: ComponentCore | null = core; at !== null; at = at.parent)
-    if (at === tree) return true;
-  return false;
-}
-
 function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
   if (row.waiting.kind !== "answer") return;
   const { request } = row.waiting;
@@ -737,7 +628,7 @@ function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
   if (!isOf(response?.constructor, wanted)) {
     throw coreError(
       "KITH_BAD_RESPONSE",
-      `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? String(response)}, not ${wanted.name}.`,
+      `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? typeof response}, not ${wanted.name}.`,
     );
   }
 }

@@ -101,7 +101,9 @@ describe("the turn rule", () => {
       main.enter(() => codes.push(codeOf(() => main.notes.trigger(new Note({ n: 3 })))));
     };
     let promise: Promise<void> | undefined;
-    run.do((main) => (promise = work(main)));
+    run.do((main) => {
+      promise = work(main);
+    });
     await promise;
     run.world.settle();
     expect(codes).to.deep.equal(["KITH_OUTSIDE_TURN", ""]);

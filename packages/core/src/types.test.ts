@@ -128,10 +128,10 @@ class Directions extends Component {
     this.provided.trigger(new Pong({ n: 1 }));
     this.required.trigger(new Ping({ n: 1 }));
     this.required.trigger(new Loud({ n: 1, volume: 2 }));
-    this.provided.on(Ping, (ping) => void same<typeof ping, Ping>(true));
-    this.required.on(Pong, (pong) => void same<typeof pong, Pong>(true));
+    this.provided.on(Ping, (ping) => same<typeof ping, Ping>(true));
+    this.required.on(Pong, (pong) => same<typeof pong, Pong>(true));
     // A subclass of what arrives may be waited for.
-    this.provided.on(Loud, (loud) => void same<typeof loud.volume, number>(true));
+    this.provided.on(Loud, (loud) => same<typeof loud.volume, number>(true));
     this.provided.on(Ping, (ping, token) => {
       same<typeof token, undefined>(true);
       return ping.n > 0;

@@ -1,0 +1,90 @@
+/**
+ * Offers: how a required port that nobody connected finds its provider. The offers of the ancestors
+ * are looked through from the nearest to the world's; the channel that comes of it belongs to the
+ * component that made the offer. What is connected stays as it is, whatever is offered later.
+ */
+
+import type { Match } from "./carry.ts";
+import { ChannelCore } from "./channel.ts";
+import type { ComponentCore, Offer } from "./component-core.ts";
+import { coreError, type KithError } from "./errors.ts";
+import type { PortHalf } from "./half.ts";
+import { resolve } from "./reference.ts";
+
+/** Connects the required ports that nobody has connected to the nearest offers above. */
+export function resolveOffers(core: ComponentCore): void {
+  for (const half of core.halves()) {
+    if (half.provided || half.connected || resolveByOffer(half)) continue;
+    throw unresolved(half);
+  }
+}
+
+/**
+ * Sees, before a swap commits, that the ports of the replacement will be resolved, and
+ * makes the channels of offers within it: what those of the old tree hold goes over to them.
+ *
+ * @returns the ports that offers outside resolve; they are connected at the commit
+ */
+export function settleOffers(core: ComponentCore, match: Match): PortHalf[] {
+  const inherited = match.inherited();
+  const waiting: PortHalf[] = [];
+  for (const half of core.halves()) {
+    // One that had a predecessor is as connected as that was, also where somebody has cut its channel.
+    if (half.provided || half.connected || inherited.has(half)) continue;
+    const found = nearestOffer(half, match);
+    if (found === null) throw unresolved(half);
+    if (isWithin(found.owner, match.next)) resolveByOffer(half);
+    else waiting.push(half);
+  }
+  return waiting;
+}
+
+/** Connects a port to the nearest offer. @returns whether there was one */
+export function resolveByOffer(half: PortHalf): boolean {
+  const found = nearestOffer(half);
+  if (found === null) return false;
+  const { owner, offer } = found;
+  const channel = new ChannelCore(
+    owner,
+    offer.reference,
+    half,
+    offer.key === undefined ? {} : { key: offer.key },
+  );
+  (owner.channels ??= new Set()).add(channel);
+  return true;
+}
+
+function nearestOffer(
+  half: PortHalf,
+  match?: Match,
+): { readonly owner: ComponentCore; readonly offer: Offer } | null {
+  for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
+    for (const offer of owner.offers ?? []) {
+      if (offer.type.name !== half.type.name) continue;
+      const offered = resolve(offer.reference);
+      if (offered.core.phase === "destroyed") continue;
+      // A port of the component itself, or of something inside it, cannot be what it needs from above.
+      if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
+    }
+  }
+  return null;
+}
+
+function unresolved(half: PortHalf): KithError {
+  const offered: string[] = [];
+  for (let at = half.core.parent; at !== null; at = at.parent) {
+    for (const offer of at.offers ?? [])
+      offered.push(`${offer.type.name} by ${at.path === "" ? "the world" : at.path}`);
+  }
+  const offers =
+    offered.length === 0
+      ? "nothing is offered above it"
+      : `offered above it: ${offered.join(", ")}`;
+  return coreError("KITH_PORT_UNRESOLVED", `The ${half.describe()} is not connected; ${offers}.`);
+}
+
+function isWithin(core: ComponentCore, tree: ComponentCore): boolean {
+  for (let at: ComponentCore | null = core; at !== null; at = at.parent)
+    if (at === tree) return true;
+  return false;
+}
