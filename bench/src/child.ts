@@ -1,6 +1,6 @@
 /** One case in a process of its own: `node child.js SUITE CASE` prints what it measured as JSON. */
 
-import { suites } from "./core/cases.ts";
+import { suites } from "./suites.ts";
 import { measure } from "./harness.ts";
 
 const [suite = "", name = ""] = process.argv.slice(2);

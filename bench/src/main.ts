@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { suites } from "./core/cases.ts";
+import { suites } from "./suites.ts";
 import { type Measured, median } from "./harness.ts";
 
 const { values, positionals } = parseArgs({

@@ -52,6 +52,9 @@ export interface Codec {
   /** How many bytes the last `encode`, `decode` or `pass` wrote or read. */
   readonly bytes: number;
 
+  /** A hash of 32 bits over the bytes that the last `pass` wrote; computed when it is asked for. */
+  digest(): number;
+
   /**
    * A hash over the tags that are registered now. Equal fingerprints mean that neither side will meet
    * an unknown tag; different ones mean nothing worse than that it might.

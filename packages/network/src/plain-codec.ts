@@ -50,6 +50,13 @@ export class PlainCodec implements Codec {
     return this.#reader.frame(writer.buffer, writer.end);
   }
 
+  digest(): number {
+    const { buffer, end } = this.#writer;
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < end; at++) hash = Math.imul(hash ^ (buffer[at] ?? 0), 0x01000193);
+    return hash >>> 0;
+  }
+
   fingerprint(): string {
     return schemaFingerprint();
   }

@@ -18,7 +18,8 @@ export interface ClockSkew {
 /** One node's clocks. They begin anew with each life of the node, as those of a machine do at its boot. */
 export class NodeClock implements Clock {
   readonly #now: () => number;
-  readonly #epochMicros: number;
+  /** What a right wall clock shows when the monotonic one shows 0. */
+  readonly #wallAtZero: number;
   /** Where the current drift took effect: simulated and local time. */
   #fromSim: number;
   #fromLocal = 0;
@@ -27,8 +28,8 @@ export class NodeClock implements Clock {
 
   constructor(now: () => number, epochMicros: number, skew: ClockSkew) {
     this.#now = now;
-    this.#epochMicros = epochMicros;
     this.#fromSim = now();
+    this.#wallAtZero = epochMicros + this.#fromSim;
     this.#ppm = skew.driftPpm ?? 0;
     this.#offsetMicros = Math.round((skew.offset ?? 0) * 1000);
   }
@@ -39,7 +40,7 @@ export class NodeClock implements Clock {
   }
 
   wallMicros(): number {
-    return this.#epochMicros + this.#fromSim - this.#fromLocal + this.monotonicMicros() + this.#offsetMicros;
+    return this.#wallAtZero + this.monotonicMicros() + this.#offsetMicros;
   }
 
   /** The simulated time at which the monotonic clock will show `local`. */

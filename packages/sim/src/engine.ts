@@ -17,16 +17,31 @@ import { decisions, Trace } from "./trace.ts";
 
 /** Who owns what runs: a life of a node, or the simulation itself. */
 export interface Owner {
+  /** Its name, for errors. */
+  readonly name: string;
   /** False once the node has crashed or stopped: nothing of this life runs any more. */
   readonly alive: boolean;
   /** Where what is due waits while the node is paused; null while it runs. */
   readonly parked: (() => void)[] | null;
 }
 
+/** The simulation itself: it lives as long as anything does. */
+export const always: Owner = { name: "the simulation", alive: true, parked: null };
+
+/** Whose turn it is. */
+export interface Running {
+  readonly owner: Owner;
+  readonly runnable: { readonly path: string };
+}
+
 /** What the engine keeps of a runnable: the key of its draws, and how many turns it has had. */
-interface Slot {
+class Slot {
   readonly key: number;
-  turns: number;
+  turns = 0;
+
+  constructor(key: number) {
+    this.key = key;
+  }
 }
 
 /** A turn that is due. */
@@ -36,12 +51,12 @@ class Turn implements Scheduled {
   cancelled = false;
   readonly key: number;
   readonly #engine: Engine;
-  readonly #owner: Owner;
+  readonly owner: Owner;
   readonly runnable: Runnable;
 
   constructor(engine: Engine, owner: Owner, runnable: Runnable, slot: Slot) {
     this.#engine = engine;
-    this.#owner = owner;
+    this.owner = owner;
     this.runnable = runnable;
     this.micros = engine.micros;
     this.key = slot.key;
@@ -49,16 +64,16 @@ class Turn implements Scheduled {
   }
 
   fire(): void {
-    if (!this.#owner.alive) return;
-    if (this.#owner.parked !== null) {
-      this.#owner.parked.push(() => this.#engine.ready(this.#owner, this.runnable, ""));
+    if (!this.owner.alive) return;
+    if (this.owner.parked !== null) {
+      this.owner.parked.push(() => this.#engine.ready(this.owner, this.runnable, ""));
       return;
     }
-    this.#engine.running = this.runnable;
+    this.#engine.running = this;
     this.#engine.trace.add(decisions.turn, this.micros, this.key);
     const more = this.runnable.run(1);
     this.#engine.running = null;
-    if (more) this.#engine.ready(this.#owner, this.runnable, "");
+    if (more) this.#engine.ready(this.owner, this.runnable, "");
   }
 }
 
@@ -80,6 +95,8 @@ class Due implements Scheduled {
   }
 
   fire(): void {
+    // It has left the heap: cancelling it later must not be counted there.
+    this.cancelled = true;
     if (!this.#owner.alive) return;
     if (this.#owner.parked !== null) {
       this.#owner.parked.push(this.#action);
@@ -101,7 +118,7 @@ export class Engine {
   /** Turns and events so far. */
   steps = 0;
   /** Whose turn it is: what a leak is blamed on. */
-  running: Runnable | null = null;
+  running: Running | null = null;
   readonly #due = new Heap<Due>();
   readonly #ready = new Heap<Turn>();
   #atInstant = 0;
@@ -117,13 +134,7 @@ export class Engine {
 
   /** Queues a turn of a runnable that has work. */
   ready(owner: Owner, runnable: Runnable, node: string): void {
-    let slot = runnable.slot as Slot | null;
-    if (slot === null) {
-      const { low } = streamKey(this.seed, "turn", node, runnable.path);
-      runnable.slot = slot = { key: low, turns: 0 };
-      this.trace.name(low, () => `turn of ${node} ${runnable.path}`);
-    }
-    this.#ready.add(new Turn(this, owner, runnable, slot));
+    this.#ready.add(new Turn(this, owner, runnable, this.#slotOf(runnable, node)));
   }
 
   /** Lets something happen at a time. @returns what `cancel` takes */
@@ -144,10 +155,16 @@ export class Engine {
     const due = this.#due.first;
     if (turn === undefined && (due === undefined || due.micros > limit)) return false;
     this.steps++;
-    if (turn !== undefined && (due === undefined || due.micros > this.micros || turn.tie <= due.tie)) {
+    if (
+      turn !== undefined &&
+      (due === undefined || due.micros > this.micros || turn.tie <= due.tie)
+    ) {
       this.#ready.take();
       if (++this.#atInstant > turnsPerInstant) {
-        throw simError("KITH_SIM_LIVELOCK", `${turnsPerInstant} turns were taken at ${this.micros} µs; the last one by ${turn.runnable.path}.`);
+        throw simError(
+          "KITH_SIM_LIVELOCK",
+          `${turnsPerInstant} turns were taken at ${this.micros} µs; the last one by ${turn.runnable.path}.`,
+        );
       }
       turn.fire();
     } else if (due !== undefined) {
@@ -159,6 +176,15 @@ export class Engine {
       due.fire();
     }
     return true;
+  }
+
+  #slotOf(runnable: Runnable, node: string): Slot {
+    if (runnable.slot instanceof Slot) return runnable.slot;
+    const { low } = streamKey(this.seed, "turn", node, runnable.path);
+    const slot = new Slot(low);
+    runnable.slot = slot;
+    this.trace.name(low, () => `turn of ${node} ${runnable.path}`);
+    return slot;
   }
 
   /** Moves the time to an instant before which nothing is left to do. */

@@ -58,7 +58,8 @@ export class Heap<E extends Scheduled> {
     const last = --this.#size;
     const entry = this.#entries[last];
     this.#entries[last] = undefined;
-    if (last > 0) this.#sink(this.#micros[last] ?? 0, this.#ties[last] ?? 0, this.#orders[last] ?? 0, entry);
+    if (last > 0)
+      this.#sink(this.#micros[last] ?? 0, this.#ties[last] ?? 0, this.#orders[last] ?? 0, entry);
     return first;
   }
 
@@ -74,7 +75,8 @@ export class Heap<E extends Scheduled> {
       const kept = this.#entries[at];
       this.#entries[at] = undefined;
       // What is kept moves towards the front only, so nothing is overwritten before it was read.
-      if (kept?.cancelled === false) this.#rise(this.#size++, kept.micros, kept.tie, this.#orders[at] ?? 0, kept);
+      if (kept?.cancelled === false)
+        this.#rise(this.#size++, kept.micros, kept.tie, this.#orders[at] ?? 0, kept);
     }
   }
 
@@ -116,7 +118,16 @@ export class Heap<E extends Scheduled> {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= size) break;
-      if (child + 1 < size && this.#before(child + 1, this.#micros[child] ?? 0, this.#ties[child] ?? 0, this.#orders[child] ?? 0)) child++;
+      if (
+        child + 1 < size &&
+        this.#before(
+          child + 1,
+          this.#micros[child] ?? 0,
+          this.#ties[child] ?? 0,
+          this.#orders[child] ?? 0,
+        )
+      )
+        child++;
       if (!this.#before(child, micros, tie, order)) break;
       this.#move(child, at);
       at = child;

@@ -13,7 +13,9 @@ export interface SwapNemesisOptions {
   /** The paths of the components that may be swapped, such as `/Main-1/Ring`; each is picked as often as the others. */
   readonly paths: readonly string[];
   /** The class to swap to, by path; by default the one that it has. */
-  readonly replacement?: (path: string) => { readonly cls: ComponentClass; readonly init?: unknown } | undefined;
+  readonly replacement?: (
+    path: string,
+  ) => { readonly cls: ComponentClass; readonly init?: unknown } | undefined;
 }
 
 /** What it has done. */
@@ -27,7 +29,10 @@ export interface SwapNemesis {
 }
 
 /** Lets a swap nemesis loose. */
-export function swapNemesis<K extends ComponentClass>(simulation: Simulation<K>, options: SwapNemesisOptions): SwapNemesis {
+export function swapNemesis<K extends ComponentClass>(
+  simulation: Simulation<K>,
+  options: SwapNemesisOptions,
+): SwapNemesis {
   const { low } = streamKey(simulation.engine.seed, "swap nemesis");
   const failed: unknown[] = [];
   const done = { swapped: 0, stopped: false };

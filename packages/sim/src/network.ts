@@ -28,7 +28,9 @@ export class SimNetwork extends Component {
     const { endpoint } = lifeOf(this.host);
     const { fabric } = endpoint;
     this.network.on(Message, (message) => fabric.send(endpoint, message, null));
-    this.network.on(Deliver, ({ message, until }, token) => fabric.send(endpoint, message, { token, until }));
+    this.network.on(Deliver, ({ message, until }, token) =>
+      fabric.send(endpoint, message, { token, until }),
+    );
     this.onAcquire(() => {
       endpoint.sink = {
         indicate: (event) => this.enterNow(() => this.#indicate(event)),
@@ -36,11 +38,20 @@ export class SimNetwork extends Component {
       };
       fabric.listen(endpoint);
     });
+    this.onRelease(() => {
+      endpoint.sink = null;
+    });
   }
 
   #indicate(event: Event): void {
     if (event instanceof Message) this.network.trigger(event);
-    else if (event instanceof ConnectionUp || event instanceof ConnectionDown) this.network.trigger(event);
-    else if (event instanceof NetworkFull || event instanceof NetworkDrained || event instanceof Dropped) this.network.trigger(event);
+    else if (event instanceof ConnectionUp || event instanceof ConnectionDown)
+      this.network.trigger(event);
+    else if (
+      event instanceof NetworkFull ||
+      event instanceof NetworkDrained ||
+      event instanceof Dropped
+    )
+      this.network.trigger(event);
   }
 }

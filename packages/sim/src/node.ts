@@ -6,12 +6,24 @@
  * a resume lets all of it happen at once, late, as after a stopped process or a long collection.
  */
 
-import { type ComponentClass, type InitOf, launch, type LogSink, type Root, type Runnable, type Scheduler, System } from "@kith/core";
+import {
+  type ComponentClass,
+  type InitOf,
+  type KithError,
+  launch,
+  type LogSink,
+  type Root,
+  type Runnable,
+  type Scheduler,
+  type System,
+  type World,
+} from "@kith/core";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
 import type { Engine, Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
-import { Endpoint, type Fabric } from "./fabric.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { Fabric } from "./fabric.ts";
 import { decisions } from "./trace.ts";
 
 /** Whether a node lives. */
@@ -26,12 +38,19 @@ export class Life implements Owner, Scheduler {
   readonly number: number;
   alive = true;
   parked: (() => void)[] | null = null;
-  /** Told when the clock's drift changes. */
-  onDrift: (() => void) | null = null;
+  /** Arms the timers anew when the clock's drift changes. */
+  rearm: (() => void) | null = null;
   /** Its end of the network. */
   readonly endpoint: Endpoint;
 
-  constructor(engine: Engine, fabric: Fabric, name: string, index: number, number: number, clock: NodeClock) {
+  constructor(
+    engine: Engine,
+    fabric: Fabric,
+    name: string,
+    index: number,
+    number: number,
+    clock: NodeClock,
+  ) {
     this.engine = engine;
     this.name = name;
     this.number = number;
@@ -55,6 +74,19 @@ export function peerOf(host: string, index: number, incarnation: number): PeerRe
   return { peerId: index + 1, host, port: 7000, incarnation };
 }
 
+/** The world of one life. */
+export function worldOf(life: Life, install: (root: Root) => void, log: LogSink): World {
+  return {
+    scheduler: life,
+    node: life.name,
+    seed: life.engine.seed,
+    log,
+    host: life,
+    settings: [self.of(formatPeer(life.endpoint.peer))],
+    install,
+  };
+}
+
 /** What a node is made with. */
 export interface NodeOptions<K extends ComponentClass> {
   readonly engine: Engine;
@@ -68,8 +100,10 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly fabric: Fabric;
   /** Installs the providers of the root ports for a life. */
   readonly install: (root: Root) => void;
+  /** Runs what components do with the traps set. */
+  readonly guard: (action: () => void) => void;
   /** Told of a fault that no policy handled. */
-  readonly fault: (node: SimNode<K>, cause: unknown) => void;
+  readonly fault: (error: KithError) => void;
 }
 
 /** A machine of the simulation. */
@@ -105,7 +139,8 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
 
   /** The system of its present life. @throws KithError `KITH_SIM_NODE_STATE` while it is down */
   get system(): System<InstanceType<K>> {
-    if (this.#system === null) throw simError("KITH_SIM_NODE_STATE", `${this.name} is down, so it has no system.`);
+    if (this.#system === null)
+      throw simError("KITH_SIM_NODE_STATE", `${this.name} is down, so it has no system.`);
     return this.#system;
   }
 
@@ -116,22 +151,33 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
 
   /** Starts a life. */
   start(): void {
-    if (this.#life !== null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
-    const { engine, main, init, epochMicros, install, fabric, fault, log } = this.#options;
+    if (this.#life !== null)
+      throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
+    const { engine, main, epochMicros, fabric } = this.#options;
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
     const life = new Life(engine, fabric, this.name, this.index, ++this.#lives, clock);
     engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
-    this.#system = launch(main, init(), {
-      scheduler: life,
-      node: this.name,
-      seed: engine.seed,
-      log,
-      host: life,
-      settings: [self.of(formatPeer(life.endpoint.peer))],
-      install,
+    const { running } = engine;
+    engine.running = { owner: life, runnable: { path: `/${main.name}-1` } };
+    try {
+      this.#options.guard(() => this.#launch(life));
+    } catch (cause) {
+      this.#end(true);
+      throw cause;
+    } finally {
+      engine.running = running;
+    }
+  }
+
+  #launch(life: Life): void {
+    const { main, init, install, log, fault } = this.#options;
+    const system = launch(main, init(), worldOf(life, install, log));
+    this.#system = system;
+    system.events.on("fault", ({ path, cause }) => {
+      const what = cause instanceof Error ? cause.message : String(cause);
+      fault(simError("KITH_SIM_FAULT", `${this.name} ${path}: ${what}`, cause));
     });
-    this.#system.events.on("fault", ({ cause }) => fault(this, cause));
   }
 
   /** Ends its life at once: memory is gone, and of what was not flushed the disk keeps what it likes. */
@@ -163,14 +209,16 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const parked = life.parked ?? [];
     life.parked = null;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
-    for (const action of parked) action();
+    this.#options.guard(() => {
+      for (const action of parked) action();
+    });
   }
 
   /** Lets its clocks run faster or slower, in this life and those to come. */
   drift(driftPpm: number): void {
     this.#skew = { ...this.#skew, driftPpm };
     this.#life?.clock.drift(driftPpm);
-    this.#life?.onDrift?.();
+    this.#life?.rearm?.();
   }
 
   /** Sets its wall clock forward or back by milliseconds. */
@@ -180,7 +228,8 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   }
 
   #alive(what: string): Life {
-    if (this.#life === null) throw simError("KITH_SIM_NODE_STATE", `${this.name} was ${what}, but it is down.`);
+    if (this.#life === null)
+      throw simError("KITH_SIM_NODE_STATE", `${this.name} was ${what}, but it is down.`);
     return this.#life;
   }
 
@@ -188,9 +237,12 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive(crashed ? "crashed" : "stopped");
     life.alive = false;
     life.parked = null;
-    this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + (crashed ? 2 : 5));
+    this.#options.engine.trace.add(
+      decisions.node,
+      this.#options.engine.micros,
+      this.index * 8 + (crashed ? 2 : 5),
+    );
     this.#life = this.#system = null;
-    this.#options.fabric.ended(life);
+    this.#options.fabric.ended(life, crashed);
   }
 }
-

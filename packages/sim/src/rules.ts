@@ -58,7 +58,10 @@ const drop: Verdict = { kind: "drop" };
 /** Loses messages with a probability. */
 export function loss(probability: number, scope: Scope = {}): Rule {
   const bound = threshold("loss", probability);
-  return { name: `loss ${describe(scope)}`, judge: (m) => (within(m, scope) && m.draw < bound ? drop : undefined) };
+  return {
+    name: `loss ${describe(scope)}`,
+    judge: (m) => (within(m, scope) && m.draw < bound ? drop : undefined),
+  };
 }
 
 /** Sends messages again, once, after up to `delay` milliseconds. */
@@ -66,7 +69,10 @@ export function duplication(probability: number, delay: Millis = 100, scope: Sco
   const bound = threshold("duplication", probability);
   return {
     name: `duplication ${describe(scope)}`,
-    judge: (m) => (within(m, scope) && m.draw < bound ? { kind: "duplicate", copies: 2, delay: share(m.draw, delay) } : undefined),
+    judge: (m) =>
+      within(m, scope) && m.draw < bound
+        ? { kind: "duplicate", copies: 2, delay: share(m.draw, delay) }
+        : undefined,
   };
 }
 
@@ -75,7 +81,10 @@ export function reordering(probability: number, delay: Millis = 20, scope: Scope
   const bound = threshold("reordering", probability);
   return {
     name: `reordering ${describe(scope)}`,
-    judge: (m) => (within(m, scope) && m.draw < bound ? { kind: "reorder", delay: share(m.draw, delay) } : undefined),
+    judge: (m) =>
+      within(m, scope) && m.draw < bound
+        ? { kind: "reorder", delay: share(m.draw, delay) }
+        : undefined,
   };
 }
 
@@ -83,14 +92,18 @@ export function reordering(probability: number, delay: Millis = 20, scope: Scope
 export function delay(min: Millis, max: Millis, scope: Scope = {}): Rule {
   return {
     name: `delay ${describe(scope)}`,
-    judge: (m) => (within(m, scope) ? { kind: "delay", delay: min + share(m.draw, max - min) } : undefined),
+    judge: (m) =>
+      within(m, scope) ? { kind: "delay", delay: min + share(m.draw, max - min) } : undefined,
   };
 }
 
 /** Breaks connections: each message does it with this probability. */
 export function resets(probability: number, scope: Scope = {}): Rule {
   const bound = threshold("resets", probability);
-  return { name: `resets ${describe(scope)}`, judge: (m) => (within(m, scope) && m.draw < bound ? { kind: "reset" } : undefined) };
+  return {
+    name: `resets ${describe(scope)}`,
+    judge: (m) => (within(m, scope) && m.draw < bound ? { kind: "reset" } : undefined),
+  };
 }
 
 /** Cuts the groups off from each other; nodes of no group reach everyone (a bridge). */
@@ -109,15 +122,22 @@ export function partition(...groups: readonly (readonly string[])[]): Rule {
 /** Loses everything that goes one way. */
 export function oneWay(from: string | readonly string[], to: string | readonly string[]): Rule {
   const scope = { from, to };
-  return { name: `one way ${describe(scope)}`, judge: (m) => (within(m, scope) ? drop : undefined) };
+  return {
+    name: `one way ${describe(scope)}`,
+    judge: (m) => (within(m, scope) ? drop : undefined),
+  };
 }
 
 /** The latency of a link in whole microseconds, from 32 random bits: integer or table arithmetic only. */
-export type Latency = (link: { readonly from: string; readonly to: string }, draw: number) => number;
+export type Latency = (
+  link: { readonly from: string; readonly to: string },
+  draw: number,
+) => number;
 
 /** Latencies uniform between two bounds in milliseconds. */
 export function uniform(min: Millis, max: Millis): Latency {
-  if (!(min >= 0 && max >= min)) throw simError("KITH_SIM_ARGUMENT", `A latency from ${min} to ${max} ms was asked for.`);
+  if (!(min >= 0 && max >= min))
+    throw simError("KITH_SIM_ARGUMENT", `A latency from ${min} to ${max} ms was asked for.`);
   const low = Math.round(min * 1000);
   const span = Math.round(max * 1000) - low + 1;
   return (_, draw) => low + (draw % span);
@@ -128,6 +148,11 @@ export function table(millis: readonly Millis[]): Latency {
   const micros = millis.map((one) => Math.round(one * 1000));
   if (micros.length === 0) throw simError("KITH_SIM_ARGUMENT", "A table of latencies was empty.");
   return (_, draw) => micros[draw % micros.length] ?? 0;
+}
+
+/** How much later something arrives that was not lost, in microseconds. */
+export function lateness(verdict: Verdict | undefined): number {
+  return verdict !== undefined && "delay" in verdict ? Math.round(verdict.delay * 1000) : 0;
 }
 
 /** A rule in force, with the key of its draws. */
@@ -170,11 +195,17 @@ export class Rules {
 }
 
 function within({ from, to, tag }: Travelling, scope: Scope): boolean {
-  return matches(from, scope.from) && matches(to, scope.to) && (scope.tag === undefined || scope.tag === tag);
+  return (
+    matches(from, scope.from) &&
+    matches(to, scope.to) &&
+    (scope.tag === undefined || scope.tag === tag)
+  );
 }
 
 function matches(name: string, wanted: string | readonly string[] | undefined): boolean {
-  return wanted === undefined || (typeof wanted === "string" ? wanted === name : wanted.includes(name));
+  return (
+    wanted === undefined || (typeof wanted === "string" ? wanted === name : wanted.includes(name))
+  );
 }
 
 function describe({ from = "*", to = "*", tag = "*" }: Scope): string {
@@ -182,7 +213,8 @@ function describe({ from = "*", to = "*", tag = "*" }: Scope): string {
 }
 
 function threshold(what: string, probability: number): number {
-  if (!(probability >= 0 && probability <= 1)) throw simError("KITH_SIM_ARGUMENT", `A probability of ${probability} was given for ${what}.`);
+  if (!(probability >= 0 && probability <= 1))
+    throw simError("KITH_SIM_ARGUMENT", `A probability of ${probability} was given for ${what}.`);
   return Math.round(probability * 0x1_0000_0000);
 }
 

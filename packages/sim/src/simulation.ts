@@ -5,10 +5,18 @@
  * by `hash`: the same seed gives the same hash, in another process and in a browser alike.
  */
 
-import { type ComponentClass, type InitOf, KithError, type LogRecord, type Millis, mix, streamKey } from "@kith/core";
+import {
+  type ComponentClass,
+  type InitOf,
+  type KithError,
+  type LogRecord,
+  type Millis,
+  mix,
+  streamKey,
+} from "@kith/core";
 import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
-import { Engine, type Owner } from "./engine.ts";
+import { always, Engine } from "./engine.ts";
 import { simError } from "./errors.ts";
 import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
@@ -57,9 +65,6 @@ export interface Within {
 const defaultWaitingMax = 10_000;
 const newYear2026 = 1_767_225_600_000;
 
-/** Everything that lives as long as the simulation itself. */
-const always: Owner = { alive: true, parked: null };
-
 /** A running simulation. Made by `simulate`. */
 export class Simulation<K extends ComponentClass = ComponentClass> {
   /** The nodes, in order. */
@@ -69,13 +74,14 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   readonly #traps: boolean;
   readonly #fabric: Fabric;
   #booted = false;
-  #failure: { readonly node: string; readonly cause: unknown } | null = null;
+  #failure: KithError | null = null;
   #scripted = 0;
 
   /** @internal */
   constructor(main: K, options: SimulationOptions<K>) {
     const count = options.nodes ?? 1;
-    if (!(Number.isSafeInteger(count) && count > 0)) throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
+    if (!(Number.isSafeInteger(count) && count > 0))
+      throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
     this.engine = new Engine(options.seed);
     this.#traps = options.traps ?? true;
     this.#fabric = new Fabric(this.engine, new Rules(options.seed), {
@@ -101,7 +107,8 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
           root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
           root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
         },
-        fault: (node, cause) => (this.#failure ??= { node: node.name, cause }),
+        guard: (action) => this.#run(action),
+        fault: (error) => (this.#failure ??= error),
       });
     });
   }
@@ -124,7 +131,11 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   /** The node of that number, from 0. */
   node(index: number): SimNode<K> {
     const node = this.nodes[index];
-    if (node === undefined) throw simError("KITH_SIM_ARGUMENT", `There is no node ${index}; there are ${this.nodes.length}, from 0.`);
+    if (node === undefined)
+      throw simError(
+        "KITH_SIM_ARGUMENT",
+        `There is no node ${index}; there are ${this.nodes.length}, from 0.`,
+      );
     return node;
   }
 
@@ -133,14 +144,15 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     if (this.#booted) return this;
     this.#booted = true;
     this.#run(() => {
-      for (const node of this.nodes) if (node.state === "down") node.start();
+      for (const node of this.nodes) if (node.state === "down" && node.lives === 0) node.start();
     });
     return this;
   }
 
   /** Lets so many milliseconds pass. @throws the fault that no policy of a node handled */
   runFor(duration: Millis): void {
-    if (!(duration >= 0)) throw simError("KITH_SIM_ARGUMENT", `The simulation was to run for ${duration} ms.`);
+    if (!(duration >= 0))
+      throw simError("KITH_SIM_ARGUMENT", `The simulation was to run for ${duration} ms.`);
     this.boot();
     const end = this.engine.micros + Math.round(duration * 1000);
     this.#run(() => {
@@ -165,7 +177,11 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     });
     this.#raise();
     if (holds) return;
-    throw simError("KITH_SIM_TIMEOUT", `The condition did not hold within ${within} ms, from ${begin / 1000} to ${end / 1000} ms of seed ${String(this.engine.seed)}.`);
+    this.engine.moveTo(end);
+    throw simError(
+      "KITH_SIM_TIMEOUT",
+      `The condition did not hold within ${within} ms, from ${begin / 1000} to ${end / 1000} ms of seed ${String(this.engine.seed)}.`,
+    );
   }
 
   /** Does the next thing. @returns false where nothing is left to do */
@@ -205,15 +221,22 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
 
   #run<T>(action: () => T): T {
     if (!this.#traps) return action();
-    return trapped(() => this.engine.running?.path, action);
+    const { engine } = this;
+    return trapped(
+      () => {
+        const { running } = engine;
+        return running === null ? undefined : `${running.owner.name} ${running.runnable.path}`;
+      },
+      (error) => (this.#failure ??= error),
+      action,
+    );
   }
 
   #raise(): void {
     if (this.#failure === null) return;
-    const { node, cause } = this.#failure;
+    const failure = this.#failure;
     this.#failure = null;
-    if (cause instanceof KithError) throw cause;
-    throw cause instanceof Error ? cause : new Error(`${node}: ${String(cause)}`, { cause });
+    throw failure;
   }
 }
 
@@ -222,6 +245,9 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
  *
  * @param main the main component of every node; its Timer, Network and Storage are offered
  */
-export function simulate<K extends ComponentClass>(main: K, options: SimulationOptions<K>): Simulation<K> {
+export function simulate<K extends ComponentClass>(
+  main: K,
+  options: SimulationOptions<K>,
+): Simulation<K> {
   return new Simulation(main, options);
 }

@@ -41,7 +41,9 @@ export class SimTimer extends Component {
   constructor() {
     super();
     this.timer.on(ScheduleTimeout, ({ delay }, token) => this.#arm(token, delay, 0));
-    this.timer.on(SchedulePeriodic, ({ delay, period }, token) => this.#arm(token, delay ?? period, period));
+    this.timer.on(SchedulePeriodic, ({ delay, period }, token) =>
+      this.#arm(token, delay ?? period, period),
+    );
     this.timer.on(CancelTimeout, (_, token) => {
       const armed = this.#armed.get(keyOf(token));
       if (armed === undefined) return;
@@ -49,26 +51,41 @@ export class SimTimer extends Component {
       if (armed.scheduled !== null) this.#life.engine.cancel(armed.scheduled);
     });
     this.onAcquire(() => {
-      this.#life.onDrift = () => this.#rearm();
+      this.#life.rearm = () => this.#rearm();
       for (const armed of this.#armed.values()) this.#schedule(armed);
     });
     this.onRelease(() => {
-      this.#life.onDrift = null;
-      for (const { scheduled } of this.#armed.values()) if (scheduled !== null) this.#life.engine.cancel(scheduled);
+      this.#life.rearm = null;
+      for (const { scheduled } of this.#armed.values())
+        if (scheduled !== null) this.#life.engine.cancel(scheduled);
     });
   }
 
   exportState(): { readonly armed: readonly ArmedState[] } {
-    return { armed: [...this.#armed.values()].map(({ token, due, period, fires }) => ({ token, due, period, fires })) };
+    return {
+      armed: [...this.#armed.values()].map(({ token, due, period, fires }) => ({
+        token,
+        due,
+        period,
+        fires,
+      })),
+    };
   }
 
   importState(state: { readonly armed: readonly ArmedState[] }): void {
-    for (const armed of state.armed) this.#armed.set(keyOf(armed.token), { ...armed, scheduled: null });
+    for (const armed of state.armed)
+      this.#armed.set(keyOf(armed.token), { ...armed, scheduled: null });
   }
 
   #arm(token: ReplyToken<Expired>, delay: number, period: number): void {
     const due = this.#life.clock.monotonicMicros() + Math.ceil(delay * 1000);
-    const armed: Armed = { token, due, period: Math.ceil(period * 1000), fires: 0, scheduled: null };
+    const armed: Armed = {
+      token,
+      due,
+      period: Math.ceil(period * 1000),
+      fires: 0,
+      scheduled: null,
+    };
     this.#armed.set(keyOf(token), armed);
     this.#schedule(armed);
   }
@@ -77,10 +94,13 @@ export class SimTimer extends Component {
     // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
     const tie = mix(mix(this.#key ^ armed.token.asker, armed.token.ask), armed.fires);
     const { engine, clock } = this.#life;
-    armed.scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
+    const scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
+      // It may have been armed anew while the node was paused.
+      if (armed.scheduled !== scheduled) return;
       armed.scheduled = null;
       this.enterNow(() => this.#expire(armed));
     });
+    armed.scheduled = scheduled;
   }
 
   #expire(armed: Armed): void {
@@ -88,7 +108,9 @@ export class SimTimer extends Component {
     if (this.#armed.get(id) !== armed) return;
     if (armed.period > 0) {
       armed.fires++;
-      armed.due += armed.period;
+      // What was missed in a pause is not made up for.
+      const late = Math.max(0, this.#life.clock.monotonicMicros() - armed.due);
+      armed.due += armed.period * (Math.floor(late / armed.period) + 1);
       this.#schedule(armed);
     } else {
       this.#armed.delete(id);

@@ -6,8 +6,6 @@
  * are not, the first decision that differs is found by recording one run and following it in the other.
  */
 
-import { mix } from "@kith/core";
-
 /** What was decided. */
 export const decisions = { turn: 0, event: 1, message: 2, verdict: 3, disk: 4, node: 5 } as const;
 
@@ -65,6 +63,11 @@ export class Trace {
     this.#names = names;
   }
 
+  /** Whether names are wanted: asked first where building one costs something. */
+  get naming(): boolean {
+    return this.#names !== null;
+  }
+
   /** Remembers what a fingerprint stands for, while decisions are recorded or followed. */
   name(about: number, text: () => string): void {
     if (this.#names !== null && !this.#names.has(about)) this.#names.set(about, text());
@@ -72,7 +75,12 @@ export class Trace {
 
   /** The first decision that differs from the recorded run. */
   difference(): Difference | null {
-    if (this.#difference !== null || this.#follow === null || this.#follow.length / 3 === this.#count) return this.#difference;
+    if (
+      this.#difference !== null ||
+      this.#follow === null ||
+      this.#follow.length / 3 === this.#count
+    )
+      return this.#difference;
     const index = this.#count;
     return { index, first: this.#describe(this.#follow, index), second: undefined };
   }
@@ -92,7 +100,12 @@ export class Trace {
   #compare(code: number, micros: number, about: number): void {
     const index = this.#count - 1;
     const follow = this.#follow ?? [];
-    if (follow[index * 3] === code && follow[index * 3 + 1] === micros && follow[index * 3 + 2] === about) return;
+    if (
+      follow[index * 3] === code &&
+      follow[index * 3 + 1] === micros &&
+      follow[index * 3 + 2] === about
+    )
+      return;
     this.#difference ??= {
       index,
       first: this.#describe(follow, index),
@@ -105,13 +118,6 @@ export class Trace {
     if (code === undefined || micros === undefined || about === undefined) return undefined;
     return `${Object.keys(decisions)[code] ?? "?"} at ${micros} µs: ${this.#names?.get(about) ?? hex(about)}`;
   }
-}
-
-/** Folds bytes into 32 bits. */
-export function fingerprint(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  return mix(hash, bytes.length);
 }
 
 function hex(x: number): string {

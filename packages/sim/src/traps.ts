@@ -4,6 +4,7 @@
  * returns to its caller.
  */
 
+import type { KithError } from "@kith/core";
 import { simError } from "./errors.ts";
 
 interface Trap {
@@ -13,23 +14,44 @@ interface Trap {
 }
 
 const scope: typeof globalThis = globalThis;
+const HostDate = Date;
 
 const traps: readonly Trap[] = [
-  { on: Date, name: "now", shown: "Date.now" },
+  { on: HostDate, name: "now", shown: "Date.now" },
   { on: Math, name: "random", shown: "Math.random" },
   { on: scope.performance, name: "now", shown: "performance.now" },
   { on: scope.crypto, name: "getRandomValues", shown: "crypto.getRandomValues" },
   { on: scope.crypto, name: "randomUUID", shown: "crypto.randomUUID" },
-  ...["setTimeout", "setInterval", "setImmediate", "queueMicrotask"].map((name) => ({ on: scope, name, shown: name })),
+  ...["setTimeout", "setInterval", "setImmediate", "queueMicrotask"].map((name) => ({
+    on: scope,
+    name,
+    shown: name,
+  })),
 ];
 
 let depth = 0;
 
-/** Runs an action with the traps set. `culprit` names whoever runs when one of them snaps; undefined lets it pass. */
-export function trapped<T>(culprit: () => string | undefined, action: () => T): T {
+/**
+ * Runs an action with the traps set.
+ *
+ * @param culprit names whoever runs when a trap is touched; undefined lets it pass
+ * @param caught is told of the error as well, for a component could swallow it
+ */
+export function trapped<T>(
+  culprit: () => string | undefined,
+  caught: (error: KithError) => void,
+  action: () => T,
+): T {
   if (depth > 0) return action();
   depth++;
   const before: (readonly [Trap, PropertyDescriptor | undefined])[] = [];
+  const touch = (shown: string): void => {
+    const who = culprit();
+    if (who === undefined) return;
+    const error = simError("KITH_SIM_LEAK", `${who} used ${shown} in a simulation.`);
+    caught(error);
+    throw error;
+  };
   for (const trap of traps) {
     if (!(trap.name in trap.on)) continue;
     const original: unknown = Reflect.get(trap.on, trap.name);
@@ -38,16 +60,27 @@ export function trapped<T>(culprit: () => string | undefined, action: () => T): 
       configurable: true,
       writable: true,
       value: (...args: unknown[]): unknown => {
-        const who = culprit();
-        if (who !== undefined) throw simError("KITH_SIM_LEAK", `${who} used ${trap.shown} in a simulation.`);
+        touch(trap.shown);
         return typeof original === "function" ? Reflect.apply(original, trap.on, args) : undefined;
       },
     });
   }
+  scope.Date = new Proxy(HostDate, {
+    apply: (target, self, args) => {
+      touch("Date()");
+      return Reflect.apply(target, self, args);
+    },
+    construct: (target, args, subclass) => {
+      // With arguments it is a date that somebody knows already.
+      if (args.length === 0) touch("new Date()");
+      return Reflect.construct(target, args, subclass);
+    },
+  });
   try {
     return action();
   } finally {
     depth--;
+    scope.Date = HostDate;
     for (const [trap, descriptor] of before) {
       if (descriptor === undefined) Reflect.deleteProperty(trap.on, trap.name);
       else Object.defineProperty(trap.on, trap.name, descriptor);

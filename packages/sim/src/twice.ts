@@ -21,7 +21,10 @@ export interface Twice {
  * @param run drives it
  * @throws KithError `KITH_SIM_NONDETERMINISM`, with the first decision that differs
  */
-export function twice<K extends ComponentClass>(build: () => Simulation<K>, run: (simulation: Simulation<K>) => void): Twice {
+export function twice<K extends ComponentClass>(
+  build: () => Simulation<K>,
+  run: (simulation: Simulation<K>) => void,
+): Twice {
   const names = new Map<number, string>();
   const first = build();
   const record = first.engine.trace.record(names);

@@ -45,10 +45,13 @@ const waitingMax = 4096;
 class FlushDue extends event("storage/FlushDue") {}
 const Flushing = port("StorageFlushing", { requests: [FlushDue] });
 
+/** The token of a request that is answered when it is flushed. */
+type WriteToken = ReplyToken<Flushed | Written | StorageFailed>;
+
 /** What a replacement needs. */
 export interface MemoryStorageState {
   readonly tables: TablesState;
-  readonly waiting: readonly ReplyToken<Flushed | StorageFailed>[];
+  readonly waiting: readonly WriteToken[];
   readonly flushDue: boolean;
   readonly dead: Problem | null;
 }
@@ -56,10 +59,10 @@ export interface MemoryStorageState {
 /** Keeps everything in memory, on a disk of its own; `memoryStorage(disk)` puts it on a given one. */
 export class MemoryStorage extends Component {
   readonly storage = this.provides(Storage);
-  readonly flushing = this.provides(Flushing);
-  readonly flusher = this.requires(Flushing);
+  protected readonly flushing = this.provides(Flushing);
+  protected readonly flusher = this.requires(Flushing);
   protected readonly disk: MemoryDisk = new MemoryDisk();
-  #waiting: ReplyToken<Flushed | StorageFailed>[] = [];
+  #waiting: WriteToken[] = [];
   #flushDue = false;
   #dead: Problem | null = null;
 
@@ -120,11 +123,17 @@ export class MemoryStorage extends Component {
     });
     this.storage.on(ListNamespaces, (_, token) => {
       const names = this.disk.tables.names();
-      this.storage.reply(token, this.#dead === null ? new Namespaces({ names }) : new StorageFailed(this.#dead));
+      this.storage.reply(
+        token,
+        this.#dead === null ? new Namespaces({ names }) : new StorageFailed(this.#dead),
+      );
     });
     this.storage.on(OpenView, ({ namespace }, token) => {
       const opened = this.#dead ?? this.disk.tables.openView(namespace);
-      this.storage.reply(token, "code" in opened ? new StorageFailed(opened) : new ViewOpened(opened));
+      this.storage.reply(
+        token,
+        "code" in opened ? new StorageFailed(opened) : new ViewOpened(opened),
+      );
     });
     this.storage.on(CloseView, ({ view }) => this.disk.tables.closeView(view));
   }
@@ -132,7 +141,10 @@ export class MemoryStorage extends Component {
   #answerInstalls(): void {
     this.storage.on(BeginInstall, ({ namespace }, token) => {
       const begun = this.#dead ?? this.disk.tables.beginInstall(namespace);
-      this.storage.reply(token, "code" in begun ? new StorageFailed(begun) : new InstallBegun(begun));
+      this.storage.reply(
+        token,
+        "code" in begun ? new StorageFailed(begun) : new InstallBegun(begun),
+      );
     });
     this.storage.on(InstallChunk, ({ install, entries }, token) => {
       const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
@@ -140,7 +152,8 @@ export class MemoryStorage extends Component {
       this.storage.reply(token, problem === null ? new ChunkTaken() : new StorageFailed(problem));
     });
     this.storage.on(CommitInstall, ({ install, operations }, token) => {
-      const problem = this.#refusal(operations) ?? this.disk.tables.checkInstall(install, operations);
+      const problem =
+        this.#refusal(operations) ?? this.disk.tables.checkInstall(install, operations);
       if (problem !== null) {
         this.storage.reply(token, new StorageFailed(problem));
         return;
@@ -165,7 +178,7 @@ export class MemoryStorage extends Component {
     return { code: "KITH_STORAGE_FULL", detail: `there is no room for ${bytes} bytes more` };
   }
 
-  #flushFor(token: ReplyToken<Flushed | StorageFailed>): void {
+  #flushFor(token: WriteToken): void {
     this.#waiting.push(token);
     if (this.#flushDue) return;
     this.#flushDue = true;

@@ -62,7 +62,8 @@ export class RecordLog {
       this.#head = this.#count = this.#bytes = 0;
       this.#shared = false;
     } else {
-      for (let index = this.#first; index <= to; index++) this.#bytes -= this.at(index)?.length ?? 0;
+      for (let index = this.#first; index <= to; index++)
+        this.#bytes -= this.at(index)?.length ?? 0;
       this.#head += to + 1 - this.#first;
       this.#count -= to + 1 - this.#first;
       if (this.#head > this.#count) this.#move();

@@ -97,7 +97,11 @@ export class SortedMap {
    *
    * @param visit returns false to stop
    */
-  scan(range: KeyRange, reverse: boolean, visit: (key: Uint8Array, value: Uint8Array) => boolean): void {
+  scan(
+    range: KeyRange,
+    reverse: boolean,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean,
+  ): void {
     if (reverse) this.#scanDown(range, visit);
     else this.#scanUp(range, visit);
   }

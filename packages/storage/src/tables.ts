@@ -56,7 +56,10 @@ interface NamespaceState {
 export interface TablesState {
   readonly namespaces: ReadonlyMap<string, NamespaceState>;
   readonly views: ReadonlyMap<number, NamespaceState & { readonly namespace: string }>;
-  readonly installs: ReadonlyMap<number, { readonly namespace: string; readonly entries: readonly Entry[] }>;
+  readonly installs: ReadonlyMap<
+    number,
+    { readonly namespace: string; readonly entries: readonly Entry[] }
+  >;
   readonly lastNumber: number;
 }
 
@@ -142,15 +145,24 @@ export class Tables {
   // --- reading ---------------------------------------------------------------------------------
 
   /** The bounds of a log. */
-  bounds(namespace: string, view?: number): { readonly first: number; readonly last: number } | Problem {
+  bounds(
+    namespace: string,
+    view?: number,
+  ): { readonly first: number; readonly last: number } | Problem {
     const at = this.#at(namespace, view);
     return "code" in at ? at : { first: at.log.first, last: at.log.last };
   }
 
   /** Records from `from` to `to`. */
-  records(
-    request: { readonly namespace: string; readonly from: number; readonly to?: number; readonly bytesMax?: number; readonly view?: number },
-  ): { readonly from: number; readonly records: readonly Uint8Array[]; readonly more: boolean } | Problem {
+  records(request: {
+    readonly namespace: string;
+    readonly from: number;
+    readonly to?: number;
+    readonly bytesMax?: number;
+    readonly view?: number;
+  }):
+    | { readonly from: number; readonly records: readonly Uint8Array[]; readonly more: boolean }
+    | Problem {
     const at = this.#at(request.namespace, request.view);
     if ("code" in at) return at;
     const { to = at.log.last, bytesMax = limits.readBytes } = request;
@@ -172,7 +184,11 @@ export class Tables {
   }
 
   /** The value of a key, or null. */
-  value(namespace: string, key: Uint8Array, view?: number): { readonly value: Uint8Array | null } | Problem {
+  value(
+    namespace: string,
+    key: Uint8Array,
+    view?: number,
+  ): { readonly value: Uint8Array | null } | Problem {
     const at = this.#at(namespace, view);
     if ("code" in at) return at;
     const found = at.keys.get(key);
@@ -192,7 +208,8 @@ export class Tables {
     const at = this.#at(request.namespace, request.view);
     if ("code" in at) return at;
     const { limit = Infinity, bytesMax = limits.readBytes } = request;
-    if (!(limit >= 1) || !(bytesMax >= 1)) return argument("a scan gives one entry and one byte at least");
+    if (!(limit >= 1) || !(bytesMax >= 1))
+      return argument("a scan gives one entry and one byte at least");
     const entries: Entry[] = [];
     let bytes = 0;
     let more = false;
@@ -234,7 +251,10 @@ export class Tables {
       if (install.namespace === namespace) this.#installs.delete(number);
     }
     if (this.#installs.size >= limits.installs) {
-      return { code: "KITH_STORAGE_BUSY", detail: `${limits.installs} installations are under way` };
+      return {
+        code: "KITH_STORAGE_BUSY",
+        detail: `${limits.installs} installations are under way`,
+      };
     }
     this.#installs.set(++this.#lastNumber, { namespace, keys: new SortedMap() });
     return { install: this.#lastNumber };
@@ -255,7 +275,9 @@ export class Tables {
   /** Why an installation cannot be committed with these operations; null where it can. */
   checkInstall(number: number, operations: readonly Operation[]): Problem | null {
     const install = this.#installs.get(number);
-    return install === undefined ? unknownInstall(number) : this.check(install.namespace, operations);
+    return install === undefined
+      ? unknownInstall(number)
+      : this.check(install.namespace, operations);
   }
 
   /** Commits an installation that `checkInstall` has let pass. */
@@ -293,7 +315,10 @@ export class Tables {
     return {
       namespaces: mapped(this.#namespaces, plain),
       views: mapped(this.#views, (view) => ({ ...plain(view), namespace: view.namespace })),
-      installs: mapped(this.#installs, ({ namespace, keys }) => ({ namespace, entries: entriesOf(keys) })),
+      installs: mapped(this.#installs, ({ namespace, keys }) => ({
+        namespace,
+        entries: entriesOf(keys),
+      })),
       lastNumber: this.#lastNumber,
     };
   }
@@ -334,7 +359,10 @@ function emptyNamespace(): Namespace {
 }
 
 /** Checks one operation, and follows what it does to the bounds of the log. */
-function operationProblem(operation: Operation, at: { first: number; last: number }): string | null {
+function operationProblem(
+  operation: Operation,
+  at: { first: number; last: number },
+): string | null {
   switch (operation.kind) {
     case "append":
       if (operation.index !== at.last + 1 || !isIndex(operation.index)) {
@@ -349,7 +377,8 @@ function operationProblem(operation: Operation, at: { first: number; last: numbe
       at.last = Math.min(at.last, operation.from - 1);
       return null;
     case "cut":
-      if (!Number.isSafeInteger(operation.to) || operation.to < 0) return `a log was cut up to ${operation.to}`;
+      if (!Number.isSafeInteger(operation.to) || operation.to < 0)
+        return `a log was cut up to ${operation.to}`;
       at.first = Math.max(at.first, operation.to + 1);
       at.last = Math.max(at.last, operation.to);
       return null;
@@ -372,7 +401,9 @@ function nameProblem(name: string): string | null {
 }
 
 function keyProblem(key: Uint8Array): string | null {
-  return key.length <= limits.keyBytesMax ? null : `a key has ${key.length} bytes, more than ${limits.keyBytesMax}`;
+  return key.length <= limits.keyBytesMax
+    ? null
+    : `a key has ${key.length} bytes, more than ${limits.keyBytesMax}`;
 }
 
 function valueProblem(value: Uint8Array): string | null {
@@ -399,7 +430,11 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 
 function entriesOf(keys: SortedMap): Entry[] {
   const entries: Entry[] = [];
-  keys.scan({}, false, (key, value) => entries.push({ key: copyOf(key), value: copyOf(value) }) > 0);
+  keys.scan(
+    {},
+    false,
+    (key, value) => entries.push({ key: copyOf(key), value: copyOf(value) }) > 0,
+  );
   return entries;
 }
 
@@ -411,7 +446,8 @@ function keysOf(entries: readonly Entry[]): SortedMap {
 
 function plain({ log, keys }: Namespace): NamespaceState {
   const records: Uint8Array[] = [];
-  for (let index = log.first; index <= log.last; index++) records.push(copyOf(log.at(index) ?? new Uint8Array(0)));
+  for (let index = log.first; index <= log.last; index++)
+    records.push(copyOf(log.at(index) ?? new Uint8Array(0)));
   return { first: log.first, records, entries: entriesOf(keys) };
 }
 

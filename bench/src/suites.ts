@@ -1,0 +1,8 @@
+/** All suites, by name. The first case of a suite is what the others are compared with. */
+
+import { suites as coreSuites } from "./core/cases.ts";
+import type { Case } from "./harness.ts";
+import { simSuites } from "./sim/cases.ts";
+
+/** Suites and their cases. */
+export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = { ...coreSuites, ...simSuites };
