@@ -2,8 +2,9 @@
 
 import type { Event, ReplyToken } from "@kith/core";
 import { Delivery, type DropReason, type PeerRef } from "@kith/network";
+import { type Deed, Doing } from "./deed.ts";
 import type { Fabric } from "./fabric.ts";
-import type { Lane } from "./lane.ts";
+import { Lane } from "./lane.ts";
 import type { Life } from "./node.ts";
 import type { Item, Place } from "./place.ts";
 
@@ -84,10 +85,35 @@ export class Endpoint {
   }
 
   /** Does something here, after the node's pause where it is paused. */
-  meet(action: () => void): void {
+  meet(deed: Deed): void {
     if (!this.life.alive) return;
-    if (this.life.parked === null) action();
-    else this.life.parked.push(action);
+    if (this.life.parked === null) this.fabric.do(deed);
+    else this.life.parked.push(new Doing(this.fabric, deed));
+  }
+
+  /** Its connections by host, for checkpoints: one, or a table of several lives. */
+  table(): [host: string, lanes: Lane | readonly Lane[]][] {
+    return [...this.#lanes].map(([host, found]) => [
+      host,
+      found instanceof Map ? [...found.values()] : found,
+    ]);
+  }
+
+  /** How many connections have ended, by host. */
+  ends(): (readonly [string, number])[] {
+    return [...(this.#ended ?? [])];
+  }
+
+  /** Takes over the connections of a checkpoint. */
+  load(
+    table: readonly (readonly [host: string, lanes: Lane | readonly Lane[]])[],
+    ends: readonly (readonly [string, number])[],
+  ): void {
+    for (const [host, lanes] of table) {
+      const found = lanes instanceof Lane ? lanes : new Map(lanes.map((lane) => [lane.to.incarnation, lane]));
+      this.#lanes.set(host, found);
+    }
+    this.#ended = ends.length === 0 ? null : new Map(ends);
   }
 
   /** Answers a `Deliver`, once: `sent` only whom it suffices. */

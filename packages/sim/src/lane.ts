@@ -17,6 +17,8 @@ export class Lane {
   readonly route: Route;
   /** Keys the draws for messages. */
   readonly key: number;
+  /** How many connections with that host had ended before. */
+  readonly before: number;
   /** Whether this end dialled. */
   readonly dialled: boolean;
   /** The other end, once a dial has arrived there. */
@@ -40,13 +42,21 @@ export class Lane {
   /** When the last of them arrives, in simulated microseconds. */
   lastArrival = 0;
 
-  constructor(end: Endpoint, to: PeerRef, route: Route, dialled: boolean) {
+  /** @param before how many connections the two had; a checkpoint knows it, the end may have forgotten */
+  constructor(
+    end: Endpoint,
+    to: PeerRef,
+    route: Route,
+    dialled: boolean,
+    before = end.endedWith(to.host),
+  ) {
     this.end = end;
     this.to = to;
     this.route = route;
     this.dialled = dialled;
     const lives = end.peer.incarnation * 0x1_0000 + to.incarnation;
-    this.key = mix(mix(route.key, lives), end.endedWith(to.host));
+    this.before = before;
+    this.key = mix(mix(route.key, lives), before);
   }
 
   /** Keys the draws of dials, acknowledgements and notices. */
