@@ -189,10 +189,8 @@ class Restoration {
             const found = this.#reference(reference);
             return { type: resolve(found).type, reference: found, key };
           });
-    for (const { name, plain, fallbacks, keyed, handlers } of saved.halves) {
+    for (const { name, plain, fallbacks, keyed } of saved.halves) {
       const half = this.#half(core, name);
-      if (half.handlers !== handlers)
-        throw lost(`${half.describe()} had ${handlers} handlers, and has ${half.handlers}`);
       half.plain = channels(plain);
       half.fallbacks = fallbacks.length === 0 ? null : channels(fallbacks);
       half.keyed = keyed.length === 0 ? null : new Map();
@@ -202,13 +200,6 @@ class Restoration {
         half.keyed?.set(key, chain[0] as ChannelCore);
       }
     }
-    const controlHandlers = core.control?.handlers ?? 0;
-    if (controlHandlers !== saved.controlHandlers)
-      throw lost(
-        `The control port of ${core.path} had ${saved.controlHandlers} handlers, and has ${controlHandlers}`,
-      );
-    if ((core.policy !== null) !== saved.ownPolicy)
-      throw lost(`The fault policy of ${core.path} was given, or taken back, while it ran`);
   }
 
   #keep(channel: ChannelCore, saved: SavedChannel): void {
@@ -249,7 +240,24 @@ class Restoration {
     for (const [id, number] of ids) pending.ids.set(id, number);
   }
 
+  /** What cannot be carried, because it is code: it has to be there again by itself. */
+  #check(core: ComponentCore, saved: SavedCore): void {
+    for (const { name, handlers } of saved.halves) {
+      const half = this.#half(core, name);
+      if (half.handlers !== handlers)
+        throw lost(`The ${half.describe()} had ${handlers} handlers, and has ${half.handlers}`);
+    }
+    const handlers = core.control?.handlers ?? 0;
+    if (handlers !== saved.controlHandlers)
+      throw lost(
+        `The control port of ${core.path} had ${saved.controlHandlers} handlers, and has ${handlers}`,
+      );
+    if ((core.policy !== null) !== saved.ownPolicy)
+      throw lost(`The fault policy of ${core.path} was given while it ran`);
+  }
+
   #settle(core: ComponentCore, saved: SavedCore): void {
+    this.#check(core, saved);
     const { urgent, entries, mailbox, draws } = saved;
     if (draws.length > 0) core.drawCounts ??= new Map();
     core.drawCounts?.clear();

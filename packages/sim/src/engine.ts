@@ -85,11 +85,18 @@ export class Turn implements Scheduled {
   readonly owner: Owner;
   readonly runnable: Runnable;
 
-  constructor(engine: Engine, owner: Owner, runnable: Runnable, key: number, tie: number) {
+  constructor(
+    engine: Engine,
+    owner: Owner,
+    runnable: Runnable,
+    key: number,
+    tie: number,
+    micros = engine.micros,
+  ) {
     this.#engine = engine;
     this.owner = owner;
     this.runnable = runnable;
-    this.micros = engine.micros;
+    this.micros = micros;
     this.key = key;
     this.tie = tie;
   }
@@ -216,8 +223,8 @@ export class Engine {
   }
 
   /** Queues a turn that a checkpoint has held; it has its draw. */
-  turn(owner: Owner, runnable: Runnable, key: number, tie: number): void {
-    this.#ready.add(new Turn(this, owner, runnable, key, tie));
+  turn(owner: Owner, runnable: Runnable, key: number, tie: number, micros: number): void {
+    this.#ready.add(new Turn(this, owner, runnable, key, tie, micros));
   }
 
   /** The key of a runnable's draws and how many turns it has had; null before the first. */
@@ -234,6 +241,11 @@ export class Engine {
     const slot = new Slot(turns[0]);
     slot.turns = turns[1];
     runnable.slot = slot;
+  }
+
+  /** Lets a runnable go on with the turns of another: one that has taken its place, or had it. */
+  shareTurns(runnable: Runnable, other: Runnable): void {
+    runnable.slot = other.slot;
   }
 
   /** The time, the steps, the turns at this instant, and the state of the hash. */

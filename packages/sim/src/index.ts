@@ -1,6 +1,24 @@
 /** Whole clusters in one deterministic simulation: nodes, clocks, network, disks, and their faults. */
 
+export type { Checkpoint } from "./checkpoint-data.ts";
 export type { ClockSkew } from "./clock.ts";
+
+export {
+  bitRot,
+  type DiskDeed,
+  type DiskFaults,
+  type DiskOperation,
+  type DiskRule,
+  type DiskVerdict,
+  failingFlush,
+  fullDisk,
+  keptWrites,
+  lostWrites,
+  readErrors,
+  slowFlush,
+  tornWrites,
+} from "./disk-faults.ts";
+export type { ItemPlace } from "./rot.ts";
 export type { SimErrorCode } from "./errors.ts";
 export { type SwapNemesis, swapNemesis, type SwapNemesisOptions } from "./nemesis.ts";
 export type { NodeState, SimNode } from "./node.ts";
@@ -20,6 +38,7 @@ export {
   uniform,
   type Verdict,
 } from "./rules.ts";
+export { resume } from "./resume.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
 export { type Twice, twice } from "./twice.ts";
 export type { Difference } from "./trace.ts";

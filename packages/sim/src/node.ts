@@ -11,6 +11,8 @@ import {
   type InitOf,
   type KithError,
   launch,
+  restoreSystem,
+  type SystemCheckpoint,
   type LogSink,
   type Root,
   type Runnable,
@@ -20,14 +22,27 @@ import {
 } from "@kith/core";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
-import type { Engine, Owner } from "./engine.ts";
+import { act, type Action, type Engine, type Owner } from "./engine.ts";
+import type { Agent } from "./errand.ts";
 import { simError } from "./errors.ts";
+import { Disk, type DiskOptions } from "./disk.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Fabric } from "./fabric.ts";
 import { decisions } from "./trace.ts";
 
 /** Whether a node lives. */
 export type NodeState = "down" | "up" | "paused";
+
+/** What a life is made of. */
+export interface LifeOptions {
+  readonly engine: Engine;
+  readonly fabric: Fabric;
+  readonly name: string;
+  readonly index: number;
+  readonly number: number;
+  readonly clock: NodeClock;
+  readonly disk: Disk;
+}
 
 /** One life of a node, from its start to its crash or stop. */
 export class Life implements Owner, Scheduler {
@@ -37,29 +52,32 @@ export class Life implements Owner, Scheduler {
   /** The number of this life, from 1: the node's incarnation. */
   readonly number: number;
   alive = true;
-  parked: (() => void)[] | null = null;
+  parked: Action[] | null = null;
+  /** Who does the errands of the providers, by the name of their business. */
+  readonly agents = new Map<string, Agent>();
+  /** Whether it ends when its system has stopped. */
+  stopping = false;
+  /** While its system is restored from a checkpoint: who is ready comes from there. */
+  restoring = false;
   /** Arms the timers anew when the clock's drift changes. */
   rearm: (() => void) | null = null;
   /** Its end of the network. */
   readonly endpoint: Endpoint;
 
-  constructor(
-    engine: Engine,
-    fabric: Fabric,
-    name: string,
-    index: number,
-    number: number,
-    clock: NodeClock,
-  ) {
+  /** The disk of its node. */
+  readonly disk: Disk;
+
+  constructor({ engine, fabric, name, index, number, clock, disk }: LifeOptions) {
     this.engine = engine;
     this.name = name;
     this.number = number;
     this.clock = clock;
+    this.disk = disk;
     this.endpoint = new Endpoint(fabric, this, peerOf(name, index, number));
   }
 
   ready(runnable: Runnable): void {
-    if (this.alive) this.engine.ready(this, runnable, this.name);
+    if (this.alive && !this.restoring) this.engine.ready(this, runnable, this.name);
   }
 }
 
@@ -98,6 +116,7 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly epochMicros: number;
   readonly log: LogSink;
   readonly fabric: Fabric;
+  readonly disk: DiskOptions;
   /** Installs the providers of the root ports for a life. */
   readonly install: (root: Root) => void;
   /** Runs what components do with the traps set. */
@@ -112,6 +131,8 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   readonly name: string;
   /** Its number, from 0. */
   readonly index: number;
+  /** Its disk, with its faults; it outlives the node's lives. */
+  readonly disk: Disk;
   readonly #options: NodeOptions<K>;
   #skew: ClockSkew;
   #lives = 0;
@@ -123,6 +144,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     this.#options = options;
     this.name = options.name;
     this.index = options.index;
+    this.disk = new Disk(options.engine, options.name, options.disk);
     this.#skew = options.clock;
   }
 
@@ -149,13 +171,22 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     return this.system.instance;
   }
 
-  /** Starts a life. */
-  start(): void {
+  /** Starts a life: with the disk as the last one has left it, or on an empty one. */
+  start({ disk = "kept" }: { readonly disk?: "kept" | "wiped" } = {}): void {
     if (this.#life !== null)
       throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
     const { engine, main, epochMicros, fabric } = this.#options;
+    if (disk === "wiped") this.disk.wipe();
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
-    const life = new Life(engine, fabric, this.name, this.index, ++this.#lives, clock);
+    const life = new Life({
+      engine,
+      fabric,
+      name: this.name,
+      index: this.index,
+      number: ++this.#lives,
+      clock,
+      disk: this.disk,
+    });
     engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
     const { running } = engine;
@@ -171,8 +202,12 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   }
 
   #launch(life: Life): void {
-    const { main, init, install, log, fault } = this.#options;
-    const system = launch(main, init(), worldOf(life, install, log));
+    const { main, init, install, log } = this.#options;
+    this.#adopt(launch(main, init(), worldOf(life, install, log)));
+  }
+
+  #adopt(system: System<InstanceType<K>>): void {
+    const { fault } = this.#options;
     this.#system = system;
     system.events.on("fault", ({ path, cause }) => {
       const what = cause instanceof Error ? cause.message : String(cause);
@@ -187,12 +222,18 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
 
   /** Stops its components properly, without waiting for them to be through with it. */
   stop(): void {
+    this.#endWhenStopped();
+    void this.system.stop();
+  }
+
+  #endWhenStopped(): void {
     const { system } = this;
-    const life = this.#life;
+    const life = this.#alive("stopped");
+    if (life.stopping) return;
+    life.stopping = true;
     system.events.once("stopped", () => {
       if (this.#life === life) this.#end(false);
     });
-    void system.stop();
   }
 
   /** Freezes it: nothing runs, while time and messages go on. */
@@ -210,7 +251,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     life.parked = null;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     this.#options.guard(() => {
-      for (const action of parked) action();
+      for (const action of parked) act(action);
     });
   }
 
@@ -225,6 +266,40 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   jump(millis: number): void {
     this.#skew = { ...this.#skew, offset: (this.#skew.offset ?? 0) + millis };
     this.#life?.clock.jump(millis);
+  }
+
+  /** Its present life, for checkpoints. */
+  get life(): Life | null {
+    return this.#life;
+  }
+
+  /** How its clocks differ, in this life and those to come, for checkpoints. */
+  get skew(): ClockSkew {
+    return this.#skew;
+  }
+
+  /** A life of this node that a checkpoint has held. */
+  lifeAgain(number: number, clockState: readonly number[]): Life {
+    const { engine, epochMicros, fabric } = this.#options;
+    const { name, index, disk } = this;
+    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    clock.load(clockState);
+    return new Life({ engine, fabric, name, index, number, clock, disk });
+  }
+
+  /** Goes on where a checkpoint was taken. `life` has its clock and its disk again. */
+  restore(skew: ClockSkew, lives: number, life: Life | null, system: SystemCheckpoint | null): void {
+    this.#skew = skew;
+    this.#lives = lives;
+    this.#life = life;
+    if (life === null || system === null) return;
+    const { main, init, install, log, guard } = this.#options;
+    life.restoring = true;
+    guard(() => this.#adopt(restoreSystem(main, init(), worldOf(life, install, log), system)));
+    life.restoring = false;
+    if (!life.stopping) return;
+    life.stopping = false;
+    this.#endWhenStopped();
   }
 
   #alive(what: string): Life {
@@ -244,5 +319,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     );
     this.#life = this.#system = null;
     this.#options.fabric.ended(life, crashed);
+    if (crashed) this.disk.crash();
+    else this.disk.close();
   }
 }

@@ -14,7 +14,8 @@ import {
   streamKey,
   Timer,
 } from "@kith/core";
-import { Errand, lifeOf } from "./node.ts";
+import { Errand } from "./errand.ts";
+import { lifeOf } from "./node.ts";
 
 /** A timeout as plain data, in microseconds of the node's monotonic clock. */
 interface ArmedState {
@@ -101,8 +102,14 @@ export class SimTimer extends Component {
   #schedule(armed: Armed): void {
     // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
     const tie = mix(mix(this.#key ^ armed.token.asker, armed.token.ask), armed.fires);
+    const { engine, clock, name } = this.#life;
+    if (engine.trace.naming)
+      engine.trace.name(
+        tie,
+        () => `timer ${armed.token.ask} of component ${armed.token.asker} on ${name}`,
+      );
     const errand = new Errand(this.#life, "timer", keyOf(armed.token));
-    errand.at(this.#life.clock.simAt(armed.due), tie);
+    errand.at(clock.simAt(armed.due), tie);
     armed.errand = errand;
   }
 

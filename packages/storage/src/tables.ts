@@ -260,6 +260,11 @@ export class Tables {
     return { install: this.#lastNumber };
   }
 
+  /** The namespace of an installation that is under way. */
+  installing(number: number): string | undefined {
+    return this.#installs.get(number)?.namespace;
+  }
+
   /** Stages entries. */
   stage(number: number, entries: readonly Entry[]): Problem | null {
     const install = this.#installs.get(number);
@@ -307,6 +312,21 @@ export class Tables {
     }
     // A number from before is never that of another view.
     copy.#lastNumber = this.#lastNumber;
+    return copy;
+  }
+
+  /**
+   * Everything as it is now, with views and installations: what a checkpoint keeps by reference. Costs
+   * as little as a snapshot.
+   */
+  fork(): Tables {
+    const copy = this.snapshot();
+    for (const [number, { namespace, log, keys }] of this.#views) {
+      copy.#views.set(number, { namespace, log: log.snapshot(), keys: keys.snapshot() });
+    }
+    for (const [number, { namespace, keys }] of this.#installs) {
+      copy.#installs.set(number, { namespace, keys: keys.snapshot() });
+    }
     return copy;
   }
 
