@@ -2,8 +2,6 @@
 
 export { AskTimeout } from "./ask.ts";
 export type { Channel, ChannelOptions } from "./channel.ts";
-export { checkpointSystem, runnablesOf } from "./checkpoint.ts";
-export type { SystemCheckpoint } from "./checkpoint-data.ts";
 export type { Child, ComponentClass, InitArguments, InitOf } from "./child.ts";
 export type { Clock, ComponentClock } from "./clock.ts";
 export { Component } from "./component.ts";
@@ -65,7 +63,6 @@ export {
 } from "./port.ts";
 export { type Draw, mix, type StreamKey, streamKey } from "./random.ts";
 export { RealScheduler } from "./real-scheduler.ts";
-export { restoreSystem } from "./restore.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";
 export type { SwapOptions } from "./swap.ts";

@@ -5,7 +5,8 @@
  * the test's script.
  */
 
-import type { ComponentClass, SystemCheckpoint } from "@kith/core";
+import type { ComponentClass } from "@kith/core";
+import type { SystemCheckpoint } from "@kith/core/checkpoint";
 import type { Message, PeerRef, UnknownTag } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DeedOf } from "./deed.ts";

@@ -5,9 +5,7 @@
  */
 
 import {
-  type Child,
   Component,
-  checkpointSystem,
   event,
   KithError,
   port,
@@ -17,11 +15,11 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
+import { checkpointSystem } from "@kith/core/checkpoint";
 import { Deliver, Delivery, message, Network, type PeerRef } from "@kith/network";
 import { Flushed, Storage, Write } from "@kith/storage";
 import { expect } from "chai";
 import { loss, resume, simulate, type Simulation } from "./index.ts";
-import { always } from "./engine.ts";
 import { peerAt } from "./scenario.test.ts";
 
 class Tick extends timeout("cp/Tick") {}
@@ -121,8 +119,8 @@ class Main extends Component {
     super();
     const { state } = this;
     const draw = this.random("peer");
-    const add = this.adding.onAnswer(Add, (answer) => {
-      if (answer instanceof Sum) state.sums.push(answer.value);
+    const add = this.adding.onAnswer(Add, (answer, _, context: { readonly n: number }) => {
+      if (answer instanceof Sum) state.sums.push(answer.value * 100 + context.n);
       else state.timeouts++;
     });
     const deliver = this.net.onAnswer(Deliver, (answer) => {

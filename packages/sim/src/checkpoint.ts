@@ -7,13 +7,8 @@
  * nothing and decides nothing, so the simulation goes on to the hash that it would have had.
  */
 
-import {
-  checkpointSystem,
-  type ComponentClass,
-  KithError,
-  type Runnable,
-  runnablesOf,
-} from "@kith/core";
+import { type ComponentClass, KithError, type Runnable } from "@kith/core";
+import { checkpointSystem, runnablesOf } from "@kith/core/checkpoint";
 import type {
   Checkpoint,
   SavedAction,

@@ -11,8 +11,6 @@ import {
   type InitOf,
   type KithError,
   launch,
-  restoreSystem,
-  type SystemCheckpoint,
   type LogSink,
   type Root,
   type Runnable,
@@ -20,6 +18,7 @@ import {
   type System,
   type World,
 } from "@kith/core";
+import { restoreSystem, type SystemCheckpoint } from "@kith/core/checkpoint";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
 import { act, type Action, type Engine, type Owner } from "./engine.ts";

@@ -7,7 +7,8 @@
  * were resumed from the same checkpoint.
  */
 
-import { type ComponentClass, type Runnable, runnablesOf } from "@kith/core";
+import type { ComponentClass, Runnable } from "@kith/core";
+import { runnablesOf } from "@kith/core/checkpoint";
 import type {
   Checkpoint,
   SavedAction,
