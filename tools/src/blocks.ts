@@ -107,7 +107,11 @@ export function blocksOf(page: string, text: string): { blocks: Block[]; finding
  * @param root the repository: `tsconfig.check.json` and `node_modules` are taken from it
  * @param folder where the blocks are written, below `root`
  */
-export async function checkBlocks(root: string, folder = "tools/.blocks"): Promise<Finding[]> {
+export async function checkBlocks(
+  root: string,
+  // Two runs at once must not delete each other's files.
+  folder = `tools/.blocks/${process.pid}`,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const units: Unit[] = [];
   const files = new Map<string, Block>();

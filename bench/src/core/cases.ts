@@ -11,7 +11,7 @@ import {
   port,
   request,
   run,
-  System,
+  type System,
 } from "@kith/core";
 import type { Case } from "../harness.ts";
 import { BareComponent, BarePing, BarePong, BareScheduler } from "./bare.ts";

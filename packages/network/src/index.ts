@@ -3,7 +3,9 @@
 export type { Codec } from "./codec.ts";
 export { UnknownTag } from "./codec.ts";
 export type { NetworkErrorCode } from "./errors.ts";
-export { type Envelope, Message, message } from "./message.ts";
+export { type HubOptions, LoopbackHub } from "./loopback-hub.ts";
+export { loopback, type LoopbackInit, LoopbackNetwork } from "./loopback-network.ts";
+export { type Envelope, Message, message, withSender } from "./message.ts";
 export {
   addressOf,
   formatPeer,

@@ -4,7 +4,7 @@
  * instances is built.
  */
 
-import { event, type EventBase, type EventClass, onSubscribe } from "@kith/core";
+import { Event, event, type EventBase, type EventClass, onSubscribe } from "@kith/core";
 import type { PeerRef } from "./peer-ref.ts";
 import { isRegistered, register } from "./registry.ts";
 
@@ -51,4 +51,14 @@ export abstract class Message extends event("kith/Message")<Envelope> {
  */
 export function message<const Tag extends string>(tag: Tag): EventBase<Tag, Message, Envelope> {
   return event(tag, Message);
+}
+
+/**
+ * The message with a sender: itself where it has one, else a copy. For networks that do without a codec;
+ * the parts of a copy are those of the message.
+ */
+export function withSender<M extends Message>(message: M, from: PeerRef): M {
+  if (message.from !== undefined) return message;
+  // Made without running the constructor of the class, which may want other arguments.
+  return Object.assign(Reflect.construct(Event, [], message.constructor), message, { from });
 }

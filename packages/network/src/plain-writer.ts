@@ -44,8 +44,8 @@ export class PlainWriter {
 
   /** Writes the frame of a message. */
   frame(message: Message, from: PeerRef | undefined): void {
-    if (this.#capacity > keptBytesMax) this.#resize(4096);
     this.end = 0;
+    if (this.#capacity > keptBytesMax) this.#resize(4096);
     this.#name = message.constructor.name;
     this.buffer[this.end++] = version;
     this.#key(this.#tagOf(message), 0);

@@ -65,7 +65,7 @@ export interface SavedLife {
   readonly alive: boolean;
   readonly stopping: boolean;
   readonly clock: readonly number[];
-  readonly lanes: readonly (readonly [host: string, lanes: number | readonly number[]])[];
+  readonly lanes: readonly number[];
   readonly ends: readonly (readonly [string, number])[];
 }
 

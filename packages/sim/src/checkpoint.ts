@@ -24,7 +24,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { type Action, Again, always, type Doable, type Engine, type Owner } from "./engine.ts";
 import { Errand } from "./errand.ts";
 import { simError } from "./errors.ts";
-import { Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import { Life, type SimNode } from "./node.ts";
 import type { Item, Route } from "./place.ts";
 import type { Simulation } from "./simulation.ts";
@@ -186,14 +186,7 @@ class Capture {
       alive: life.alive,
       stopping: life.stopping,
       clock: life.clock.save(),
-      lanes: end
-        .table()
-        .map(([host, lanes]) => [
-          host,
-          lanes instanceof Lane
-            ? this.#lanes.of(lanes)
-            : lanes.map((lane) => this.#lanes.of(lane)),
-        ]),
+      lanes: end.lanes.map(this.#map.lane),
       ends: end.ends(),
     };
   }

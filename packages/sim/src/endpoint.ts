@@ -4,7 +4,7 @@ import type { Event, ReplyToken } from "@kith/core";
 import { Delivery, type DropReason, type PeerRef } from "@kith/network";
 import { type Deed, Doing } from "./deed.ts";
 import type { Fabric } from "./fabric.ts";
-import { Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import type { Life } from "./node.ts";
 import type { Item, Place } from "./place.ts";
 
@@ -21,7 +21,7 @@ export class Endpoint {
   readonly fabric: Fabric;
   readonly place: Place;
   sink: Sink | null = null;
-  readonly #lanes = new Map<string, Lane | Map<number, Lane>>();
+  readonly #lanes = new Map<string, Lane>();
   #ended: Map<string, number> | null = null;
 
   constructor(fabric: Fabric, life: Life, peer: PeerRef) {
@@ -31,47 +31,26 @@ export class Endpoint {
     this.place = fabric.place(peer.host);
   }
 
-  /** The connection to a process. */
-  lane(to: PeerRef): Lane | undefined {
-    const found = this.#lanes.get(to.host);
-    if (found instanceof Map) return found.get(to.incarnation);
-    return found?.to.incarnation === to.incarnation ? found : undefined;
+  /** The connection to a host. */
+  lane(host: string): Lane | undefined {
+    return this.#lanes.get(host);
   }
 
-  /** All connections, or those to a host. */
-  lanes(host?: string): Lane[] {
-    const found = host === undefined ? [...this.#lanes.values()] : [this.#lanes.get(host)];
-    return found.flatMap((one) =>
-      one === undefined ? [] : one instanceof Map ? [...one.values()] : [one],
-    );
+  /** All connections. */
+  get lanes(): readonly Lane[] {
+    return [...this.#lanes.values()];
   }
 
-  /** Keeps a connection. There is a table only for a host of which two lives are known. */
+  /** Keeps a connection. */
   keep(lane: Lane): void {
-    const { host, incarnation } = lane.to;
-    const found = this.#lanes.get(host);
-    if (found instanceof Map) found.set(incarnation, lane);
-    else if (found === undefined || found.to.incarnation === incarnation)
-      this.#lanes.set(host, lane);
-    else {
-      const both: [number, Lane][] = [
-        [found.to.incarnation, found],
-        [incarnation, lane],
-      ];
-      this.#lanes.set(host, new Map(both));
-    }
+    this.#lanes.set(lane.to.host, lane);
   }
 
   /** Forgets a connection that has ended. */
   forget(lane: Lane): void {
-    const { host, incarnation } = lane.to;
+    const { host } = lane.to;
     (this.#ended ??= new Map()).set(host, this.endedWith(host) + 1);
-    const found = this.#lanes.get(host);
-    if (found === lane) this.#lanes.delete(host);
-    else if (found instanceof Map && found.get(incarnation) === lane) {
-      found.delete(incarnation);
-      if (found.size === 0) this.#lanes.delete(host);
-    }
+    if (this.#lanes.get(host) === lane) this.#lanes.delete(host);
   }
 
   /** How many connections with a host have ended. */
@@ -91,28 +70,14 @@ export class Endpoint {
     else this.life.parked.push(new Doing(this.fabric, deed));
   }
 
-  /** Its connections by host, for checkpoints: one, or a table of several lives. */
-  table(): [host: string, lanes: Lane | readonly Lane[]][] {
-    return [...this.#lanes].map(([host, found]) => [
-      host,
-      found instanceof Map ? [...found.values()] : found,
-    ]);
-  }
-
   /** How many connections have ended, by host. */
   ends(): (readonly [string, number])[] {
     return [...(this.#ended ?? [])];
   }
 
   /** Takes over the connections of a checkpoint. */
-  load(
-    table: readonly (readonly [host: string, lanes: Lane | readonly Lane[]])[],
-    ends: readonly (readonly [string, number])[],
-  ): void {
-    for (const [host, lanes] of table) {
-      const found = lanes instanceof Lane ? lanes : new Map(lanes.map((lane) => [lane.to.incarnation, lane]));
-      this.#lanes.set(host, found);
-    }
+  load(lanes: readonly Lane[], ends: readonly (readonly [string, number])[]): void {
+    for (const lane of lanes) this.keep(lane);
     this.#ended = ends.length === 0 ? null : new Map(ends);
   }
 

@@ -10,7 +10,14 @@
  */
 
 import { mix, streamKey } from "@kith/core";
-import { type Codec, Dropped, type DropReason, type Message, UnknownTag } from "@kith/network";
+import {
+  type Codec,
+  Dropped,
+  type DropReason,
+  type Message,
+  UnknownTag,
+  withSender,
+} from "@kith/network";
 import { type Deed, Doing } from "./deed.ts";
 import { type Endpoint } from "./endpoint.ts";
 import { always, type Engine } from "./engine.ts";
@@ -80,12 +87,14 @@ export class Fabric {
 
   /** Breaks the connections between two hosts: both sides learn it, each in its time. */
   reset(a: string, b: string): void {
-    for (const lane of this.place(a).endpoint?.lanes(b) ?? []) this.#streams.break(lane);
+    const lane = this.place(a).endpoint?.lane(b);
+    if (lane !== undefined) this.#streams.break(lane);
   }
 
   /** Lets `a` lose its end of the connection to `b`, which believes in it until it next sends. */
   halfOpen(a: string, b: string): void {
-    for (const lane of this.place(a).endpoint?.lanes(b) ?? []) this.#streams.close(lane, "lost");
+    const lane = this.place(a).endpoint?.lane(b);
+    if (lane !== undefined) this.#streams.close(lane, "lost");
   }
 
   /** Takes a message from a component. */
@@ -118,7 +127,7 @@ export class Fabric {
   #pass(message: Message, item: Item): void {
     const { codec } = this.#options;
     if (codec === null) {
-      item.message = withSender(message, item);
+      item.message = withSender(message, item.from);
       item.digest = this.#keyOf(item.tag);
     } else {
       item.message = codec.pass(message, item.from);
@@ -135,7 +144,8 @@ export class Fabric {
 
   #within(from: Endpoint, route: Route, item: Item): void {
     item.number = ++route.source.within;
-    const tie = mix(route.key, item.number);
+    // One tie for all of an instant, so that they stay in order.
+    const tie = mix(route.key, this.#engine.micros);
     const doing = new Doing(this, { verb: "within", from, route, item });
     this.#engine.at(from.life, this.#engine.micros, tie, doing);
   }
@@ -260,10 +270,4 @@ export class Fabric {
 function tagOf(message: Message): string {
   const cls: unknown = message.constructor;
   return typeof cls === "function" && "tag" in cls && typeof cls.tag === "string" ? cls.tag : "";
-}
-
-/** With the codec off the message itself travels: it belongs to the network now, and gets its sender. */
-function withSender(message: Message, { from }: Item): Message {
-  if (!Object.hasOwn(message, "from")) Reflect.set(message, "from", from);
-  return message;
 }

@@ -40,5 +40,5 @@ export {
 } from "./rules.ts";
 export { resume } from "./resume.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
-export { type Twice, twice } from "./twice.ts";
+export { type PromiseWatch, type Twice, twice, type TwiceOptions } from "./twice.ts";
 export type { Difference } from "./trace.ts";

@@ -30,16 +30,14 @@ export class Bench {
   }
 
   /** A new life of a node; the old one crashes. */
-  life(name = "n1"): Life {
+  life(name = "n1", index = 0): Life {
     const old = this.#lives.get(name);
-    if (old !== undefined) this.end(old);
-    const index = [...this.#lives.keys()].indexOf(name);
-    const at = index < 0 ? this.#lives.size : index;
+    if (old?.alive === true) this.end(old);
     const clock = new NodeClock(() => this.engine.micros, 1_700_000_000_000_000, {});
     const { engine, fabric } = this;
     const disk = old?.disk ?? new Disk(engine, name, {});
     const number = (old?.number ?? 0) + 1;
-    const life = new Life({ engine, fabric, name, index: at, number, clock, disk });
+    const life = new Life({ engine, fabric, name, index, number, clock, disk });
     this.#lives.set(name, life);
     return life;
   }

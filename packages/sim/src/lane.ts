@@ -8,12 +8,13 @@ import type { Item, Route } from "./place.ts";
 /**
  * One end of a connection, and the direction that leads away from it. Two of them are a connection.
  *
- * Its key comes of the two nodes, their incarnations and how many connections they had before, so that
+ * Its key comes of the two nodes, the life here and how many connections it has had there, so that
  * what happens on one connection leaves the draws of all others alone.
  */
 export class Lane {
   readonly end: Endpoint;
-  readonly to: PeerRef;
+  /** The peer at the other end: at first the receiver of a message, then whoever answers there. */
+  to: PeerRef;
   readonly route: Route;
   /** Keys the draws for messages. */
   readonly key: number;
@@ -54,9 +55,8 @@ export class Lane {
     this.to = to;
     this.route = route;
     this.dialled = dialled;
-    const lives = end.peer.incarnation * 0x1_0000 + to.incarnation;
     this.before = before;
-    this.key = mix(mix(route.key, lives), before);
+    this.key = mix(mix(route.key, end.peer.incarnation), before);
   }
 
   /** Keys the draws of dials, acknowledgements and notices. */

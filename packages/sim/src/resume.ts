@@ -95,14 +95,7 @@ class Resumption<K extends ComponentClass> {
     );
     lanes.forEach((saved, number) => this.#lane(at(this.#lanes, number), saved));
     lives.forEach(({ lanes: table, ends }, number) => {
-      const own = table.map(
-        ([host, found]) =>
-          [
-            host,
-            typeof found === "number" ? this.#map.lane(found) : found.map(this.#map.lane),
-          ] as const,
-      );
-      at(this.#lives, number).endpoint.load(own, ends);
+      at(this.#lives, number).endpoint.load(table.map(this.#map.lane), ends);
     });
   }
 

@@ -298,17 +298,20 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     for (const [number, action] of scripts) this.#scripts.set(number, action);
   }
 
+  /** @internal Something of the host was used: by a component, or by nobody whom it concerns. */
+  leaked(what: string): KithError | null {
+    const { running } = this.engine;
+    if (running === null) return null;
+    const who = `${running.owner.name} ${running.runnable.path}`;
+    const error = simError("KITH_SIM_LEAK", `${who} used ${what} in a simulation.`);
+    // Also where the component or a policy swallows it.
+    this.#failure ??= error;
+    return error;
+  }
+
   #run<T>(action: () => T): T {
     if (!this.#traps) return action();
-    const { engine } = this;
-    return trapped(
-      () => {
-        const { running } = engine;
-        return running === null ? undefined : `${running.owner.name} ${running.runnable.path}`;
-      },
-      (error) => (this.#failure ??= error),
-      action,
-    );
+    return trapped((what) => this.leaked(what), action);
   }
 
   #raise(): void {

@@ -4,6 +4,9 @@
  * each side learns it in its own time, and a suffix of what was sent is lost. So within a connection
  * nothing is lost, doubled or reordered, as the Network port promises.
  *
+ * A connection joins two addresses: what is for another life than the one that answers is carried
+ * there, and dropped there.
+ *
  * Invariants: at most one connection joins two processes; arrivals on a lane never go back in time;
  * what arrives at an end arrives before that end is closed, and after it was opened.
  */
@@ -16,7 +19,6 @@ import {
   NetworkDrained,
   NetworkFull,
   type PeerRef,
-  sameProcess,
 } from "@kith/network";
 import { type Deed, Doing } from "./deed.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -52,7 +54,7 @@ export class Streams {
 
   /** Sends a message over the connection to its receiver, which is made where there is none. */
   send(from: Endpoint, route: Route, item: Item): void {
-    const lane = from.lane(item.to) ?? this.#connect(from, item.to, route);
+    const lane = from.lane(item.to.host) ?? this.#connect(from, item.to, route);
     if (lane.waiting >= this.#waitingMax) {
       this.#fabric.counts.full++;
       this.#fabric.drop(from, item, "full");
@@ -68,7 +70,7 @@ export class Streams {
 
   /** The life of an endpoint has ended: the others learn it, after what it sent or in the midst of that. */
   ended(endpoint: Endpoint, crashed: boolean): void {
-    for (const lane of endpoint.lanes()) {
+    for (const lane of endpoint.lanes) {
       lane.closed = true;
       const { other } = lane;
       if (other === null) continue;
@@ -94,8 +96,7 @@ export class Streams {
     if (up || lane.dialled) end.indicate(new ConnectionDown({ peer: lane.to, reason }));
     for (const item of unacknowledged ?? []) end.settle(item, "unknown", "disconnected");
     this.#fabric.counts.broken += lane.flying + (outbox?.length ?? 0);
-    const dropped =
-      reason === "restarted" ? "wrong-incarnation" : up ? "disconnected" : "unreachable";
+    const dropped = up ? "disconnected" : "unreachable";
     for (const item of outbox ?? []) this.#fabric.drop(end, item, dropped);
     if (lane.full) end.indicate(new NetworkDrained({ peer: lane.to }));
     lane.full = false;
@@ -180,26 +181,30 @@ export class Streams {
     const verdict = this.#fabric.verdict(back, controlKey, answers + attempt);
     const tie = mix(controlKey, answers + attempt);
     const time = this.#engine.micros + this.#fabric.latency(back, mix(tie, 8)) + lateness(verdict);
-    if (there === null || !sameProcess(there.peer, lane.to)) {
-      const reason = there === null ? "refused" : "restarted";
+    if (there === null || there.peer.port !== lane.to.port) {
       if (loses(verdict)) this.#redial(lane, attempt);
-      else this.#at(time, tie, { verb: "meet", at: end, then: { verb: "close", lane, reason } });
+      else
+        this.#at(time, tie, {
+          verb: "meet",
+          at: end,
+          then: { verb: "close", lane, reason: "refused" },
+        });
       return;
     }
     const other = this.#meetingEnd(lane, there, back);
-    there.meet({ verb: "open", lane: other });
     if (loses(verdict)) {
       this.#redial(lane, attempt);
-      return;
+    } else {
+      // What is sent from there comes behind the answer.
+      other.lastArrival = Math.max(other.lastArrival, time);
+      this.#at(time, tie, { verb: "meet", at: end, then: { verb: "open", lane } });
     }
-    // What is sent from there comes behind the answer.
-    other.lastArrival = Math.max(other.lastArrival, time);
-    this.#at(time, tie, { verb: "meet", at: end, then: { verb: "open", lane } });
+    there.meet({ verb: "open", lane: other });
   }
 
   /** The other end of a lane whose dial has arrived there. */
   #meetingEnd(lane: Lane, there: Endpoint, back: Route): Lane {
-    let other = there.lane(lane.end.peer);
+    let other = there.lane(lane.end.peer.host);
     if (other !== undefined && other.other !== null && other.other !== lane) {
       // It believed in an earlier connection, of which the dialler knows nothing any more.
       this.close(other, "lost");
@@ -210,6 +215,8 @@ export class Streams {
       there.keep(other);
     }
     // Where both have dialled, their two ends become one connection.
+    lane.to = there.peer;
+    other.to = lane.end.peer;
     lane.other = other;
     other.other = lane;
     return other;
@@ -281,6 +288,8 @@ export class Streams {
 
   #arrived(lane: Lane, other: Lane, item: Item): void {
     if (other.closed) return;
+    // Where the answer to its dial was lost, what comes over the connection is an answer too.
+    this.#open(other);
     lane.flying--;
     this.#fabric.accept(other.end, item, lane.key);
     if (item.asked?.until === "acknowledged") this.#acknowledge(lane, other, item, 0);

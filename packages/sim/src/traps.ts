@@ -5,7 +5,6 @@
  */
 
 import type { KithError } from "@kith/core";
-import { simError } from "./errors.ts";
 
 interface Trap {
   readonly on: object;
@@ -34,23 +33,15 @@ let depth = 0;
 /**
  * Runs an action with the traps set.
  *
- * @param culprit names whoever runs when a trap is touched; undefined lets it pass
- * @param caught is told of the error as well, for a component could swallow it
+ * @param leaked is told what was used, and says what is to be thrown; null lets it pass
  */
-export function trapped<T>(
-  culprit: () => string | undefined,
-  caught: (error: KithError) => void,
-  action: () => T,
-): T {
+export function trapped<T>(leaked: (what: string) => KithError | null, action: () => T): T {
   if (depth > 0) return action();
   depth++;
   const before: (readonly [Trap, PropertyDescriptor | undefined])[] = [];
   const touch = (shown: string): void => {
-    const who = culprit();
-    if (who === undefined) return;
-    const error = simError("KITH_SIM_LEAK", `${who} used ${shown} in a simulation.`);
-    caught(error);
-    throw error;
+    const error = leaked(shown);
+    if (error !== null) throw error;
   };
   for (const trap of traps) {
     if (!(trap.name in trap.on)) continue;

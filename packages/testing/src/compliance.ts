@@ -111,7 +111,8 @@ export function runCase<H extends Harness>(
 /**
  * Declares a suite to mocha: a `describe` with one `it` for each case that applies.
  *
- * @param make builds a fresh harness, for each case anew
+ * @param make builds a fresh harness, for each case anew, and one before to see what it can do; it should
+ * acquire nothing before the case asks for it
  */
 export function describeCases<H extends Harness>(
   title: string,
@@ -119,16 +120,10 @@ export function describeCases<H extends Harness>(
   make: () => H,
 ): void {
   describe(title, () => {
-    for (const one of cases) {
-      it(one.name, function (done) {
-        const harness = make();
-        if (one.applies?.(harness) === false) {
-          harness.close?.();
-          this.skip();
-        }
-        runCase(one, harness, done);
-      });
-    }
+    const probe = make();
+    const fitting = cases.filter((one) => one.applies?.(probe) !== false);
+    probe.close?.();
+    for (const one of fitting) it(one.name, (done) => runCase(one, make(), done));
   });
 }
 

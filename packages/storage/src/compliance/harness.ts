@@ -199,7 +199,7 @@ export function the<T extends Event>(
 export function bytes(...from: readonly (number | string)[]): Uint8Array {
   return new Uint8Array(
     from.flatMap((part) =>
-      typeof part === "number" ? [part] : [...part].map((char) => char.charCodeAt(0)),
+      typeof part === "number" ? [part] : Array.from(part, (char) => char.charCodeAt(0)),
     ),
   );
 }
