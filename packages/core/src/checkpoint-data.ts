@@ -40,7 +40,12 @@ export type SavedMeta =
   | { readonly kind: "shared"; readonly value: unknown }
   /** A row of a pending table, by its number in the checkpoint. */
   | { readonly kind: "row"; readonly row: number }
-  | { readonly kind: "traced"; readonly id: number; readonly cause: number; readonly meta: SavedMeta };
+  | {
+      readonly kind: "traced";
+      readonly id: number;
+      readonly cause: number;
+      readonly meta: SavedMeta;
+    };
 
 /** An event that a held channel keeps. */
 export interface SavedKept {

@@ -358,7 +358,9 @@ function samePlain(a: unknown, b: unknown): boolean {
 }
 
 function parts(value: object): (readonly [unknown, unknown])[] {
-  return value instanceof Map || value instanceof Set ? [...value.entries()] : Object.entries(value);
+  return value instanceof Map || value instanceof Set
+    ? [...value.entries()]
+    : Object.entries(value);
 }
 
 function lost(what: string): KithError {

@@ -20,6 +20,7 @@ import { Deliver, Delivery, message, Network, type PeerRef } from "@kith/network
 import { Flushed, Storage, Write } from "@kith/storage";
 import { expect } from "chai";
 import { loss, resume, simulate, type Simulation } from "./index.ts";
+import { always } from "./engine.ts";
 import { peerAt } from "./scenario.test.ts";
 
 class Tick extends timeout("cp/Tick") {}
@@ -31,15 +32,10 @@ class Again extends event("cp/Again")<{ readonly left: number }> {}
 const Adding = port("Adding", { requests: [Add], indications: [Sum] });
 const Self = port("Self", { requests: [Again], indications: [] });
 
-/** Adds; answers at once, later, or never. */
+/** Adds, and answers, but not always. */
 class Adder extends Component {
   readonly adding = this.provides(Adding);
-  readonly timer = this.requires(Timer);
-  readonly state = this.declareState<{ sum: number; asked: number; open: unknown[] }>({
-    sum: 0,
-    asked: 0,
-    open: [],
-  });
+  readonly state = this.declareState({ sum: 0, asked: 0 });
 
   constructor() {
     super();
@@ -236,3 +232,101 @@ describe("a checkpoint of a simulation", function () {
     });
   }
 });
+
+describe("going on from a checkpoint", () => {
+  it("leaves the others that go on from it alone, and the original", () => {
+    const wanted = finish(build());
+    const world = build();
+    world.runFor(15);
+    const checkpoint = world.checkpoint({ patience: 10 });
+    const first = resume(checkpoint);
+    const second = resume(checkpoint);
+    first.node(0).crash();
+    first.node(0).start();
+    first.rule(loss(1));
+    first.runFor(20);
+    expect(finish(second)).equal(wanted);
+    expect(finish(first)).not.equal(wanted);
+    expect(finish(resume(checkpoint))).equal(wanted);
+    expect(finish(world)).equal(wanted);
+  });
+
+  it("runs onAcquire in the new instances, and no onStart", () => {
+    const world = build();
+    world.runFor(10);
+    const resumed = resume(world.checkpoint({ patience: 10 }));
+    expect(resumed.node(0).root.acquired).equal(1);
+    expect(resumed.node(0).root.started).equal(0);
+    expect(world.node(0).root.acquired).equal(1);
+  });
+
+  it("can be done again from a checkpoint of what was resumed", () => {
+    const wanted = finish(build());
+    const world = build();
+    world.runFor(9);
+    const resumed = resume(world.checkpoint({ patience: 10 }));
+    resumed.runFor(16);
+    expect(finish(resume(resumed.checkpoint({ patience: 10 })))).equal(wanted);
+  });
+
+  it("takes a rule out of force by itself", () => {
+    const rule = loss(1);
+    const world = simulate(Main, { seed: 5, init: { peers: [peerAt(0)] } });
+    world.rule(rule);
+    const resumed = resume(world.boot().checkpoint());
+    resumed.withdraw(rule);
+    expect(resumed.fabric.rules.none).equal(true);
+    expect(world.fabric.rules.none).equal(false);
+  });
+});
+
+describe("a checkpoint is refused", () => {
+  it("in the midst of a step", () => {
+    const world = build();
+    let code = "";
+    world.at(3, (at) => {
+      code = codeOf(() => at.checkpoint());
+    });
+    world.runFor(5);
+    expect(code).equal("KITH_SIM_CHECKPOINT");
+  });
+
+  it("where a function waits in the engine's queue", () => {
+    const world = build();
+    world.engine.at(always, 5_000_000, 1, () => undefined);
+    expect(codeOf(() => world.checkpoint())).equal("KITH_SIM_CHECKPOINT");
+  });
+
+  it("where a callback has entered a component, until it has had its turn", () => {
+    const world = build();
+    world.runFor(5);
+    world.node(0).system.enter(() => undefined);
+    expect(codeOf(() => world.checkpoint())).equal("KITH_CHECKPOINT_BUSY");
+    expect(codeOf(() => world.checkpoint({ patience: 20 }))).equal("none");
+  });
+
+  it("while a component is being swapped, until that has ended", () => {
+    const world = build();
+    world.runFor(5);
+    world.node(0).system.swapThen("/Main-1/box/adder", { cls: Adder2 }, () => undefined);
+    expect(codeOf(() => world.checkpoint())).equal("KITH_CHECKPOINT_SWAP");
+    expect(codeOf(() => world.checkpoint({ patience: 20 }))).equal("none");
+  });
+
+  it("nowhere, but going on is, where a component subscribed while it ran", () => {
+    const world = simulate(Subscriber, { seed: 1 });
+    world.runFor(5);
+    const checkpoint = world.checkpoint();
+    expect(codeOf(() => resume(checkpoint))).equal("KITH_CHECKPOINT_LOST");
+  });
+});
+
+/** Subscribes in a handler: nothing makes that again. */
+class Subscriber extends Component {
+  readonly timer = this.requires(Timer);
+
+  constructor() {
+    super();
+    this.onStart(() => void this.timer.on(Tick, () => undefined));
+  }
+}

@@ -55,9 +55,7 @@ export function passes(cause: unknown): boolean {
 }
 
 /** Takes a checkpoint. */
-export function takeCheckpoint<K extends ComponentClass>(
-  simulation: Simulation<K>,
-): Checkpoint<K> {
+export function takeCheckpoint<K extends ComponentClass>(simulation: Simulation<K>): Checkpoint<K> {
   if (simulation.busy)
     throw simError("KITH_SIM_CHECKPOINT", "A checkpoint was asked for in the midst of a step.");
   return new Capture(simulation.engine, simulation.nodes).take(simulation);

@@ -210,7 +210,15 @@ export class Fabric {
       case "settle":
         deed.from.settle(deed.item, "acknowledged");
         return;
-      default:
+      case "dialled":
+      case "redial":
+      case "open":
+      case "close":
+      case "retry":
+      case "arrive":
+      case "arrived":
+      case "acknowledge":
+      case "acknowledged":
         this.#streams.do(deed);
     }
   }

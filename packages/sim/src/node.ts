@@ -287,7 +287,12 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   }
 
   /** Goes on where a checkpoint was taken. `life` has its clock and its disk again. */
-  restore(skew: ClockSkew, lives: number, life: Life | null, system: SystemCheckpoint | null): void {
+  restore(
+    skew: ClockSkew,
+    lives: number,
+    life: Life | null,
+    system: SystemCheckpoint | null,
+  ): void {
     this.#skew = skew;
     this.#lives = lives;
     this.#life = life;
