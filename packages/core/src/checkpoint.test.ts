@@ -97,13 +97,13 @@ class Client extends Component {
 }
 
 class Boss extends Component {
+  #channel: Channel | null = null;
   readonly worker = this.create(Worker, {}, { onFault: () => "resume" });
   readonly clients = [0, 1, 2].map((key) => this.#client(key));
   readonly state = this.declareState<{ told: number; holding: boolean }>({
     told: 0,
     holding: false,
   });
-  #channel: Channel | null = null;
 
   constructor() {
     super();
