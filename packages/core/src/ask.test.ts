@@ -1,6 +1,19 @@
 import { expect } from "chai";
-import { type AskTimeout, Component, event, port, type ReplyToken, request } from "./index.ts";
-import { codeOf, prepare, start } from "./kit.test.ts";
+import {
+  type AskTimeout,
+  CancelTimeout,
+  type Child,
+  Component,
+  event,
+  port,
+  type ReplyToken,
+  request,
+  ScheduleTimeout,
+  setting,
+  SettingChanged,
+  Timer,
+} from "./index.ts";
+import { codeOf, instanceAt, prepare, start } from "./kit.test.ts";
 
 class Value extends event("test/Value")<{ value: string }> {}
 class Wrong extends event("test/Wrong") {}
@@ -381,5 +394,89 @@ describe("the timeout of an ask", () => {
       for (const timeout of [-1, NaN]) codes.push(codeOf(() => ask(main, "k", timeout)));
     });
     expect(codes).to.deep.equal(["KITH_BAD_ARGUMENT", "KITH_BAD_ARGUMENT"]);
+  });
+});
+
+describe("the timeout of an ask", () => {
+  it("is told also where the answer, kept too long, finds a full mailbox", () => {
+    class Full extends Component {
+      readonly store = this.requires(Store);
+      readonly tells = this.provides(Store);
+      readonly seen: string[] = [];
+      readonly get = this.store.onAnswer(Get, (answer) => {
+        this.seen.push("value" in answer ? answer.value : `none in ${answer.timeout}`);
+      });
+      constructor() {
+        super();
+        this.tells.on(Tell, ({ text }) => {
+          if (text === "ask") this.get(new Get({ key: "k" }), { timeout: 10 });
+        });
+      }
+    }
+    class Owner extends Component {
+      readonly keeper = this.create(Keeper);
+      readonly full = this.create(Full, {}, { mailboxBound: 4, onFault: () => "resume" });
+      readonly tells = this.requires(Store);
+      readonly channel = this.connect(this.keeper.ports.store, this.full.ports.store);
+      constructor() {
+        super();
+        this.connect(this.full.ports.tells, this.tells);
+      }
+      tell(text: string, times = 1): void {
+        for (let n = 0; n < times; n++) this.tells.trigger(new Tell({ text }));
+      }
+      fillAndResume(): void {
+        this.tell("other", 4);
+        this.channel.resume();
+      }
+    }
+    const run = start(Owner);
+    run.do((main) => main.tell("ask"));
+    run.do((main) => main.channel.hold());
+    keeper().answer("late");
+    run.world.advance(10);
+    run.do((main) => main.fillAndResume());
+    expect(instanceAt<Full>(run.system, "/Owner-1/Full-1").seen).to.deep.equal(["none in 10"]);
+    expect(run.faults).to.deep.equal([]);
+    expect(run.letters.map(({ reason }) => reason)).to.deep.equal(["mailbox-overflow"]);
+  });
+
+  it("needs no more than one port of the kernel, however often the Timer goes and comes", () => {
+    class StillTimer extends Component {
+      readonly timer = this.provides(Timer);
+      constructor() {
+        super();
+        this.timer.on(ScheduleTimeout, () => undefined);
+        this.timer.on(CancelTimeout, () => undefined);
+      }
+    }
+    class Inner extends Main {
+      constructor() {
+        super();
+        this.control.on(SettingChanged, () => ask(this, "k", 10));
+      }
+    }
+    const again = setting.integer("ask.again", 0);
+    class Owner extends Component {
+      readonly inner = this.create(Inner);
+      round = 0;
+      timer: Child | null = null;
+      renew(): void {
+        if (this.timer !== null) this.kill(this.timer);
+        const child = this.create(StillTimer);
+        this.timer = child;
+        this.offers(child.ports.timer);
+      }
+      again(): void {
+        this.configure(again.of(++this.round));
+      }
+    }
+    const run = start(Owner, {}, { timer: false });
+    for (let n = 0; n < 5; n++) {
+      run.do((main) => main.renew());
+      run.do((main) => main.again());
+    }
+    expect(run.faults).to.deep.equal([]);
+    expect(run.system.tree().match(/kernel timer/g)).to.have.length(1);
   });
 });

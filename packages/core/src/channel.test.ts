@@ -9,6 +9,7 @@ import type { ChildHandle } from "./child.ts";
 import { coreOf } from "./component.ts";
 import {
   AskTimeout,
+  by,
   type Channel,
   type Child,
   Component,
@@ -433,5 +434,57 @@ describe("a channel that a swap holds", () => {
     expect(taken.length).equal(4);
     const swapped = taken.map((line) => Number(line.split(" ")[1]));
     expect(swapped).deep.equal([1, 2, 3, 4]);
+  });
+});
+
+describe("a plug", () => {
+  class Provider extends Component {
+    readonly notes = this.provides(Notes);
+  }
+  class Keyed extends Component {
+    readonly notes = this.provides(
+      Notes,
+      by(News, ({ n }) => n),
+    );
+  }
+  class Plugging extends Component {
+    readonly keyed = this.create(Keyed);
+    readonly provider = this.create(Provider);
+    readonly notes = this.requires(Notes);
+    readonly channel: Channel<typeof Notes> = this.connect(this.keyed.ports.notes, this.notes, {
+      key: 1,
+    });
+    replug(): void {
+      this.channel.unplug("provider");
+      this.channel.plug(this.provider.ports.notes);
+    }
+    remove(): void {
+      this.kill(this.provider);
+    }
+  }
+  const codeOfReplug = (before: (main: Plugging) => void): unknown => {
+    const world = new ManualWorld();
+    const system = launch(Plugging, {}, world);
+    world.settle();
+    system.enter(() => before(system.instance));
+    world.settle();
+    let code: unknown;
+    system.enter(() => {
+      try {
+        system.instance.replug();
+      } catch (error) {
+        ({ code } = error as KithError);
+      }
+    });
+    world.settle();
+    return code;
+  };
+
+  it("of a channel with a key wants a provider with a key extractor, as connecting does", () => {
+    expect(codeOfReplug(() => undefined)).to.equal("KITH_BAD_ARGUMENT");
+  });
+
+  it("wants a component that is still there", () => {
+    expect(codeOfReplug((main) => main.remove())).to.equal("KITH_DESTROYED");
   });
 });

@@ -186,6 +186,14 @@ export class ChannelCore implements Channel {
         `${half.describe()} does not fit ${other.describe()}.`,
       );
     }
+    if (half.core.phase === "destroyed")
+      throw coreError("KITH_DESTROYED", `A port of ${half.core.path} was plugged into a channel.`);
+    if (half.provided && half.extractor === null && (this.key !== undefined || this.fallback)) {
+      throw coreError(
+        "KITH_BAD_ARGUMENT",
+        `A channel with a key or fallback was plugged into ${half.describe()}, which has no key extractor (see \`by\`).`,
+      );
+    }
     if (half.provided) this.providerRef = ref as unknown as Reference;
     else this.userRef = ref as unknown as Reference;
     this.attach();

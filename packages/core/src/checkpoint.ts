@@ -127,7 +127,7 @@ class Capture {
   #operation(core: ComponentCore, operation: Operation): SavedOperation {
     if (bareOperations.has(operation)) return { kind: "bare", operation };
     const { about } = operation;
-    if (about?.kind === "tell" && about.core === core) return { kind: "tell", event: about.event };
+    if (about?.kind === "tell") return { kind: "tell", event: about.event };
     if (about?.kind === "resolve" && about.parent === core && about.child.phase !== "destroyed")
       return {
         kind: "resolve",

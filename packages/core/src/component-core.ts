@@ -269,9 +269,9 @@ export class ComponentCore extends Mailbox implements Runnable {
   failLater(error: KithError, event: Event | undefined): void {
     if (this.failing || this.phase === "destroyed") return;
     this.failing = true;
-    this.post(() => {
-      this.failing = false;
-      this.controlEvent = event;
+    this.post((core) => {
+      core.failing = false;
+      core.controlEvent = event;
       throw error;
     });
   }
@@ -299,7 +299,8 @@ export class ComponentCore extends Mailbox implements Runnable {
       let done = 0;
       this.urgent = null;
       try {
-        while (done < operations.length) {
+        // One of them may be the end of the component.
+        while (done < operations.length && this.phase !== "destroyed") {
           this.controlEvent = undefined;
           const operation = operations[done++] as (core: ComponentCore) => void;
           operation(this);
@@ -307,7 +308,7 @@ export class ComponentCore extends Mailbox implements Runnable {
         this.controlEvent = undefined;
       } finally {
         // After a throw the others wait for the next turn, before those that came meanwhile.
-        if (done < operations.length)
+        if (done < operations.length && this.phase !== "destroyed")
           this.urgent = [...operations.slice(done), ...(this.urgent ?? [])];
       }
     }
@@ -394,7 +395,10 @@ export class ComponentCore extends Mailbox implements Runnable {
   timerHalf(): PortHalf {
     let half = this.halves().find((port) => port.timers && port.plain.length > 0);
     if (half !== undefined) return half;
-    half = new PortHalf(this, Timer, false, null);
+    // One that has lost its provider is connected anew.
+    half = this.portNamed(timerName) as PortHalf | undefined;
+    const made = half === undefined;
+    half ??= new PortHalf(this, Timer, false, null);
     half.name = timerName;
     if (!resolveByOffer(half)) {
       throw coreError(
@@ -402,7 +406,7 @@ export class ComponentCore extends Mailbox implements Runnable {
         `${this.path} needs a Timer for a timeout or a back-off, and none is offered above it.`,
       );
     }
-    this.ports.push(half);
+    if (made) this.ports.push(half);
     return half;
   }
 
@@ -430,7 +434,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** Tells the component something, if it listens. */
   tell(event: Event): void {
     if (this.control?.wants(event.constructor) === true) {
-      this.post(telling(this, event));
+      this.post(telling(event));
     }
   }
 

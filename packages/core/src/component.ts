@@ -127,10 +127,7 @@ export abstract class Component {
    * @param options a key, carried by every channel that the offer makes
    */
   protected offers<P extends AnyPort>(ref: ProvidedRef<P>, options?: { readonly key?: Key }): void {
-    const core = this.#own("offers");
-    const reference = ref as unknown as Reference;
-    inScope(core, reference);
-    (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
+    offerPort(this.#own("offers"), ref as unknown as Reference, options?.key);
   }
 
   /** Starts a child that was stopped; harmless where it has started. */
@@ -331,6 +328,21 @@ export function connectPorts(
   const channel = new ChannelCore(owner, provider, user, options);
   (owner.channels ??= new Set()).add(channel);
   return channel;
+}
+
+/** Offers a port on behalf of `owner`, after checking that it is one to offer. */
+export function offerPort(owner: ComponentCore, reference: Reference, key: Key | undefined): void {
+  inScope(owner, reference);
+  const half = resolve(reference);
+  if (!half.provided)
+    throw coreError("KITH_CONNECT_MISMATCH", `${owner.path} offered the ${half.describe()}.`);
+  if (key !== undefined && half.extractor === null) {
+    throw coreError(
+      "KITH_BAD_ARGUMENT",
+      `${owner.path} gave a key to its offer of the ${half.describe()}, which has no key extractor (see \`by\`).`,
+    );
+  }
+  (owner.offers ??= []).push({ type: half.type, reference, key });
 }
 
 function inScope(owner: ComponentCore, reference: Reference): void {

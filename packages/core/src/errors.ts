@@ -43,6 +43,7 @@ const nextSteps = {
   KITH_NOT_HELD: "Match each resume with one hold before it.",
   KITH_NOT_PLAIN:
     "Keep functions, class instances and symbols out of data that the kernel carries.",
+  KITH_NOT_SETTLED: "Look for a component that triggers itself without end, or allow more turns.",
   KITH_NOT_SUBSCRIBED: "Cancel a subscription once, on the handle that subscribing returned.",
   KITH_OUTSIDE_TURN:
     "Enter the component first: this.enter(() => …) from callbacks of the outside world.",
@@ -89,4 +90,13 @@ export class KithError extends Error {
 /** Builds the kernel's error of the given code; `what` is a sentence that names the culprit. */
 export function coreError(code: CoreErrorCode, what: string, cause?: unknown): KithError {
   return new KithError(code, what, nextSteps[code], cause === undefined ? undefined : { cause });
+}
+
+/** What was thrown, in words. Anything may be thrown, also what refuses to become text. */
+export function describeThrown(cause: unknown): string {
+  try {
+    return cause instanceof Error ? cause.message : String(cause);
+  } catch {
+    return "something that cannot be turned into text";
+  }
 }

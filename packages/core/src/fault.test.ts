@@ -13,6 +13,8 @@ import {
   restart,
   SchedulePeriodic,
   ScheduleTimeout,
+  setting,
+  SettingChanged,
   timeout,
   Timer,
 } from "./index.ts";
@@ -630,5 +632,163 @@ describe("the event that a fault names", () => {
     const system = launch(Main, {}, world);
     world.advance(100);
     expect(system.instance.faults).to.deep.equal(["Late", "AskTimeout"]);
+  });
+});
+
+describe("a fault among other things", () => {
+  class Tick extends timeout("fault/Tick") {}
+  const heat = setting.integer("fault.heat", 1);
+  const bomb = setting.integer("fault.bomb", 1);
+
+  it("may be anything that can be thrown, also what cannot become text", () => {
+    const thrown: unknown[] = [Object.create(null), undefined, null, 0, "text", Symbol("s")];
+    for (const cause of thrown) {
+      class Thrower extends Component {
+        readonly notes = this.provides(Notes);
+        constructor() {
+          super();
+          this.notes.on(Note, ({ n }) => {
+            log.push(`handles ${n}`);
+            if (n === 1) throw cause;
+          });
+        }
+      }
+      class Main extends Component {
+        readonly thrower = this.create(Thrower, {}, { onFault: () => "resume" });
+        readonly out = this.requires(Notes);
+        constructor() {
+          super();
+          this.connect(this.thrower.ports.notes, this.out);
+          this.onStart(() => [1, 2].forEach((n) => this.out.trigger(new Note({ n }))));
+        }
+      }
+      log = [];
+      start(Main);
+      expect(log).to.deep.equal(["handles 1", "handles 2"]);
+    }
+  });
+
+  it("rejects `done` with an error, whatever was thrown", async () => {
+    class Main extends Component {
+      constructor() {
+        super();
+        this.onStart(() => {
+          throw Object.create(null);
+        });
+      }
+    }
+    const world = new ManualWorld();
+    const system = launch(Main, {}, world);
+    const outcome = system.done.catch((error: unknown) => error);
+    world.settle();
+    expect(await outcome).to.be.instanceOf(Error);
+  });
+
+  it("is restarted no more once it was told to stop or to go", () => {
+    for (const end of ["kill", "stop"] as const) {
+      // Takes a turn of another component to stop, in which the back-off ends.
+      class Slow extends Component {
+        readonly notes = this.provides(Notes);
+        readonly below = this.create(Below);
+        constructor() {
+          super();
+          this.notes.on(Note, () => {
+            throw new Error("unlucky");
+          });
+        }
+      }
+      class Main extends Component {
+        readonly timer = this.requires(Timer);
+        readonly slow = this.create(Slow, {}, { onFault: () => restart({ backoff: 10 }) });
+        readonly out = this.requires(Notes);
+        constructor() {
+          super();
+          this.connect(this.slow.ports.notes, this.out);
+          this.timer.on(Tick, () => this[end](this.slow));
+          this.onStart(() => {
+            this.timer.trigger(new ScheduleTimeout({ delay: 10, timeout: new Tick() }));
+            this.out.trigger(new Note({ n: 1 }));
+          });
+        }
+      }
+      const run = start(Main);
+      run.world.advance(10);
+      if (end === "kill") expect(run.system.tree()).not.to.contain("Slow");
+      else expect(run.system.tree()).to.contain("Slow-1 (Slow, stopped");
+    }
+  });
+
+  it("of an instance that was replaced meanwhile is nobody's business", () => {
+    class Child extends Component {
+      constructor() {
+        super();
+        this.control.on(SettingChanged, () => {
+          throw new Error("child");
+        });
+      }
+    }
+    class Parent extends Component {
+      readonly notes = this.provides(Notes);
+      readonly child = this.create(Child);
+      constructor() {
+        super();
+        this.notes.on(Note, () => {
+          this.configure(bomb.of(2));
+          throw new Error("parent");
+        });
+      }
+    }
+    class Main extends Component {
+      readonly parent = this.create(Parent);
+      readonly out = this.requires(Notes);
+      constructor() {
+        super();
+        this.connect(this.parent.ports.notes, this.out);
+        this.onFault(({ cause }) => {
+          log.push(String(cause));
+          return log.length === 1 ? restart() : "escalate";
+        });
+        this.onStart(() => this.out.trigger(new Note({ n: 1 })));
+      }
+    }
+    const run = start(Main);
+    expect(log).to.deep.equal(["Error: parent"]);
+    expect(run.faults).to.deep.equal([]);
+    expect(run.system.tree()).not.to.match(/faulted|suspended/);
+  });
+
+  it("leaves what its control port has not heard to the new instance", () => {
+    let made = 0;
+    class Listener extends Component {
+      readonly notes = this.provides(Notes);
+      readonly number = ++made;
+      constructor() {
+        super();
+        this.notes.on(Note, () => {
+          throw new Error("unlucky");
+        });
+        this.control.on(SettingChanged, () => void log.push(`told instance ${this.number}`));
+      }
+    }
+    class Main extends Component {
+      readonly out = this.requires(Notes);
+      readonly listener = this.create(
+        Listener,
+        {},
+        {
+          onFault: () => {
+            this.configure(heat.of(2));
+            return restart();
+          },
+        },
+      );
+      constructor() {
+        super();
+        this.connect(this.listener.ports.notes, this.out);
+        this.onStart(() => this.out.trigger(new Note({ n: 1 })));
+      }
+    }
+    start(Main);
+    expect(log).to.deep.equal(["told instance 2"]);
   });
 });

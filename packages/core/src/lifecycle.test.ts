@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { ChildKilled, ChildStarted, ChildStopped, Component } from "./index.ts";
+import {
+  ChildKilled,
+  ChildStarted,
+  ChildStopped,
+  Component,
+  setting,
+  SettingChanged,
+} from "./index.ts";
 import { instanceAt, Note, Notes, prepare, start } from "./kit.test.ts";
 
 let log: string[] = [];
@@ -460,5 +467,93 @@ describe("control", () => {
     run.do((main) => main.remove());
     expect(only("sees Middle-1 killed")).to.have.length(1);
     expect(instanceAt<Top>(run.system, "/Top-1")).to.equal(run.system.instance);
+  });
+});
+
+describe("combinations of commands", () => {
+  class Outer extends Watched {
+    readonly middle = this.create(Middle);
+  }
+  class Root extends Watched {
+    readonly outer = this.create(Outer);
+    halt(): void {
+      this.stop(this.outer);
+    }
+    remove(): void {
+      this.kill(this.outer);
+    }
+  }
+  /** Steps a new system so often, and then does something in its main component. */
+  function after(steps: number, action: (main: Root) => void) {
+    const run = prepare(Root);
+    for (let n = 0; n < steps; n++) run.world.step();
+    run.system.enter(() => action(run.system.instance));
+    run.world.settle();
+    return run;
+  }
+
+  it("stops from the bottom up whatever has started when the stop comes", () => {
+    for (let steps = 0; steps < 12; steps++) {
+      log = [];
+      after(steps, (main) => main.halt());
+      const order = only("releases").map((line) => line.split(" ")[0]);
+      const bottomUp = ["Leaf", "Middle", "Outer"];
+      expect(order, `after ${steps} steps`).to.deep.equal(bottomUp.slice(-order.length));
+      expect(log.at(-1), `after ${steps} steps`).to.equal("Root sees Outer-1 stopped");
+    }
+  });
+
+  it("kills whatever has started when the kill comes", () => {
+    for (let steps = 0; steps < 12; steps++) {
+      log = [];
+      const run = after(steps, (main) => main.remove());
+      expect(run.system.tree(), `after ${steps} steps`).not.to.contain("Outer");
+      expect(only("Root sees Outer-1 killed"), `after ${steps} steps`).to.have.length(1);
+    }
+  });
+
+  it("tells a component nothing any more once it is gone", () => {
+    const heat = setting.integer("lifecycle.heat", 1);
+    class Listener extends Component {
+      constructor() {
+        super();
+        this.control.on(SettingChanged, () => void log.push("told"));
+        this.onRelease(() => void log.push("released"));
+        this.onAcquire(() => undefined);
+      }
+    }
+    class Owner extends Component {
+      readonly listener = this.create(Listener);
+      change(): void {
+        this.configure(heat.of(2));
+        this.kill(this.listener);
+        this.configure(heat.of(3));
+      }
+    }
+    const run = start(Owner);
+    run.do((main) => main.change());
+    expect(log).to.deep.equal(["told", "released"]);
+  });
+
+  it("forgets the fault of a component that is stopped before it has started", () => {
+    const heat = setting.integer("lifecycle.heat", 1);
+    class Early extends Leaf {
+      constructor() {
+        super();
+        this.control.on(SettingChanged, () => {
+          throw new Error("too early");
+        });
+      }
+    }
+    class Parent extends Component {
+      readonly early = this.create(Early, {}, { onFault: () => "stop" });
+    }
+    class Main extends Component {
+      readonly parent = this.create(Parent);
+    }
+    const run = prepare(Main);
+    run.system.configure(heat.of(2));
+    run.world.settle();
+    expect(run.system.tree()).to.contain("Early-1 (Early, started)");
   });
 });

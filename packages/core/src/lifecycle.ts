@@ -9,10 +9,10 @@ import { replaceForRestart } from "./carry.ts";
 import type { ChildHandle } from "./child.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { ChildKilled, ChildStarted, ChildStopped } from "./control.ts";
-import { coreError } from "./errors.ts";
+import { coreError, describeThrown } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, Fault, Resolution, Restart } from "./fault.ts";
-import { resolveOffers } from "./offer.ts";
+import { resolveOffers, withdrawOffers } from "./offer.ts";
 import { type Operation, operation } from "./operation.ts";
 
 // --- start ---------------------------------------------------------------------------------------
@@ -53,7 +53,8 @@ function completeStart(core: ComponentCore): void {
   core.system.note("started", core);
   if (core.parent?.listens === true) core.parent.tell(new ChildStarted({ name: core.name }));
   core.system.settled(core);
-  settle(core);
+  // A parent that is stopping meanwhile waits for this one's stop, not for its start.
+  if (core.parent?.phase !== "stopping") settle(core);
 }
 
 /** Counts a child that the parent waited for. */
@@ -97,7 +98,8 @@ function runAll(core: ComponentCore, hooks: readonly (() => unknown)[] | undefin
 export function stop(core: ComponentCore): void {
   if (core.phase === "destroyed" || core.phase === "stopping") return;
   if (core.phase === "created" || core.phase === "stopped") {
-    if (core.phase === "created") core.phase = "stopped";
+    core.phase = "stopped";
+    dropFaults(core);
     afterStop(core);
     return;
   }
@@ -132,11 +134,16 @@ function finishStop(core: ComponentCore): void {
   release(core);
   if (core.hasPending) core.pending.cancelTimers();
   core.phase = "stopped";
-  for (const _ of core.faults ?? []) resumeTree(core);
-  core.faults = null;
+  dropFaults(core);
   core.system.note("stopped", core);
   core.parent?.tell(new ChildStopped({ name: core.name }));
   afterStop(core);
+}
+
+/** A stop resolves whatever faults are left. */
+function dropFaults(core: ComponentCore): void {
+  for (const _ of core.faults ?? []) resumeTree(core);
+  core.faults = null;
 }
 
 function afterStop(core: ComponentCore): void {
@@ -162,6 +169,7 @@ function destroy(core: ComponentCore): void {
   if (core.hasPending) core.pending.cancelAll();
   bury(core);
   core.parent?.children?.delete(core.name);
+  withdrawOffers(core);
   core.system.note("killed", core);
   core.parent?.tell(new ChildKilled({ name: core.name }));
 }
@@ -205,7 +213,7 @@ export function resumeTree(core: ComponentCore): void {
 /** An exception got out of a component: suspends it and asks its parent. */
 export function raise(core: ComponentCore, cause: unknown, event: Event | undefined): void {
   const fault: Fault = { cause, path: core.path, event };
-  core.system.note("fault", core, event, cause instanceof Error ? cause.message : String(cause));
+  core.system.note("fault", core, event, describeThrown(cause));
   if (core.phase === "destroyed" || core.phase === "stopping" || core.phase === "stopped")
     core.system.reportFault(fault);
   else suspendFor(core, { fault, chain: [] });
@@ -234,8 +242,8 @@ export function resolving(
 
 /** Applies the parent's policy to a fault of a child, or of one below it that escalated. */
 function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: Escalation): void {
-  // Stopped or replaced meanwhile, or about to be stopped with its parent.
-  if (child.faults?.has(escalation) !== true || parent.phase === "stopping") return;
+  // Stopped or replaced meanwhile, or about to be stopped, alone or with its parent.
+  if (child.faults?.has(escalation) !== true || leaving(child) || leaving(parent)) return;
   const policy = child.handle?.policy ?? parent.policy;
   const { fault } = escalation;
   let resolution: Resolution = "escalate";
@@ -261,6 +269,11 @@ function resolveFault(parent: ComponentCore, child: ComponentCore, escalation: E
     );
     escalate(parent, escalation, { ...fault, cause });
   }
+}
+
+/** Whether a component is gone, or will be once all below it has stopped: nobody asks for its faults any more. */
+function leaving(core: ComponentCore): boolean {
+  return core.phase === "stopping" || core.phase === "destroyed";
 }
 
 function resume(core: ComponentCore, escalation: Escalation): void {
@@ -311,10 +324,8 @@ function scheduleRestart(
 export function restartNow(handle: ChildHandle): void {
   const old = handle.core;
   const { parent } = old;
-  if (!old.faulted || old.phase === "destroyed" || parent === null || parent.phase === "stopping")
-    return;
-  const running =
-    old.phase !== "created" && old.phase !== "stopped" ? true : parent.childrenStarted;
+  if (!old.faulted || leaving(old) || parent === null || leaving(parent)) return;
+  const running = old.phase === "created" ? parent.childrenStarted : true;
   try {
     const next = replaceForRestart(handle);
     next.system.note("restarted", next);

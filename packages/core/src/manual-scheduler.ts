@@ -68,12 +68,13 @@ export class ManualScheduler implements Scheduler {
    *
    * @param limit gives up after so many events: a component that triggers itself never ends
    * @returns how many turns it took
+   * @throws KithError `KITH_NOT_SETTLED`
    */
   settle(limit = 1_000_000): number {
     let turns = 0;
     while (this.step()) {
       if (++turns >= limit)
-        throw coreError("KITH_BAD_ARGUMENT", `${limit} turns were run, and there is still work.`);
+        throw coreError("KITH_NOT_SETTLED", `${limit} turns were run, and there is still work.`);
     }
     return turns;
   }

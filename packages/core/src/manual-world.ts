@@ -50,7 +50,8 @@ export class ManualWorld implements World {
   readonly mailboxBound?: number;
   readonly holdBound?: number;
   readonly install: (root: Root) => void;
-  #timer: Handle | null = null;
+  /** One for each system that runs in this world, and none for those that have stopped. */
+  readonly #timers = new Set<Handle>();
 
   constructor(options: ManualWorldOptions = {}) {
     this.seed = options.seed ?? 0;
@@ -61,11 +62,7 @@ export class ManualWorld implements World {
     if (options.holdBound !== undefined) this.holdBound = options.holdBound;
     this.install = (root) => {
       if (options.timer === false) return;
-      const timer = root.create(
-        manualTimer(this.clock, (handle) => (this.#timer = handle)),
-        {},
-        { name: "Timer" },
-      );
+      const timer = root.create(manualTimer(this.clock, this.#timers), {}, { name: "Timer" });
       root.offers(timer.ports.timer);
     };
   }
@@ -89,24 +86,28 @@ export class ManualWorld implements World {
       );
     const end = this.clock.monotonicMicros() + Math.round(duration * 1000);
     this.settle();
-    for (
-      let due = this.#timer?.due() ?? Infinity;
-      due <= end;
-      due = this.#timer?.due() ?? Infinity
-    ) {
+    // Those that are suspended by a fault that nobody handled: no timeout comes from them any more.
+    const stuck = new Set<Handle>();
+    const nextDue = (): number => {
+      let first = Infinity;
+      for (const timer of this.#timers) if (!stuck.has(timer)) first = Math.min(first, timer.due());
+      return first;
+    };
+    for (let due = nextDue(); due <= end; due = nextDue()) {
       this.clock.advance(Math.max(0, due - this.clock.monotonicMicros()) / 1000);
-      let fired = false;
-      this.#timer?.fire(due, () => (fired = true));
+      for (const timer of [...this.#timers]) {
+        if (stuck.has(timer) || timer.due() > due) continue;
+        stuck.add(timer);
+        timer.fire(due, () => stuck.delete(timer));
+      }
       this.settle();
-      // Stopped, or suspended by a fault that nobody handled: no timeout comes any more.
-      if (!fired) break;
     }
     this.clock.advance((end - this.clock.monotonicMicros()) / 1000);
   }
 }
 
 /** The Timer of a manual world. */
-function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
+function manualTimer(clock: ManualClock, timers: Set<Handle>) {
   return class ManualTimer extends Component {
     readonly timer = this.provides(Timer);
     readonly state = this.declareState<{ armed: Armed[] }>({ armed: [] });
@@ -125,7 +126,9 @@ function manualTimer(clock: ManualClock, publish: (handle: Handle) => void) {
           fired();
           this.fire(micros);
         });
-      this.onAcquire(() => publish({ due: () => this.due(), fire }));
+      const handle: Handle = { due: () => this.due(), fire };
+      this.onAcquire(() => void timers.add(handle));
+      this.onRelease(() => timers.delete(handle));
     }
 
     due(): number {

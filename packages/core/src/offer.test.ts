@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { by, Component, event, port } from "./index.ts";
-import { errorCode, instanceAt, start } from "./kit.test.ts";
+import { codeOf, errorCode, instanceAt, start } from "./kit.test.ts";
 
 class Say extends event("test/Say")<{ who: string }> {}
 class Heard extends event("test/Heard")<{ by: string; key?: string }> {}
@@ -320,5 +320,68 @@ describe("a port left unresolved", () => {
     const run = start(Main);
     expect(run.system.instance.codes).to.deep.equal(["KITH_PORT_UNRESOLVED"]);
     expect(run.system.tree()).to.match(/Main-1 \(Main, started\)[^]*Needy-1 \(Needy, stopped\)/);
+  });
+});
+
+describe("an offer of what is gone", () => {
+  it("keeps nothing of it", () => {
+    class Main extends Component {
+      make(): void {
+        const child = this.create(Listener, { name: "again" }, { name: "again" });
+        this.offers(child.ports.ear);
+        this.enter(() => this.kill(child));
+      }
+    }
+    const run = start(Main);
+    const offers = (): readonly unknown[] | null =>
+      (run.system.main as unknown as { core: { offers: readonly unknown[] | null } }).core.offers;
+    for (let n = 0; n < 10; n++) run.do((main) => main.make());
+    expect(offers()).to.equal(null);
+  });
+
+  it("leaves the other offers of the parent as they are", () => {
+    class Main extends Component {
+      readonly kept = this.create(Listener, { name: "kept" });
+      readonly gone = this.create(Listener, { name: "gone" });
+      constructor() {
+        super();
+        this.offers(this.gone.ports.ear);
+        this.offers(this.kept.ports.ear);
+      }
+      remove(): void {
+        this.kill(this.gone);
+      }
+      speak(): void {
+        this.create(Speaker, { name: "late" });
+      }
+    }
+    const run = start(Main);
+    run.do((main) => main.remove());
+    run.do((main) => main.speak());
+    expect(heard).to.deep.equal(["kept hears late"]);
+  });
+});
+
+describe("an offer that could lead nowhere", () => {
+  it("is an error: a key without an extractor, a required port", () => {
+    class Keyless extends Component {
+      readonly ear = this.provides(Ear);
+    }
+    class WithKey extends Component {
+      readonly child = this.create(Keyless);
+      constructor() {
+        super();
+        this.offers(this.child.ports.ear, { key: "a" });
+      }
+    }
+    class Required extends Component {
+      readonly child = this.create(Speaker, { name: "s" });
+      constructor() {
+        super();
+        this.offers(this.child.ports.ear as never);
+      }
+    }
+    expect(codeOf(() => start(WithKey))).to.equal("KITH_BAD_ARGUMENT");
+    expect(codeOf(() => start(Required))).to.equal("KITH_CONNECT_MISMATCH");
   });
 });

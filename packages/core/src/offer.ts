@@ -9,7 +9,7 @@ import { ChannelCore } from "./channel.ts";
 import type { ComponentCore, Offer } from "./component-core.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { PortHalf } from "./half.ts";
-import { resolve } from "./reference.ts";
+import { ChildPortRef, resolve } from "./reference.ts";
 
 /** Connects the required ports that nobody has connected to the nearest offers above. */
 export function resolveOffers(core: ComponentCore): void {
@@ -37,6 +37,16 @@ export function settleOffers(core: ComponentCore, match: Match): PortHalf[] {
     else waiting.push(half);
   }
   return waiting;
+}
+
+/** Forgets the parent's offers of a component that is gone: they lead nowhere, and would keep it alive. */
+export function withdrawOffers(core: ComponentCore): void {
+  const { parent, handle } = core;
+  if (!parent?.offers) return;
+  const left = parent.offers.filter(
+    ({ reference }) => !(reference instanceof ChildPortRef && reference.child === handle),
+  );
+  parent.offers = left.length === 0 ? null : left;
 }
 
 /** Connects a port to the nearest offer. @returns whether there was one */

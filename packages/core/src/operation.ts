@@ -12,7 +12,7 @@ import type { Escalation } from "./fault.ts";
 
 /** What an operation does, apart from where it runs. */
 export type OperationAbout =
-  | { readonly kind: "tell"; readonly core: ComponentCore; readonly event: Event }
+  | { readonly kind: "tell"; readonly event: Event }
   | {
       readonly kind: "resolve";
       readonly parent: ComponentCore;
@@ -39,17 +39,21 @@ export interface Entry {
 }
 
 /** Says what an operation is about. */
-export function operation(about: OperationAbout, run: () => void): Operation {
+export function operation(about: OperationAbout, run: (core: ComponentCore) => void): Operation {
   const described: Operation = run;
   described.about = about;
   return described;
 }
 
-/** Tells a component something on its control port. */
-export function telling(core: ComponentCore, event: Event): Operation {
-  return operation({ kind: "tell", core, event }, () => {
+/**
+ * Tells a component something on its control port. A restart meanwhile hands it to the replacement,
+ * whose handlers then count.
+ */
+export function telling(event: Event): Operation {
+  return operation({ kind: "tell", event }, (core) => {
+    if (core.control?.wants(event.constructor) !== true) return;
     core.controlEvent = event;
-    core.control?.execute(event, null);
+    core.control.execute(event, null);
   });
 }
 

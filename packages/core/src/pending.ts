@@ -328,7 +328,9 @@ export function answerLost(meta: unknown): void {
   if (!core.hasPending || core.pending.rows.get(row.number) !== row) return;
   row.queued = row.passed !== undefined;
   if (row.passed === undefined) return;
-  core.receive(core.pending, new AskTimeout({ timeout: row.passed }), row);
+  // Beyond the bound of the mailbox too: there is one for each row at most, and else nobody would be told.
+  core.add(core.pending, new AskTimeout({ timeout: row.passed }), row);
+  core.schedule();
 }
 
 /** Stands where a schedule needs a timeout and the row itself says what is meant. */

@@ -230,3 +230,23 @@ describe("a component on the real scheduler", () => {
     await system.stop();
   });
 });
+
+describe("a runnable that throws, which none of the kernel's does", () => {
+  it("stops nobody else", () => {
+    const { scheduler, slice, waiting } = bench();
+    const ran: string[] = [];
+    const runnable = (path: string, run: () => boolean): Runnable => ({ path, slot: null, run });
+    scheduler.ready(
+      runnable("bad", () => {
+        throw new Error("bad");
+      }),
+    );
+    scheduler.ready(runnable("good", () => (ran.push("good"), false)));
+    expect(slice).to.throw("bad");
+    slice();
+    scheduler.ready(runnable("later", () => (ran.push("later"), false)));
+    slice();
+    expect(ran).to.deep.equal(["good", "later"]);
+    expect(waiting()).to.equal(0);
+  });
+});

@@ -48,25 +48,32 @@ export class RealScheduler implements Scheduler {
     const begin = this.clock.monotonicMicros();
     let last = begin;
     let roundMicros = 0;
-    do {
-      const events = this.#events;
-      let turns = this.#turns;
-      let full = 0;
-      for (; turns > 0 && queue.size > 0; turns--) {
-        const runnable = queue.take();
-        if (runnable.run(events)) {
-          full++;
-          queue.add(runnable);
+    try {
+      do {
+        const events = this.#events;
+        let turns = this.#turns;
+        let full = 0;
+        for (; turns > 0 && queue.size > 0; turns--) {
+          const runnable = queue.take();
+          if (runnable.run(events)) {
+            full++;
+            queue.add(runnable);
+          }
         }
-      }
-      const now = this.clock.monotonicMicros();
-      roundMicros = now - last;
-      last = now;
-      this.#adapt(roundMicros, full, turns === 0);
-      // One more round may take twice as long as the last one: stop before it would cross the end.
-    } while (queue.size > 0 && last - begin + 2 * Math.max(roundMicros, checkMicros) < sliceMicros);
-    if (queue.size > 0) this.#yield(this.#slice);
-    else this.#running = false;
+        const now = this.clock.monotonicMicros();
+        roundMicros = now - last;
+        last = now;
+        this.#adapt(roundMicros, full, turns === 0);
+        // One more round may take twice as long as the last one: stop before it would cross the end.
+      } while (
+        queue.size > 0 &&
+        last - begin + 2 * Math.max(roundMicros, checkMicros) < sliceMicros
+      );
+    } finally {
+      // Also after a throw, which only a mistake of the kernel can let out: the others go on.
+      if (queue.size > 0) this.#yield(this.#slice);
+      else this.#running = false;
+    }
   }
 
   /**

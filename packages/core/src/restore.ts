@@ -277,7 +277,7 @@ class Restoration {
 
   #operation(core: ComponentCore, saved: SavedOperation): Operation {
     if (saved.kind === "bare") return saved.operation;
-    if (saved.kind === "tell") return telling(core, saved.event);
+    if (saved.kind === "tell") return telling(saved.event);
     return resolving(core, this.#core(saved.child), this.#escalation(saved.escalation));
   }
 

@@ -1,11 +1,11 @@
 /** What a world may do at the root of a system, as calls of the kernel. */
 
 import type { Child } from "./child.ts";
-import { connectPorts } from "./component.ts";
+import { connectPorts, offerPort } from "./component.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { type ChildOptions, createChild } from "./construction.ts";
 import type { AnyPort, ProvidedRef, RequiredRef } from "./port.ts";
-import { type Reference, resolve } from "./reference.ts";
+import type { Reference } from "./reference.ts";
 import type { Root } from "./world.ts";
 
 /** The world's way to the root component. */
@@ -28,9 +28,6 @@ export function rootOf(core: ComponentCore): Root {
         user as unknown as Reference,
         options ?? {},
       ),
-    offers: (ref, options) => {
-      const reference = ref as unknown as Reference;
-      (core.offers ??= []).push({ type: resolve(reference).type, reference, key: options?.key });
-    },
+    offers: (ref, options) => offerPort(core, ref as unknown as Reference, options?.key),
   };
 }

@@ -564,3 +564,25 @@ describe("the place of a component", () => {
     expect(system.deadLetters).deep.equal({});
   });
 });
+
+describe("the code that is told the outcome of a swap", () => {
+  it("stops neither the kernel nor the next swap by a throw", () => {
+    class Place extends Component {}
+    class Main extends Component {
+      readonly place = this.create(Place);
+    }
+    const logged: string[] = [];
+    const world = new ManualWorld({ log: ({ text }) => void logged.push(text) });
+    const system = launch(Main, {}, world);
+    world.settle();
+    const outcomes: unknown[] = [];
+    system.swapThen("/Main-1/Place-1", {}, () => {
+      throw new Error("outside");
+    });
+    system.swapThen("/Main-1/Place-1", {}, (result) => void outcomes.push(result));
+    world.settle();
+    expect(outcomes).to.have.length(1);
+    expect(outcomes[0]).to.be.instanceOf(Swapped);
+    expect(logged).to.have.length(1);
+  });
+});

@@ -266,10 +266,10 @@ export class SwapJob implements Runnable, SwapHold {
   #end(result: Swapped | SwapFailed): void {
     const handle = this.#handle;
     handle.core.parent?.tell(result);
-    this.#outcome?.(result);
     handle.swaps = handle.swaps.slice(1);
     const next = handle.swaps[0];
     if (next !== undefined) handle.core.system.scheduler.ready(next);
+    if (this.#outcome !== null) handle.core.system.tellOutside(this.#outcome, result);
   }
 }
 

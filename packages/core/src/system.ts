@@ -14,7 +14,7 @@ import type { ComponentCore } from "./component-core.ts";
 import type { Given } from "./config.ts";
 import { createChild, createRoot } from "./construction.ts";
 import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from "./control.ts";
-import { coreError } from "./errors.ts";
+import { coreError, describeThrown } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
 import { isOf, type PortHalf } from "./half.ts";
@@ -32,7 +32,7 @@ import type { PendingRow, Token } from "./pending.ts";
 import type { SystemCounters } from "./checkpoint-data.ts";
 import { rootOf } from "./root.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { SwapJob, type SwapOptions } from "./swap.ts";
+import { type Outcome, SwapJob, type SwapOptions } from "./swap.ts";
 import { drawTree } from "./tree.ts";
 import { bare, type World } from "./world.ts";
 
@@ -601,6 +601,15 @@ export class System<C extends Component = Component> {
     this.#emit("fault", fault);
   }
 
+  /** @internal Tells outside code the outcome of a swap; a throw in it must not stop the kernel. */
+  tellOutside(outcome: Outcome, result: Swapped | SwapFailed): void {
+    try {
+      outcome(result);
+    } catch (cause) {
+      this.#write("", "error", "the code that was told the outcome of a swap has thrown", cause);
+    }
+  }
+
   /** A listener that throws is a fault of outside code: it is logged, and must not stop the kernel. */
   #emit<K extends keyof SystemEvents>(name: K, ...facts: Parameters<SystemEvents[K]>): void {
     try {
@@ -658,7 +667,7 @@ function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
 }
 
 function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause), { cause });
+  return cause instanceof Error ? cause : new Error(describeThrown(cause), { cause });
 }
 
 /**

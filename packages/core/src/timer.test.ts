@@ -3,6 +3,8 @@ import {
   CancelTimeout,
   type Channel,
   Component,
+  launch,
+  ManualWorld,
   SchedulePeriodic,
   ScheduleTimeout,
   type System,
@@ -313,5 +315,46 @@ describe("a manual world", () => {
       "KITH_BAD_ARGUMENT",
       "KITH_BAD_ARGUMENT",
     ]);
+  });
+});
+
+describe("a manual world", () => {
+  class Alarm extends Component {
+    readonly timer = this.requires(Timer);
+    constructor(init: { name: string; delays: number[] }) {
+      super();
+      this.timer.on(Ring, () => this.log.info(`${init.name}@${this.clock.monotonic}`));
+      this.onStart(() => {
+        for (const delay of init.delays)
+          this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Ring({ n: 0 }) }));
+      });
+    }
+  }
+
+  it("fires the timeouts of all systems that run in it, in the order of their times", () => {
+    const rings: string[] = [];
+    const world = new ManualWorld({ log: ({ text }) => void rings.push(text) });
+    const first = launch(Alarm, { name: "a", delays: [10, 30, 50] }, world);
+    launch(Alarm, { name: "b", delays: [20, 40, 60] }, world);
+    world.advance(45);
+    expect(rings).to.deep.equal(["a@10", "b@20", "a@30", "b@40"]);
+    void first.stop();
+    world.advance(100);
+    expect(rings.slice(4)).to.deep.equal(["b@60"]);
+  });
+
+  it("says that it was not settled, with a code of its own", () => {
+    class Restless extends Component {
+      constructor() {
+        super();
+        this.onStart(() => this.again());
+      }
+      again(): void {
+        this.enter(() => this.again());
+      }
+    }
+    const world = new ManualWorld();
+    launch(Restless, {}, world);
+    expect(codeOf(() => world.settle(1000))).to.equal("KITH_NOT_SETTLED");
   });
 });
