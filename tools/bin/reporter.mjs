@@ -10,7 +10,7 @@ import fs from "node:fs";
 import Mocha from "mocha";
 
 /** How long a process may go on after its last test; `linger=<ms>` as reporter option changes it. */
-const LINGER_MS = 5_000;
+const LINGER_MS = 30_000;
 
 /** Promises that were rejected and have no handler, with their reasons. */
 const unhandled = new Map();

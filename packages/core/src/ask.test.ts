@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { ComponentCore } from "./component-core.ts";
 import {
   type AskTimeout,
   CancelTimeout,
@@ -478,5 +479,15 @@ describe("the timeout of an ask", () => {
     }
     expect(run.faults).to.deep.equal([]);
     expect(run.system.tree().match(/kernel timer/g)).to.have.length(1);
+  });
+
+  it("is taken back as soon as the answer has come", () => {
+    const run = start(Main);
+    run.do((main) => ask(main, "k", 10));
+    keeper().answer("v");
+    run.world.settle();
+    const { pending } = (run.system.main as unknown as { core: ComponentCore }).core;
+    expect(run.system.instance.answers).to.have.length(1);
+    expect(pending.rows.size).to.equal(0);
   });
 });

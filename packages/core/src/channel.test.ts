@@ -488,3 +488,48 @@ describe("a plug", () => {
     expect(codeOfReplug((main) => main.remove())).to.equal("KITH_DESTROYED");
   });
 });
+
+describe("several channels of one key", () => {
+  it("go on in their order when one of them is cut", () => {
+    for (const cut of [0, 1, 2]) {
+      const got: string[] = [];
+      class Source extends Component {
+        readonly notes = this.provides(
+          Notes,
+          by(News, ({ n }) => n),
+        );
+        send(): void {
+          this.enter(() => this.notes.trigger(new News({ n: 1 })));
+        }
+      }
+      class Reader extends Component {
+        readonly notes = this.requires(Notes);
+        constructor(init: { name: string }) {
+          super();
+          this.notes.on(News, () => void got.push(init.name));
+        }
+      }
+      class Town extends Component {
+        readonly source = this.create(Source);
+        readonly channels = ["a", "b", "c"].map((name) =>
+          this.connect(
+            this.source.ports.notes,
+            this.create(Reader, { name }, { name }).ports.notes,
+            { key: 1 },
+          ),
+        );
+        send(): void {
+          ((this.source as unknown as ChildHandle).core.instance as Source).send();
+        }
+      }
+      const world = new ManualWorld();
+      const system = launch(Town, {}, world);
+      world.settle();
+      system.enter(() => system.instance.channels[cut]?.disconnect());
+      world.settle();
+      system.instance.send();
+      world.settle();
+      expect(got).to.deep.equal(["a", "b", "c"].filter((_, n) => n !== cut));
+    }
+  });
+});

@@ -791,4 +791,29 @@ describe("a fault among other things", () => {
     start(Main);
     expect(log).to.deep.equal(["told instance 2"]);
   });
+
+  it("suspends also what is created below a suspended component", () => {
+    class Parent extends Component {
+      readonly notes = this.provides(Notes);
+      readonly out = this.requires(Notes);
+      constructor() {
+        super();
+        this.notes.on(Note, () => {
+          throw new Error("unlucky");
+        });
+        this.control.on(SettingChanged, () => {
+          const child = this.create(Below);
+          this.connect(child.ports.notes, this.out);
+          this.out.trigger(new Note({ n: 1 }));
+        });
+        this.connect(this.notes, this.out);
+        this.onStart(() => this.out.trigger(new Note({ n: 0 })));
+      }
+    }
+    const run = start(Parent);
+    run.system.configure(heat.of(2));
+    run.world.settle();
+    expect(run.system.tree()).to.contain("Below-1 (Below, suspended, 1 queued)");
+    expect(only("below handles")).to.deep.equal([]);
+  });
 });

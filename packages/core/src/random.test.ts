@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Component, type Draw } from "./index.ts";
+import { Component, type Draw, launch, ManualWorld } from "./index.ts";
 import { draw, type DrawCounts, mix, streamKey } from "./random.ts";
 import { codeOf, start } from "./kit.test.ts";
 
@@ -152,5 +152,33 @@ describe("draws", () => {
       () => from.between(2, 1),
     ];
     expect(actions.map(codeOf)).to.deep.equal(actions.map(() => "KITH_BAD_ARGUMENT"));
+  });
+});
+
+describe("draws of a replacement", () => {
+  it("never come again, also where it has drawn more than its predecessor", () => {
+    const drawn: number[] = [];
+    class Once extends Component {
+      draw(): void {
+        drawn.push(this.random("p").float());
+      }
+    }
+    class Thrice extends Once {
+      constructor() {
+        super();
+        for (let n = 0; n < 3; n++) this.draw();
+      }
+    }
+    const world = new ManualWorld();
+    const system = launch(Once, {}, world);
+    world.settle();
+    system.instance.draw();
+    system.swapThen("/Once-1", { cls: Thrice }, () => undefined);
+    world.settle();
+    system.instance.draw();
+    // The first is drawn again in the constructor: there the replacement draws as its predecessor did.
+    expect(drawn).to.have.length(5);
+    expect(new Set(drawn).size).to.equal(4);
+    expect(drawn[1]).to.equal(drawn[0]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Component, event, port, request } from "./index.ts";
+import { Component, event, port, request, type Runnable } from "./index.ts";
 import { codeOf, Note, Notes, prepare, start } from "./kit.test.ts";
 
 class Answer extends event("test/Answer") {}
@@ -286,5 +286,29 @@ describe("enterNow", () => {
     });
     run.world.settle();
     expect(faults).to.deep.equal(["Error: outside"]);
+  });
+});
+
+describe("a turn that begins with what the host has handed in", () => {
+  it("still runs half as many queued events", () => {
+    const handled: number[] = [];
+    class Loop extends Component {
+      readonly into = this.provides(Notes);
+      readonly out = this.requires(Notes);
+      constructor() {
+        super();
+        this.connect(this.into, this.out);
+        this.into.on(Note, ({ n }) => void handled.push(n));
+      }
+    }
+    const loop = start(Loop);
+    const turn = (loop.system.main as unknown as { core: Runnable }).core;
+    loop.system.enter(() => {
+      for (let n = 0; n < 20; n++) loop.system.instance.out.trigger(new Note({ n }));
+    });
+    expect(turn.run(8)).to.equal(true);
+    expect(handled).to.have.length(4);
+    turn.run(8);
+    expect(handled).to.have.length(12);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Child, Component, launch, ManualWorld, Timeout } from "@kith/core";
+import { type Child, Component, event, launch, ManualWorld, Timeout } from "@kith/core";
 import {
   Cache,
   Done,
@@ -79,6 +79,9 @@ describe("what the kit knows of the kernel", () => {
     expect([Ping, LoudPing, Pong].map((cls) => isOf(loud, cls))).to.deep.equal([true, true, false]);
     expect(isOf(undefined, Ping)).to.be.false;
     expect(isOf(new Ping({ n: 1 }), Timeout)).to.be.false;
+    // Of another copy of the package: the same tag.
+    class Twin extends event(Ping.tag)<{ n: number }> {}
+    expect(isOf(new Twin({ n: 1 }), Ping)).to.be.true;
     expect(rootsOf([LoudPing, Ping, Note, Ping])).to.deep.equal([Ping, Note]);
     expect(rootsOf([])).to.deep.equal([]);
   });

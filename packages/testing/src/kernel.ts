@@ -6,16 +6,17 @@
  * is built differently makes it give up with an error, not go on with a wrong type.
  */
 
-import type {
-  AnyPort,
-  Child,
-  ComponentClass,
-  Event,
-  EventClass,
-  ProvidedRef,
-  ReplyToken,
-  Request,
-  RequiredRef,
+import {
+  type AnyPort,
+  type Child,
+  type ComponentClass,
+  type Event,
+  type EventClass,
+  isOf as isClassOf,
+  type ProvidedRef,
+  type ReplyToken,
+  type Request,
+  type RequiredRef,
 } from "@kith/core";
 
 /** A port of the component under test, as the kit wires it. */
@@ -54,12 +55,12 @@ export function instanceOf<K extends ComponentClass>(child: Child, cls: K): Inst
   throw new TypeError(`${child.path} is not an instance of ${cls.name}.`);
 }
 
-/** Whether an event is of a class, or of one derived from it. */
+/** Whether an event is of a class, or of one derived from it; as the kernel sees it, so by tag where a package is there twice. */
 export function isOf<K extends EventClass>(
   event: Event | undefined,
   cls: K,
 ): event is K["prototype"] {
-  return event !== undefined && Object.prototype.isPrototypeOf.call(cls.prototype, event);
+  return event !== undefined && isClassOf(event.constructor, cls);
 }
 
 /** Those of the classes that no other of them is a base of: a handler for each sees every event once. */
