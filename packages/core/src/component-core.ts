@@ -18,6 +18,7 @@ import type { Event } from "./event.ts";
 import type { Escalation, FaultPolicy } from "./fault.ts";
 import { PortHalf } from "./half.ts";
 import { Mailbox, type Target } from "./mailbox.ts";
+import { entering, type Entry, type Operation, telling } from "./operation.ts";
 import { answerLost, PendingTable } from "./pending.ts";
 import type { AnyPort } from "./port.ts";
 import { draw, type Draw, type DrawCounts, streamKey } from "./random.ts";
@@ -62,9 +63,9 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** From this size on, adding to the mailbox has to look closer. */
   alarm: number;
   /** Control operations; they overtake data and run while suspended. */
-  urgent: ((core: ComponentCore) => void)[] | null = null;
+  urgent: Operation[] | null = null;
   /** What the outside world has handed in. */
-  entries: (() => void)[] | null = null;
+  entries: Entry[] | null = null;
   /** How many at the head of `entries` have run. */
   entriesTaken = 0;
   slot: unknown = null;
@@ -106,6 +107,8 @@ export class ComponentCore extends Mailbox implements Runnable {
   offers: Offer[] | null = null;
   channels: Set<ChannelCore> | null = null;
   hooks: Hooks | null = null;
+  /** The ways in that the component has declared, in order. */
+  entrances: ((data: unknown) => void)[] | null = null;
   policy: FaultPolicy | null = null;
   control: PortHalf | null = null;
   declared: Declared<object> | null = null;
@@ -202,7 +205,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   /** Queues a control operation. */
-  post(operation: (core: ComponentCore) => void): void {
+  post(operation: Operation): void {
     // What is gone or was replaced does nothing any more, whoever still knows it.
     if (this.phase === "destroyed") return;
     // A literal is as long as it must be; the first push onto an empty array makes room for seventeen.
@@ -217,7 +220,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   /** Queues a callback of the outside world, ahead of data: the host's events do not wait for a backlog. */
-  enter(action: () => void): void {
+  enter(action: Entry): void {
     if (this.phase === "destroyed" || this.entriesWaiting >= this.bound) {
       const gone = this.phase === "destroyed";
       this.system.deadLetter(gone ? "no-component" : "mailbox-overflow", this, "", undefined);
@@ -252,6 +255,14 @@ export class ComponentCore extends Mailbox implements Runnable {
     }
     system.current = null;
     this.schedule();
+  }
+
+  /** As `enterNow`, by a way in that the component has declared; what has to wait a checkpoint can hold. */
+  enterBy(entrance: number, data: unknown): void {
+    const { system } = this;
+    if (system.current !== null || !this.runs || this.urgent !== null || this.entries !== null)
+      this.enter(entering(this, { entrance, data }));
+    else this.enterNow(() => this.entrances?.[entrance]?.(data));
   }
 
   /** Makes the component fault at its next turn, for something that happened outside of it. */
@@ -423,12 +434,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** Tells the component something, if it listens. */
   tell(event: Event): void {
     if (this.control?.wants(event.constructor) === true) {
-      // A restart meanwhile hands it to the replacement, whose handlers then count.
-      this.post((core) => {
-        if (core.control?.wants(event.constructor) !== true) return;
-        core.controlEvent = event;
-        core.control.execute(event, null);
-      });
+      this.post(telling(event));
     }
   }
 

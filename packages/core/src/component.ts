@@ -204,6 +204,18 @@ export abstract class Component {
     this[coreOf].enterNow(action);
   }
 
+  /**
+   * Declares a way in: what it returns is called from outside with data and runs `action` as `enterNow`
+   * would. Unlike a closure, a call that has to wait can be held by a checkpoint and made again at a
+   * component that was restored; the data is shared then, so it should not change.
+   */
+  protected entrance<T>(action: (data: T) => void): (data: T) => void {
+    const core = this.#declaring("entrance");
+    const entrances = (core.entrances ??= []);
+    const number = entrances.push(action as (data: unknown) => void) - 1;
+    return (data) => core.enterBy(number, data);
+  }
+
   #hook(kind: keyof Hooks, handler: () => unknown): void {
     const hooks = (this.#declaring("a lifecycle handler").hooks ??= {});
     hooks[kind] = (hooks[kind] ?? []).concat(handler);

@@ -22,6 +22,11 @@ const nextSteps = {
   KITH_BAD_RESPONSE: "Answer with an instance of the response class that the request names.",
   KITH_BAD_SETTING: "Give the setting a value of its type and within its range.",
   KITH_CHANNEL_END: "Unplug an end before you plug another port into it.",
+  KITH_CHECKPOINT_BUSY:
+    "Let the world do a step and ask again: something waits there that is a function and no data.",
+  KITH_CHECKPOINT_LOST:
+    "Make it again in importState, or declare it in the constructor: a checkpoint cannot hold it.",
+  KITH_CHECKPOINT_SWAP: "Let the swap end, then ask again.",
   KITH_CONNECT_MISMATCH: "Connect a provided port to a required port of the same port type.",
   KITH_CONNECT_SCOPE: "A component may wire only its own ports and the ports of its children.",
   KITH_CONSTRUCTOR_TRIGGER: "Move it to an onStart handler: constructors only declare and wire.",

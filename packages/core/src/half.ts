@@ -424,6 +424,11 @@ export class PortHalf implements Target {
     return (this.direct = direct as PortHalf[]);
   }
 
+  /** How many handlers are subscribed. */
+  get handlers(): number {
+    return this.subscriptions.length;
+  }
+
   /** Whether anything is connected. */
   get connected(): boolean {
     return this.plain.length > 0 || this.keyed !== null || this.fallbacks !== null;

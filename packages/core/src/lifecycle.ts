@@ -13,6 +13,7 @@ import { coreError, describeThrown } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, Fault, Resolution, Restart } from "./fault.ts";
 import { resolveOffers, withdrawOffers } from "./offer.ts";
+import { type Operation, operation } from "./operation.ts";
 
 // --- start ---------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ function settle(core: ComponentCore): void {
   handle.awaited = false;
   if (--parent.awaiting > 0) return;
   if (parent.phase === "starting" && parent.childrenStarted) completeStart(parent);
-  else if (parent.phase === "stopping") parent.post(() => finishStop(parent));
+  else if (parent.phase === "stopping") parent.post(finishStop);
 }
 
 /** Runs the acquiring handlers of an instance that holds nothing yet. */
@@ -225,7 +226,18 @@ function suspendFor(core: ComponentCore, escalation: Escalation): void {
   suspendTree(core);
   escalation.chain.push(core);
   if (parent === null) core.system.unhandled(escalation.fault);
-  else parent.post(() => resolveFault(parent, core, escalation));
+  else parent.post(resolving(parent, core, escalation));
+}
+
+/** The operation by which a parent hears of a fault. */
+export function resolving(
+  parent: ComponentCore,
+  child: ComponentCore,
+  escalation: Escalation,
+): Operation {
+  return operation({ kind: "resolve", parent, child, escalation }, () =>
+    resolveFault(parent, child, escalation),
+  );
 }
 
 /** Applies the parent's policy to a fault of a child, or of one below it that escalated. */
@@ -269,7 +281,7 @@ function resume(core: ComponentCore, escalation: Escalation): void {
   if (core.faults.size === 0) core.faults = null;
   resumeTree(core);
   // The throw may have come from onStart: what it left undone is done now.
-  if (core.phase === "starting" && !core.childrenStarted) core.post(() => startChildren(core));
+  if (core.phase === "starting" && !core.childrenStarted) core.post(startChildren);
 }
 
 function escalate(parent: ComponentCore, escalation: Escalation, fault: Fault): void {
@@ -323,6 +335,15 @@ export function restartNow(handle: ChildHandle): void {
     const [escalation] = old.faults ?? [];
     if (escalation === undefined) throw cause;
     escalation.fault = { ...escalation.fault, cause };
-    parent.post(() => resolveFault(parent, old, escalation));
+    parent.post(resolving(parent, old, escalation));
   }
 }
+
+/** The operations that know nothing but the component they run at: a checkpoint holds them as they are. */
+export const bareOperations: ReadonlySet<Operation> = new Set<Operation>([
+  start,
+  startChildren,
+  stop,
+  finishStop,
+  kill,
+]);

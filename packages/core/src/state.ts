@@ -115,7 +115,8 @@ export function importTree(core: ComponentCore, snapshot: Snapshot, discarded: s
   }
 }
 
-function importOne(core: ComponentCore, state: unknown, version: number): void {
+/** Imports the state of one component. */
+export function importOne(core: ComponentCore, state: unknown, version: number): void {
   const own = core.instance as Partial<Stateful<unknown>>;
   const wanted = own.stateVersion ?? 1;
   if (version !== wanted) {

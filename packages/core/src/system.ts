@@ -29,6 +29,7 @@ import type {
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
+import type { SystemCounters } from "./checkpoint-data.ts";
 import { rootOf } from "./root.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type Outcome, SwapJob, type SwapOptions } from "./swap.ts";
@@ -129,7 +130,7 @@ export class System<C extends Component = Component> {
       name: `${cls.name === "" ? "Main" : cls.name}-1`,
     });
     this.#root.constructing = false;
-    this.#root.post(() => life.start(this.#root));
+    this.#root.post(life.start);
   }
 
   // --- for whoever started it ------------------------------------------------------------------
@@ -160,7 +161,7 @@ export class System<C extends Component = Component> {
   /** Stops everything, from the bottom up, and what the world provides at last. @returns resolves when all has stopped */
   stop(): Promise<void> {
     const stopped = this.#stopped.promise();
-    this.#root.post(() => life.stop(this.#root));
+    this.#root.post(life.stop);
     return stopped;
   }
 
@@ -278,6 +279,29 @@ export class System<C extends Component = Component> {
     return ++this.#lastId;
   }
 
+  /** @internal The top of the tree, where checkpoints begin. */
+  get rootCore(): ComponentCore {
+    return this.#root;
+  }
+
+  /** @internal What the system counts, for checkpoints. */
+  counters(): SystemCounters {
+    const { keptOrder } = this;
+    const letters = [...this.#letters];
+    return { lastId: this.#lastId, lastRecord: this.#lastRecord, keptOrder, letters };
+  }
+
+  /** @internal Counts on from a checkpoint; its components have their numbers again. */
+  recount(counters: SystemCounters, cores: readonly ComponentCore[]): void {
+    this.#lastId = counters.lastId;
+    this.#lastRecord = counters.lastRecord;
+    this.keptOrder = counters.keptOrder;
+    this.#letters.clear();
+    for (const [reason, count] of counters.letters) this.#letters.set(reason, count);
+    this.#cores.clear();
+    for (const core of cores) this.register(core);
+  }
+
   /** @internal */
   register(core: ComponentCore): void {
     this.#cores.set(core.id, core);
@@ -321,17 +345,17 @@ export class System<C extends Component = Component> {
 
   /** @internal */
   start(handle: ChildHandle): void {
-    handle.core.post(() => life.start(handle.core));
+    handle.core.post(life.start);
   }
 
   /** @internal */
   stopChild(handle: ChildHandle): void {
-    handle.core.post(() => life.stop(handle.core));
+    handle.core.post(life.stop);
   }
 
   /** @internal */
   kill(handle: ChildHandle): void {
-    handle.core.post(() => life.kill(handle.core));
+    handle.core.post(life.kill);
   }
 
   /** @internal */

@@ -59,6 +59,19 @@ export class NodeClock implements Clock {
     this.#ppm = ppm;
   }
 
+  /** Its state, for checkpoints. */
+  save(): readonly number[] {
+    return [this.#fromSim, this.#fromLocal, this.#ppm, this.#offsetMicros];
+  }
+
+  /** Goes on from a saved state. */
+  load([fromSim = 0, fromLocal = 0, ppm = 0, offsetMicros = 0]: readonly number[]): void {
+    this.#fromSim = fromSim;
+    this.#fromLocal = fromLocal;
+    this.#ppm = ppm;
+    this.#offsetMicros = offsetMicros;
+  }
+
   /** Sets the wall clock forward or back. */
   jump(millis: number): void {
     this.#offsetMicros += Math.round(millis * 1000);

@@ -2,6 +2,7 @@
 
 import type { Event, ReplyToken } from "@kith/core";
 import { Delivery, type DropReason, type PeerRef } from "@kith/network";
+import { type Deed, Doing } from "./deed.ts";
 import type { Fabric } from "./fabric.ts";
 import type { Lane } from "./lane.ts";
 import type { Life } from "./node.ts";
@@ -63,10 +64,21 @@ export class Endpoint {
   }
 
   /** Does something here, after the node's pause where it is paused. */
-  meet(action: () => void): void {
+  meet(deed: Deed): void {
     if (!this.life.alive) return;
-    if (this.life.parked === null) action();
-    else this.life.parked.push(action);
+    if (this.life.parked === null) this.fabric.do(deed);
+    else this.life.parked.push(new Doing(this.fabric, deed));
+  }
+
+  /** How many connections have ended, by host. */
+  ends(): (readonly [string, number])[] {
+    return [...(this.#ended ?? [])];
+  }
+
+  /** Takes over the connections of a checkpoint. */
+  load(lanes: readonly Lane[], ends: readonly (readonly [string, number])[]): void {
+    for (const lane of lanes) this.keep(lane);
+    this.#ended = ends.length === 0 ? null : new Map(ends);
   }
 
   /** Answers a `Deliver`, once: `sent` only whom it suffices. */

@@ -22,7 +22,38 @@ export interface Owner {
   /** False once the node has crashed or stopped: nothing of this life runs any more. */
   readonly alive: boolean;
   /** Where what is due waits while the node is paused; null while it runs. */
-  readonly parked: (() => void)[] | null;
+  readonly parked: Action[] | null;
+}
+
+/** Something to do that says what it is, so that a checkpoint can hold it. */
+export interface Doable {
+  run(): void;
+}
+
+/** What an entry of the engine does: a plain function stands in the way of a checkpoint. */
+export type Action = (() => void) | Doable;
+
+/** Does it. */
+export function act(action: Action): void {
+  if (typeof action === "function") action();
+  else action.run();
+}
+
+/** A turn that was due while its node was paused. */
+export class Again implements Doable {
+  readonly #engine: Engine;
+  readonly #owner: Owner;
+  readonly runnable: Runnable;
+
+  constructor(engine: Engine, owner: Owner, runnable: Runnable) {
+    this.#engine = engine;
+    this.#owner = owner;
+    this.runnable = runnable;
+  }
+
+  run(): void {
+    this.#engine.ready(this.#owner, this.runnable, "");
+  }
 }
 
 /** The simulation itself: it lives as long as anything does. */
@@ -45,7 +76,7 @@ class Slot {
 }
 
 /** A turn that is due. */
-class Turn implements Scheduled {
+export class Turn implements Scheduled {
   readonly micros: number;
   readonly tie: number;
   cancelled = false;
@@ -54,19 +85,26 @@ class Turn implements Scheduled {
   readonly owner: Owner;
   readonly runnable: Runnable;
 
-  constructor(engine: Engine, owner: Owner, runnable: Runnable, slot: Slot) {
+  constructor(
+    engine: Engine,
+    owner: Owner,
+    runnable: Runnable,
+    key: number,
+    tie: number,
+    micros = engine.micros,
+  ) {
     this.#engine = engine;
     this.owner = owner;
     this.runnable = runnable;
-    this.micros = engine.micros;
-    this.key = slot.key;
-    this.tie = mix(slot.key, slot.turns++);
+    this.micros = micros;
+    this.key = key;
+    this.tie = tie;
   }
 
   fire(): void {
     if (!this.owner.alive) return;
     if (this.owner.parked !== null) {
-      this.owner.parked.push(() => this.#engine.ready(this.owner, this.runnable, ""));
+      this.owner.parked.push(new Again(this.#engine, this.owner, this.runnable));
       return;
     }
     this.#engine.running = this;
@@ -78,32 +116,32 @@ class Turn implements Scheduled {
 }
 
 /** An event of the simulated world that is due at a time. */
-class Due implements Scheduled {
+export class Due implements Scheduled {
   readonly micros: number;
   readonly tie: number;
   cancelled = false;
   readonly #engine: Engine;
-  readonly #owner: Owner;
-  readonly #action: () => void;
+  readonly owner: Owner;
+  readonly action: Action;
 
-  constructor(engine: Engine, owner: Owner, micros: number, tie: number, action: () => void) {
+  constructor(engine: Engine, owner: Owner, micros: number, tie: number, action: Action) {
     this.#engine = engine;
-    this.#owner = owner;
+    this.owner = owner;
     this.micros = micros;
     this.tie = tie;
-    this.#action = action;
+    this.action = action;
   }
 
   fire(): void {
     // It has left the heap: cancelling it later must not be counted there.
     this.cancelled = true;
-    if (!this.#owner.alive) return;
-    if (this.#owner.parked !== null) {
-      this.#owner.parked.push(this.#action);
+    if (!this.owner.alive) return;
+    if (this.owner.parked !== null) {
+      this.owner.parked.push(this.action);
       return;
     }
     this.#engine.trace.add(decisions.event, this.micros, this.tie);
-    this.#action();
+    act(this.action);
   }
 }
 
@@ -134,11 +172,12 @@ export class Engine {
 
   /** Queues a turn of a runnable that has work. */
   ready(owner: Owner, runnable: Runnable, node: string): void {
-    this.#ready.add(new Turn(this, owner, runnable, this.#slotOf(runnable, node)));
+    const slot = this.#slotOf(runnable, node);
+    this.#ready.add(new Turn(this, owner, runnable, slot.key, mix(slot.key, slot.turns++)));
   }
 
   /** Lets something happen at a time. @returns what `cancel` takes */
-  at(owner: Owner, micros: number, tie: number, action: () => void): Scheduled {
+  at(owner: Owner, micros: number, tie: number, action: Action): Scheduled {
     const due = new Due(this, owner, Math.max(micros, this.micros), tie, action);
     this.#due.add(due);
     return due;
@@ -176,6 +215,50 @@ export class Engine {
       due.fire();
     }
     return true;
+  }
+
+  /** What waits, in the order in which it was queued, for checkpoints. */
+  queues(): { readonly due: readonly Due[]; readonly ready: readonly Turn[] } {
+    return { due: this.#due.entries(), ready: this.#ready.entries() };
+  }
+
+  /** Queues a turn that a checkpoint has held; it has its draw. */
+  turn(owner: Owner, runnable: Runnable, key: number, tie: number, micros: number): void {
+    this.#ready.add(new Turn(this, owner, runnable, key, tie, micros));
+  }
+
+  /** The key of a runnable's draws and how many turns it has had; null before the first. */
+  turnsOf(runnable: Runnable): readonly [key: number, turns: number] | null {
+    return runnable.slot instanceof Slot ? [runnable.slot.key, runnable.slot.turns] : null;
+  }
+
+  /** Goes on after the turns of a runnable that a checkpoint has held. */
+  setTurns(runnable: Runnable, turns: readonly [key: number, turns: number] | null): void {
+    if (turns === null) {
+      runnable.slot = null;
+      return;
+    }
+    const slot = new Slot(turns[0]);
+    slot.turns = turns[1];
+    runnable.slot = slot;
+  }
+
+  /** Lets a runnable go on with the turns of another: one that has taken its place, or had it. */
+  shareTurns(runnable: Runnable, other: Runnable): void {
+    runnable.slot = other.slot;
+  }
+
+  /** The time, the steps, the turns at this instant, and the state of the hash. */
+  save(): readonly number[] {
+    return [this.micros, this.steps, this.#atInstant, ...this.trace.save()];
+  }
+
+  /** Goes on from a saved state; its queues are filled by whoever knows what is in them. */
+  load([micros = 0, steps = 0, atInstant = 0, ...trace]: readonly number[]): void {
+    this.micros = micros;
+    this.steps = steps;
+    this.#atInstant = atInstant;
+    this.trace.load(trace);
   }
 
   #slotOf(runnable: Runnable, node: string): Slot {

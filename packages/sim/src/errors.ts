@@ -4,6 +4,8 @@ import { KithError } from "@kith/core";
 
 const nextSteps = {
   KITH_SIM_ARGUMENT: "Pass a value of the documented type and range.",
+  KITH_SIM_CHECKPOINT:
+    "Take it between two steps, and let what is to happen later be a timer, a message or simulation.at.",
   KITH_SIM_FAULT:
     "Look at its cause; a policy of a parent, given by onFault, could have handled it.",
   KITH_SIM_LEAK: "Take time from this.clock or the Timer port, and randomness from this.random.",

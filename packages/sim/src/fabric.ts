@@ -18,6 +18,7 @@ import {
   UnknownTag,
   withSender,
 } from "@kith/network";
+import { type Deed, Doing } from "./deed.ts";
 import { type Endpoint } from "./endpoint.ts";
 import { always, type Engine } from "./engine.ts";
 import type { Life } from "./node.ts";
@@ -145,11 +146,8 @@ export class Fabric {
     item.number = ++route.source.within;
     // One tie for all of an instant, so that they stay in order.
     const tie = mix(route.key, this.#engine.micros);
-    this.#engine.at(from.life, this.#engine.micros, tie, () => {
-      from.settle(item, "sent");
-      this.accept(from, item, route.key);
-      from.settle(item, "acknowledged");
-    });
+    const doing = new Doing(this, { verb: "within", from, route, item });
+    this.#engine.at(from.life, this.#engine.micros, tie, doing);
   }
 
   #datagram(from: Endpoint, route: Route, item: Item): void {
@@ -159,7 +157,7 @@ export class Fabric {
     if (item.asked !== null) {
       const tie = mix(route.key ^ acknowledgements, item.number + perCopy);
       const time = this.#engine.micros + acknowledgedMicros;
-      this.#engine.at(from.life, time, tie, () => from.settle(item, "unknown", "disconnected"));
+      this.#engine.at(from.life, time, tie, new Doing(this, { verb: "unknown", from, item }));
     }
     if (verdict?.kind === "drop" || verdict?.kind === "reset") {
       this.counts.rules++;
@@ -171,10 +169,8 @@ export class Fabric {
       // The first of several copies is as fast as one alone.
       const late = copies > 1 && copy === 0 ? 0 : lateness(verdict);
       const time = this.#engine.micros + this.latency(route, tie) + late;
-      this.#engine.at(always, time, tie, () => {
-        const to = route.target.endpoint;
-        to?.meet(() => this.#arrived(to, from, route, item));
-      });
+      const doing = new Doing(this, { verb: "datagram", from, route, item });
+      this.#engine.at(always, time, tie, doing);
     }
   }
 
@@ -187,7 +183,49 @@ export class Fabric {
     if (verdict?.kind === "drop" || verdict?.kind === "reset") return;
     const tie = mix(key, item.number);
     const time = this.#engine.micros + this.latency(back, tie) + lateness(verdict);
-    this.#engine.at(always, time, tie, () => from.meet(() => from.settle(item, "acknowledged")));
+    const deed: Deed = { verb: "meet", at: from, then: { verb: "settle", from, item } };
+    this.#engine.at(always, time, tie, new Doing(this, deed));
+  }
+
+  /** Does what was put off. */
+  do(deed: Deed): void {
+    switch (deed.verb) {
+      case "meet":
+        deed.at.meet(deed.then);
+        return;
+      case "within":
+        deed.from.settle(deed.item, "sent");
+        this.accept(deed.from, deed.item, deed.route.key);
+        deed.from.settle(deed.item, "acknowledged");
+        return;
+      case "unknown":
+        deed.from.settle(deed.item, "unknown", "disconnected");
+        return;
+      case "datagram":
+        deed.route.target.endpoint?.meet({ ...deed, verb: "land", to: deed.route.target.endpoint });
+        return;
+      case "land":
+        this.#arrived(deed.to, deed.from, deed.route, deed.item);
+        return;
+      case "settle":
+        deed.from.settle(deed.item, "acknowledged");
+        return;
+      case "dialled":
+      case "redial":
+      case "open":
+      case "close":
+      case "retry":
+      case "arrive":
+      case "arrived":
+      case "acknowledge":
+      case "acknowledged":
+        this.#streams.do(deed);
+    }
+  }
+
+  /** The nodes that it knows, for checkpoints. */
+  places(): Place[] {
+    return [...this.#places.values()];
   }
 
   // --- for the streams -----------------------------------------------------------------------------

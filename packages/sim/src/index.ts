@@ -1,5 +1,6 @@
 /** Whole clusters in one deterministic simulation: nodes, clocks, network, disks, and their faults. */
 
+export type { Checkpoint } from "./checkpoint-data.ts";
 export type { ClockSkew } from "./clock.ts";
 
 export {
@@ -37,6 +38,7 @@ export {
   uniform,
   type Verdict,
 } from "./rules.ts";
+export { resume } from "./resume.ts";
 export { simulate, type Simulation, type SimulationOptions, type Within } from "./simulation.ts";
 export { type PromiseWatch, type Twice, twice, type TwiceOptions } from "./twice.ts";
 export type { Difference } from "./trace.ts";

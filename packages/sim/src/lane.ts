@@ -18,6 +18,8 @@ export class Lane {
   readonly route: Route;
   /** Keys the draws for messages. */
   readonly key: number;
+  /** How many connections with that host had ended before. */
+  readonly before: number;
   /** Whether this end dialled. */
   readonly dialled: boolean;
   /** The other end, once a dial has arrived there. */
@@ -41,12 +43,20 @@ export class Lane {
   /** When the last of them arrives, in simulated microseconds. */
   lastArrival = 0;
 
-  constructor(end: Endpoint, to: PeerRef, route: Route, dialled: boolean) {
+  /** @param before how many connections the two had; a checkpoint knows it, the end may have forgotten */
+  constructor(
+    end: Endpoint,
+    to: PeerRef,
+    route: Route,
+    dialled: boolean,
+    before = end.endedWith(to.host),
+  ) {
     this.end = end;
     this.to = to;
     this.route = route;
     this.dialled = dialled;
-    this.key = mix(mix(route.key, end.peer.incarnation), end.endedWith(to.host));
+    this.before = before;
+    this.key = mix(mix(route.key, end.peer.incarnation), before);
   }
 
   /** Keys the draws of dials, acknowledgements and notices. */

@@ -3,11 +3,12 @@
  * connections, so that this component can be swapped without breaking one.
  */
 
-import { by, Component, type Event } from "@kith/core";
+import { by, Component, type Event, type ReplyToken } from "@kith/core";
 import {
   ConnectionDown,
   ConnectionUp,
   Deliver,
+  type Delivery,
   Dropped,
   Message,
   Network,
@@ -16,11 +17,22 @@ import {
 } from "@kith/network";
 import { lifeOf } from "./node.ts";
 
+/** What became of a message, for who asked. */
+interface Answer {
+  readonly token: ReplyToken<Delivery>;
+  readonly delivery: Delivery;
+}
+
 /** The Network of one life of a node. */
 export class SimNetwork extends Component {
   readonly network = this.provides(
     Network,
     by(Message, (message) => message.to.peerId),
+  );
+
+  readonly #indicated = this.entrance((event: Event) => this.#indicate(event));
+  readonly #answered = this.entrance(({ token, delivery }: Answer) =>
+    this.network.reply(token, delivery),
   );
 
   constructor() {
@@ -33,8 +45,8 @@ export class SimNetwork extends Component {
     );
     this.onAcquire(() => {
       endpoint.sink = {
-        indicate: (event) => this.enterNow(() => this.#indicate(event)),
-        answer: (token, delivery) => this.enterNow(() => this.network.reply(token, delivery)),
+        indicate: this.#indicated,
+        answer: (token, delivery) => this.#answered({ token, delivery }),
       };
       fabric.listen(endpoint);
     });

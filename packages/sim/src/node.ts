@@ -18,9 +18,11 @@ import {
   type System,
   type World,
 } from "@kith/core";
+import { restoreSystem, type SystemCheckpoint } from "@kith/core/checkpoint";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
-import type { Engine, Owner } from "./engine.ts";
+import { act, type Action, type Engine, type Owner } from "./engine.ts";
+import type { Agent } from "./errand.ts";
 import { simError } from "./errors.ts";
 import { Disk, type DiskOptions } from "./disk.ts";
 import { Endpoint } from "./endpoint.ts";
@@ -49,7 +51,13 @@ export class Life implements Owner, Scheduler {
   /** The number of this life, from 1: the node's incarnation. */
   readonly number: number;
   alive = true;
-  parked: (() => void)[] | null = null;
+  parked: Action[] | null = null;
+  /** Who does the errands of the providers, by the name of their business. */
+  readonly agents = new Map<string, Agent>();
+  /** Whether it ends when its system has stopped. */
+  stopping = false;
+  /** While its system is restored from a checkpoint: who is ready comes from there. */
+  restoring = false;
   /** Arms the timers anew when the clock's drift changes. */
   rearm: (() => void) | null = null;
   /** Its end of the network. */
@@ -68,7 +76,7 @@ export class Life implements Owner, Scheduler {
   }
 
   ready(runnable: Runnable): void {
-    if (this.alive) this.engine.ready(this, runnable, this.name);
+    if (this.alive && !this.restoring) this.engine.ready(this, runnable, this.name);
   }
 }
 
@@ -193,8 +201,12 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   }
 
   #launch(life: Life): void {
-    const { main, init, install, log, fault } = this.#options;
-    const system = launch(main, init(), worldOf(life, install, log));
+    const { main, init, install, log } = this.#options;
+    this.#adopt(launch(main, init(), worldOf(life, install, log)));
+  }
+
+  #adopt(system: System<InstanceType<K>>): void {
+    const { fault } = this.#options;
     this.#system = system;
     system.events.on("fault", ({ path, cause }) => {
       const what = cause instanceof Error ? cause.message : String(cause);
@@ -209,12 +221,18 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
 
   /** Stops its components properly, without waiting for them to be through with it. */
   stop(): void {
+    this.#endWhenStopped();
+    void this.system.stop();
+  }
+
+  #endWhenStopped(): void {
     const { system } = this;
-    const life = this.#life;
+    const life = this.#alive("stopped");
+    if (life.stopping) return;
+    life.stopping = true;
     system.events.once("stopped", () => {
       if (this.#life === life) this.#end(false);
     });
-    void system.stop();
   }
 
   /** Freezes it: nothing runs, while time and messages go on. */
@@ -232,7 +250,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     life.parked = null;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     this.#options.guard(() => {
-      for (const action of parked) action();
+      for (const action of parked) act(action);
     });
   }
 
@@ -247,6 +265,45 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   jump(millis: number): void {
     this.#skew = { ...this.#skew, offset: (this.#skew.offset ?? 0) + millis };
     this.#life?.clock.jump(millis);
+  }
+
+  /** Its present life, for checkpoints. */
+  get life(): Life | null {
+    return this.#life;
+  }
+
+  /** How its clocks differ, in this life and those to come, for checkpoints. */
+  get skew(): ClockSkew {
+    return this.#skew;
+  }
+
+  /** A life of this node that a checkpoint has held. */
+  lifeAgain(number: number, clockState: readonly number[]): Life {
+    const { engine, epochMicros, fabric } = this.#options;
+    const { name, index, disk } = this;
+    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    clock.load(clockState);
+    return new Life({ engine, fabric, name, index, number, clock, disk });
+  }
+
+  /** Goes on where a checkpoint was taken. `life` has its clock and its disk again. */
+  restore(
+    skew: ClockSkew,
+    lives: number,
+    life: Life | null,
+    system: SystemCheckpoint | null,
+  ): void {
+    this.#skew = skew;
+    this.#lives = lives;
+    this.#life = life;
+    if (life === null || system === null) return;
+    const { main, init, install, log, guard } = this.#options;
+    life.restoring = true;
+    guard(() => this.#adopt(restoreSystem(main, init(), worldOf(life, install, log), system)));
+    life.restoring = false;
+    if (!life.stopping) return;
+    life.stopping = false;
+    this.#endWhenStopped();
   }
 
   #alive(what: string): Life {

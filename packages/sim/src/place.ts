@@ -49,6 +49,17 @@ export class Place {
     this.#sent.set(to, number);
     return number;
   }
+
+  /** How many messages went to each place without a connection, for checkpoints. */
+  sent(): (readonly [string, number])[] {
+    return [...(this.#sent ?? [])].map(([to, number]) => [to.name, number]);
+  }
+
+  /** Goes on from the counts of a checkpoint. */
+  load(within: number, sent: readonly (readonly [Place, number])[]): void {
+    this.within = within;
+    this.#sent = sent.length === 0 ? null : new Map(sent);
+  }
 }
 
 /** From one node to another. Made when it is needed: a thousand nodes have a million of them. */

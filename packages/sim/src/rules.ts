@@ -184,6 +184,21 @@ export class Rules {
     };
   }
 
+  /** Those in force, for checkpoints: they do not change. */
+  save(): readonly Installed[] {
+    return this.#installed;
+  }
+
+  /** Puts those of a checkpoint into force. */
+  load(installed: readonly Installed[]): void {
+    this.#installed = installed;
+  }
+
+  /** Takes a rule out of force, wherever it was put into it. */
+  remove(rule: Rule): void {
+    this.#installed = this.#installed.filter((one) => one.rule !== rule);
+  }
+
   /** The first verdict. `link` and `number` name the message: they key the draws. */
   judge(message: Omit<Travelling, "draw">, link: number, number: number): Verdict | undefined {
     for (const { rule, key } of this.#installed) {

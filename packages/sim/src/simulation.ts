@@ -17,6 +17,7 @@ import {
 import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DiskOptions } from "./disk.ts";
+import { type Checkpoint, passes, Scripted, takeCheckpoint } from "./checkpoint.ts";
 import { always, Engine } from "./engine.ts";
 import { simError } from "./errors.ts";
 import { Fabric } from "./fabric.ts";
@@ -66,6 +67,13 @@ export interface Within {
   readonly within?: Millis;
 }
 
+/** How far a simulation is, as far as its engine and nodes do not know it. */
+export interface Progress<K extends ComponentClass> {
+  readonly booted: boolean;
+  readonly scripted: number;
+  readonly scripts: readonly (readonly [number, (simulation: Simulation<K>) => void])[];
+}
+
 const defaultWaitingMax = 10_000;
 const newYear2026 = 1_767_225_600_000;
 
@@ -76,19 +84,25 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   /** @internal */
   readonly engine: Engine;
   readonly #traps: boolean;
-  readonly #fabric: Fabric;
+  /** @internal What it was made of, for checkpoints. */
+  readonly made: { readonly main: K; readonly options: SimulationOptions<K> };
+  /** @internal */
+  readonly fabric: Fabric;
   #booted = false;
   #failure: KithError | null = null;
   #scripted = 0;
+  readonly #scripts = new Map<number, (simulation: Simulation<K>) => void>();
+  #acting = false;
 
   /** @internal */
   constructor(main: K, options: SimulationOptions<K>) {
     const count = options.nodes ?? 1;
     if (!(Number.isSafeInteger(count) && count > 0))
       throw simError("KITH_SIM_ARGUMENT", `A simulation of ${count} nodes was asked for.`);
+    this.made = { main, options };
     this.engine = new Engine(options.seed);
     this.#traps = options.traps ?? true;
-    this.#fabric = new Fabric(this.engine, new Rules(options.seed), {
+    this.fabric = new Fabric(this.engine, new Rules(options.seed), {
       latency: options.latency ?? uniform(0.2, 2),
       codec: options.codec === false ? null : new PlainCodec(),
       datagrams: options.transport === "datagram",
@@ -106,7 +120,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         clock: options.clock?.(index) ?? {},
         epochMicros: (options.epoch ?? newYear2026) * 1000,
         log: options.log ?? (() => undefined),
-        fabric: this.#fabric,
+        fabric: this.fabric,
         disk: options.disk?.(index) ?? {},
         install: (root) => {
           root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
@@ -198,19 +212,24 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     return more;
   }
 
+  /** Takes a rule out of force by itself: also in a simulation resumed from a checkpoint. */
+  withdraw(rule: Rule): void {
+    this.fabric.rules.remove(rule);
+  }
+
   /** Puts a rule of the network into force, behind the others. @returns takes it back */
   rule(rule: Rule): () => void {
-    return this.#fabric.rules.add(rule);
+    return this.fabric.rules.add(rule);
   }
 
   /** Breaks the connection between two nodes: both learn it, each in its time; a suffix of what was sent is lost. */
   reset(a: SimNode<K>, b: SimNode<K>): void {
-    this.#fabric.reset(a.name, b.name);
+    this.fabric.reset(a.name, b.name);
   }
 
   /** Lets the first node lose its end of the connection to the second, which believes in it until it next sends. */
   halfOpen(a: SimNode<K>, b: SimNode<K>): void {
-    this.#fabric.halfOpen(a.name, b.name);
+    this.fabric.halfOpen(a.name, b.name);
   }
 
   /** The reference to a node's present life, or to the one to come where it is down. */
@@ -219,10 +238,64 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     return peerOf(node.name, index, node.state === "down" ? node.lives + 1 : node.lives);
   }
 
-  /** Lets the script of a test act at a simulated time, in milliseconds. */
-  at(time: Millis, action: () => void): void {
-    const tie = mix(streamKey(this.engine.seed, "script").low, this.#scripted++);
-    this.engine.at(always, Math.round(time * 1000), tie, action);
+  /**
+   * Lets the script of a test act at a simulated time, in milliseconds.
+   *
+   * @param action is given the simulation: one that was resumed from a checkpoint, where that is so
+   */
+  at(time: Millis, action: (simulation: Simulation<K>) => void): void {
+    const number = this.#scripted++;
+    const tie = mix(streamKey(this.engine.seed, "script").low, number);
+    this.#scripts.set(number, action);
+    this.engine.at(always, Math.round(time * 1000), tie, this.scripted(number));
+  }
+
+  /**
+   * Takes a checkpoint of the whole simulation between two steps; `resume` goes on from it, any number
+   * of times, and this simulation goes on unaffected.
+   *
+   * @param options.patience so many steps may be done first, while something stands in its way
+   * @throws KithError `KITH_SIM_CHECKPOINT`, `KITH_CHECKPOINT_BUSY`, `KITH_CHECKPOINT_SWAP`
+   */
+  checkpoint({ patience = 0 }: { readonly patience?: number } = {}): Checkpoint<K> {
+    for (let steps = 0; ; steps++) {
+      try {
+        return takeCheckpoint(this);
+      } catch (cause) {
+        if (steps >= patience || !passes(cause) || !this.step()) throw cause;
+      }
+    }
+  }
+
+  /** @internal What the engine does for a script, by the number of the action. */
+  scripted(number: number): Scripted {
+    return new Scripted(number, () => {
+      const action = this.#scripts.get(number);
+      this.#scripts.delete(number);
+      this.#acting = true;
+      try {
+        action?.(this);
+      } finally {
+        this.#acting = false;
+      }
+    });
+  }
+
+  /** @internal Whether something is being done: what comes after it would be missing in a checkpoint. */
+  get busy(): boolean {
+    return this.#acting || this.engine.running !== null;
+  }
+
+  /** @internal How far it is, for checkpoints. */
+  progress(): Progress<K> {
+    return { booted: this.#booted, scripted: this.#scripted, scripts: [...this.#scripts] };
+  }
+
+  /** @internal Goes on from a checkpoint. */
+  proceed({ booted, scripted, scripts }: Progress<K>): void {
+    this.#booted = booted;
+    this.#scripted = scripted;
+    for (const [number, action] of scripts) this.#scripts.set(number, action);
   }
 
   /** @internal Something of the host was used: by a component, or by nobody whom it concerns. */

@@ -32,8 +32,8 @@ import {
   Write,
 } from "@kith/storage";
 import { Disk, type Volume } from "./disk.ts";
+import { Errand } from "./errand.ts";
 import { simError } from "./errors.ts";
-import type { Scheduled } from "./heap.ts";
 import { type Life, lifeOf } from "./node.ts";
 import { answerOf, found, type Result } from "./results.ts";
 
@@ -74,6 +74,8 @@ interface State {
   readonly waiting: readonly Waiting[];
   readonly unflushed: readonly Unflushed[];
   readonly flush: Flush | null;
+  /** What the engine has asked for, and waits for a turn: never there in a swap. */
+  readonly entered: { readonly answer: boolean; readonly flush: boolean };
 }
 
 /** The Storage of one life of a node: `create(SimStorage, {}, { name: "Storage" })` at the root. */
@@ -87,9 +89,12 @@ export class SimStorage extends Component {
   #unflushed: Unflushed[] = [];
   #flush: Flush | null = null;
   // "entered" from the engine's event to the turn that it asks for.
-  #answering: Scheduled | "entered" | null = null;
-  #flushing: Scheduled | "entered" | null = null;
-  #telling: Scheduled | null = null;
+  #answering: Errand | "entered" | null = null;
+  #flushing: Errand | "entered" | null = null;
+  #telling: Errand | null = null;
+  readonly #answered = this.entrance(() => this.#giveAnswers());
+  readonly #flushed = this.entrance(() => this.#proceed());
+  readonly #told = this.entrance((lost: Problem) => this.#lose(lost));
 
   constructor(limits: StorageLimits = {}) {
     super();
@@ -109,16 +114,23 @@ export class SimStorage extends Component {
     });
     this.onRelease(() => {
       this.#cancel();
-      if (this.#telling !== null) this.#life.engine.cancel(this.#telling);
+      this.#telling?.cancel();
       this.#telling = null;
     });
   }
 
   exportState(): State {
-    return { waiting: this.#waiting, unflushed: this.#unflushed, flush: this.#flush };
+    return {
+      waiting: this.#waiting,
+      unflushed: this.#unflushed,
+      flush: this.#flush,
+      entered: { answer: this.#answering === "entered", flush: this.#flushing === "entered" },
+    };
   }
 
-  importState({ waiting, unflushed, flush }: State): void {
+  importState({ waiting, unflushed, flush, entered }: State): void {
+    if (entered.answer) this.#answering = "entered";
+    if (entered.flush) this.#flushing = "entered";
     this.#waiting = [...waiting];
     this.#unflushed = [...unflushed];
     this.#flush = flush;
@@ -129,19 +141,42 @@ export class SimStorage extends Component {
   }
 
   #acquire(): void {
+    this.#keepErrands();
+    // Those of a checkpoint come from it, with their places in the queue.
+    if (this.#life.restoring) return;
     const { lost, told } = this.#volume;
     if (lost !== null && !told) {
-      const tell = (): void => this.enterNow(() => this.#lose(lost));
       const due = this.#life.engine.micros + this.#disk.micros("read", 0);
-      this.#telling = this.#life.engine.at(
-        this.#life,
-        due,
-        this.#disk.tie("loss tie", this.#life.number),
-        tell,
-      );
+      const tie = this.#disk.tie("loss tie", this.#life.number);
+      this.#telling = new Errand(this.#life, "storage loss", 0).at(due, tie);
     }
     this.#scheduleAnswer();
     this.#scheduleFlush();
+  }
+
+  #keepErrands(): void {
+    const { agents } = this.#life;
+    agents.set("storage answer", {
+      run: () => {
+        this.#answering = "entered";
+        this.#answered(null);
+      },
+      restore: (errand) => void (this.#answering = errand),
+    });
+    agents.set("storage flush", {
+      run: () => {
+        this.#flushing = "entered";
+        this.#flushed(null);
+      },
+      restore: (errand) => void (this.#flushing = errand),
+    });
+    agents.set("storage loss", {
+      run: () => {
+        const { lost } = this.#volume;
+        if (lost !== null) this.#told(lost);
+      },
+      restore: (errand) => void (this.#telling = errand),
+    });
   }
 
   // --- requests ----------------------------------------------------------------------------------
@@ -267,15 +302,8 @@ export class SimStorage extends Component {
   #scheduleAnswer(): void {
     const [first] = this.#waiting;
     if (first === undefined || this.#answering !== null) return;
-    this.#answering = this.#life.engine.at(
-      this.#life,
-      first.due,
-      this.#disk.tie("answer tie", first.number),
-      () => {
-        this.#answering = "entered";
-        this.enterNow(() => this.#giveAnswers());
-      },
-    );
+    const tie = this.#disk.tie("answer tie", first.number);
+    this.#answering = new Errand(this.#life, "storage answer", 0).at(first.due, tie);
   }
 
   #giveAnswers(): void {
@@ -305,10 +333,7 @@ export class SimStorage extends Component {
     if (flush === null || this.#flushing !== null) return;
     const half = flush.phase === "gathering" ? 0 : 1;
     const tie = this.#disk.tie("flush tie", flush.number * 2 + half);
-    this.#flushing = this.#life.engine.at(this.#life, flush.due, tie, () => {
-      this.#flushing = "entered";
-      this.enterNow(() => this.#proceed());
-    });
+    this.#flushing = new Errand(this.#life, "storage flush", 0).at(flush.due, tie);
   }
 
   #proceed(): void {
@@ -355,11 +380,11 @@ export class SimStorage extends Component {
   /** Takes back what the engine was asked for; what has entered already finds nothing to do. */
   #cancel(): void {
     if (this.#answering !== null && this.#answering !== "entered") {
-      this.#life.engine.cancel(this.#answering);
+      this.#answering.cancel();
       this.#answering = null;
     }
     if (this.#flushing !== null && this.#flushing !== "entered") {
-      this.#life.engine.cancel(this.#flushing);
+      this.#flushing.cancel();
       this.#flushing = null;
     }
   }

@@ -20,6 +20,7 @@ import {
   NetworkFull,
   type PeerRef,
 } from "@kith/network";
+import { type Deed, Doing } from "./deed.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { always, type Engine } from "./engine.ts";
 import type { Fabric } from "./fabric.ts";
@@ -35,6 +36,9 @@ const perAttempt = 0x1000_0000;
 const answers = 0x100;
 const notices = 0x200;
 const acknowledgements = 0x1000;
+
+/** What of the network's deeds is done on connections. */
+type StreamDeed = Extract<Deed, { readonly lane: Lane }>;
 
 /** The connections of all endpoints. */
 export class Streams {
@@ -98,6 +102,46 @@ export class Streams {
     lane.full = false;
   }
 
+  /** Does what was put off. */
+  do(deed: StreamDeed): void {
+    switch (deed.verb) {
+      case "dialled":
+        this.#dialled(deed.lane, deed.attempt);
+        return;
+      case "redial":
+        if (deed.lane.closed || deed.lane.up) return;
+        if (deed.attempt + 1 < attemptsMax) this.#dial(deed.lane, deed.attempt + 1);
+        else this.close(deed.lane, "refused");
+        return;
+      case "open":
+        this.#open(deed.lane);
+        return;
+      case "close":
+        this.close(deed.lane, deed.reason);
+        return;
+      case "retry":
+        deed.lane.blocked = false;
+        if (!deed.lane.closed) this.#pump(deed.lane);
+        return;
+      case "arrive":
+        this.#arrive(deed.lane, deed.item);
+        return;
+      case "arrived":
+        this.#arrived(deed.lane, deed.other, deed.item);
+        return;
+      case "acknowledge":
+        this.#acknowledge(deed.lane, deed.other, deed.item, deed.attempt);
+        return;
+      case "acknowledged":
+        if (deed.lane.unacknowledged?.delete(deed.item) === true)
+          deed.lane.end.settle(deed.item, "acknowledged");
+    }
+  }
+
+  #at(micros: number, tie: number, deed: Deed): void {
+    this.#engine.at(always, micros, tie, new Doing(this.#fabric, deed));
+  }
+
   // --- making one ----------------------------------------------------------------------------------
 
   #connect(from: Endpoint, to: PeerRef, route: Route): Lane {
@@ -117,17 +161,15 @@ export class Streams {
     }
     const tie = mix(controlKey, attempt);
     const time = this.#fabric.latency(route, tie) + lateness(verdict);
-    this.#engine.at(always, this.#engine.micros + time, tie, () => this.#dialled(lane, attempt));
+    this.#at(this.#engine.micros + time, tie, { verb: "dialled", lane, attempt });
   }
 
   #redial(lane: Lane, attempt: number): void {
     this.#fabric.counts.rules++;
     const tie = mix(lane.controlKey, answers * 2 + attempt);
-    this.#engine.at(lane.end.life, this.#engine.micros + patience(attempt), tie, () => {
-      if (lane.closed || lane.up) return;
-      if (attempt + 1 < attemptsMax) this.#dial(lane, attempt + 1);
-      else this.close(lane, "refused");
-    });
+    const time = this.#engine.micros + patience(attempt);
+    const deed: Deed = { verb: "redial", lane, attempt };
+    this.#engine.at(lane.end.life, time, tie, new Doing(this.#fabric, deed));
   }
 
   /** A dial has arrived. Its answer opens the end that dialled. */
@@ -141,7 +183,12 @@ export class Streams {
     const time = this.#engine.micros + this.#fabric.latency(back, mix(tie, 8)) + lateness(verdict);
     if (there === null || there.peer.port !== lane.to.port) {
       if (loses(verdict)) this.#redial(lane, attempt);
-      else this.#engine.at(always, time, tie, () => end.meet(() => this.close(lane, "refused")));
+      else
+        this.#at(time, tie, {
+          verb: "meet",
+          at: end,
+          then: { verb: "close", lane, reason: "refused" },
+        });
       return;
     }
     const other = this.#meetingEnd(lane, there, back);
@@ -150,9 +197,9 @@ export class Streams {
     } else {
       // What is sent from there comes behind the answer.
       other.lastArrival = Math.max(other.lastArrival, time);
-      this.#engine.at(always, time, tie, () => end.meet(() => this.#open(lane)));
+      this.#at(time, tie, { verb: "meet", at: end, then: { verb: "open", lane } });
     }
-    there.meet(() => this.#open(other));
+    there.meet({ verb: "open", lane: other });
   }
 
   /** The other end of a lane whose dial has arrived there. */
@@ -214,7 +261,7 @@ export class Streams {
     const time = this.#engine.micros + this.#fabric.latency(route, tie) + lateness(verdict);
     // Strictly later than what was sent before it: a tie would be broken at random.
     lane.lastArrival = Math.max(lane.lastArrival + 1, time);
-    this.#engine.at(always, lane.lastArrival, tie, () => this.#arrive(lane, item));
+    this.#at(lane.lastArrival, tie, { verb: "arrive", lane, item });
     return true;
   }
 
@@ -226,10 +273,7 @@ export class Streams {
       return;
     }
     const tie = mix(lane.key, item.number + item.attempts * perAttempt);
-    this.#engine.at(always, this.#engine.micros + wait, tie, () => {
-      lane.blocked = false;
-      if (!lane.closed) this.#pump(lane);
-    });
+    this.#at(this.#engine.micros + wait, tie, { verb: "retry", lane });
   }
 
   #arrive(lane: Lane, item: Item): void {
@@ -239,7 +283,7 @@ export class Streams {
       this.#later(lane, "lost");
       return;
     }
-    other.end.meet(() => this.#arrived(lane, other, item));
+    other.end.meet({ verb: "arrived", lane, other, item });
   }
 
   #arrived(lane: Lane, other: Lane, item: Item): void {
@@ -264,16 +308,13 @@ export class Streams {
       if (attempt + 1 >= attemptsMax || verdict?.kind === "reset") this.break(lane);
       else {
         const time = this.#engine.micros + patience(attempt);
-        this.#engine.at(always, time, tie, () => this.#acknowledge(lane, other, item, attempt + 1));
+        this.#at(time, tie, { verb: "acknowledge", lane, other, item, attempt: attempt + 1 });
       }
       return;
     }
     const time = this.#engine.micros + this.#fabric.latency(other.route, tie) + lateness(verdict);
-    this.#engine.at(always, time, tie, () =>
-      lane.end.meet(() => {
-        if (lane.unacknowledged?.delete(item) === true) lane.end.settle(item, "acknowledged");
-      }),
-    );
+    const then: Deed = { verb: "acknowledged", lane, item };
+    this.#at(time, tie, { verb: "meet", at: lane.end, then });
   }
 
   /** One side learns of its connection's end, a latency from now. */
@@ -281,7 +322,7 @@ export class Streams {
     if (lane.closed) return;
     const tie = mix(lane.controlKey, notices + lane.notices++);
     const time = Math.max(notBefore, this.#engine.micros + this.#fabric.latency(lane.route, tie));
-    this.#engine.at(always, time, tie, () => lane.end.meet(() => this.close(lane, reason)));
+    this.#at(time, tie, { verb: "meet", at: lane.end, then: { verb: "close", lane, reason } });
   }
 }
 

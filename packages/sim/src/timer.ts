@@ -14,7 +14,7 @@ import {
   streamKey,
   Timer,
 } from "@kith/core";
-import type { Scheduled } from "./heap.ts";
+import { Errand } from "./errand.ts";
 import { lifeOf } from "./node.ts";
 
 /** A timeout as plain data, in microseconds of the node's monotonic clock. */
@@ -28,7 +28,7 @@ interface ArmedState {
 interface Armed extends ArmedState {
   due: number;
   fires: number;
-  scheduled: Scheduled | null;
+  errand: Errand | null;
 }
 
 /** The Timer of one life of a node. */
@@ -37,6 +37,7 @@ export class SimTimer extends Component {
   readonly #life = lifeOf(this.host);
   readonly #key = streamKey(this.#life.engine.seed, "timer", this.#life.name).low;
   readonly #armed = new Map<number, Armed>();
+  readonly #expired = this.entrance((id: number) => this.#expire(id));
 
   constructor() {
     super();
@@ -48,16 +49,24 @@ export class SimTimer extends Component {
       const armed = this.#armed.get(keyOf(token));
       if (armed === undefined) return;
       this.#armed.delete(keyOf(token));
-      if (armed.scheduled !== null) this.#life.engine.cancel(armed.scheduled);
+      armed.errand?.cancel();
     });
     this.onAcquire(() => {
       this.#life.rearm = () => this.#rearm();
+      this.#life.agents.set("timer", {
+        run: (id) => this.#fire(id),
+        restore: (errand) => {
+          const armed = this.#armed.get(errand.id);
+          if (armed !== undefined) armed.errand = errand;
+        },
+      });
+      // Those of a checkpoint come from it, with their places in the queue.
+      if (this.#life.restoring) return;
       for (const armed of this.#armed.values()) this.#schedule(armed);
     });
     this.onRelease(() => {
       this.#life.rearm = null;
-      for (const { scheduled } of this.#armed.values())
-        if (scheduled !== null) this.#life.engine.cancel(scheduled);
+      for (const { errand } of this.#armed.values()) errand?.cancel();
     });
   }
 
@@ -74,7 +83,7 @@ export class SimTimer extends Component {
 
   importState(state: { readonly armed: readonly ArmedState[] }): void {
     for (const armed of state.armed)
-      this.#armed.set(keyOf(armed.token), { ...armed, scheduled: null });
+      this.#armed.set(keyOf(armed.token), { ...armed, errand: null });
   }
 
   #arm(token: ReplyToken<Expired>, delay: number, period: number): void {
@@ -84,7 +93,7 @@ export class SimTimer extends Component {
       due,
       period: Math.ceil(period * 1000),
       fires: 0,
-      scheduled: null,
+      errand: null,
     };
     this.#armed.set(keyOf(token), armed);
     this.#schedule(armed);
@@ -99,18 +108,21 @@ export class SimTimer extends Component {
         tie,
         () => `timer ${armed.token.ask} of component ${armed.token.asker} on ${name}`,
       );
-    const scheduled = engine.at(this.#life, clock.simAt(armed.due), tie, () => {
-      // It may have been armed anew while the node was paused.
-      if (armed.scheduled !== scheduled) return;
-      armed.scheduled = null;
-      this.enterNow(() => this.#expire(armed));
-    });
-    armed.scheduled = scheduled;
+    const errand = new Errand(this.#life, "timer", keyOf(armed.token));
+    errand.at(clock.simAt(armed.due), tie);
+    armed.errand = errand;
   }
 
-  #expire(armed: Armed): void {
-    const id = keyOf(armed.token);
-    if (this.#armed.get(id) !== armed) return;
+  #fire(id: number): void {
+    const armed = this.#armed.get(id);
+    if (armed === undefined) return;
+    armed.errand = null;
+    this.#expired(id);
+  }
+
+  #expire(id: number): void {
+    const armed = this.#armed.get(id);
+    if (armed === undefined) return;
     if (armed.period > 0) {
       armed.fires++;
       // What was missed in a pause is not made up for.
@@ -125,8 +137,8 @@ export class SimTimer extends Component {
 
   #rearm(): void {
     for (const armed of this.#armed.values()) {
-      if (armed.scheduled === null) continue;
-      this.#life.engine.cancel(armed.scheduled);
+      if (armed.errand === null) continue;
+      armed.errand.cancel();
       this.#schedule(armed);
     }
   }

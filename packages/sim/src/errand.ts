@@ -1,0 +1,50 @@
+/**
+ * Errands: what a provider of a root port has asked the engine to do for it at a time. An errand is
+ * data, the name of the provider's business and a number, so that a checkpoint can hold it; whoever
+ * runs the business in this life of the node, also after a swap, does it.
+ *
+ * Invariant: an errand that was cancelled does nothing, also where it waits for the end of a pause.
+ */
+
+import type { Doable } from "./engine.ts";
+import type { Scheduled } from "./heap.ts";
+import type { Life } from "./node.ts";
+
+/** Who does the errands of one name. */
+export interface Agent {
+  /** Does one. */
+  run(id: number): void;
+  /** Takes one that a checkpoint has held into its keeping. */
+  restore(errand: Errand): void;
+}
+
+/** One errand of a life. */
+export class Errand implements Doable {
+  readonly name: string;
+  /** What it is about, as its agent numbers it. */
+  readonly id: number;
+  cancelled = false;
+  readonly #life: Life;
+  #scheduled: Scheduled | null = null;
+
+  constructor(life: Life, name: string, id: number) {
+    this.#life = life;
+    this.name = name;
+    this.id = id;
+  }
+
+  /** Lets it be done at a simulated time. */
+  at(micros: number, tie: number): this {
+    this.#scheduled = this.#life.engine.at(this.#life, micros, tie, this);
+    return this;
+  }
+
+  cancel(): void {
+    this.cancelled = true;
+    if (this.#scheduled !== null) this.#life.engine.cancel(this.#scheduled);
+  }
+
+  run(): void {
+    if (!this.cancelled) this.#life.agents.get(this.name)?.run(this.id);
+  }
+}
