@@ -57,7 +57,7 @@ export class BareSimulation {
       this.#micros = event.time;
       this.events++;
       const { message } = event;
-      (this.#nodes[event.node]?.[message.kind] as (message: BareMessage) => void)(message);
+      this.#nodes[event.node]?.[message.kind]?.(message);
     }
     this.#micros = end;
   }
