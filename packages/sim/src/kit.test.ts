@@ -3,11 +3,13 @@
 import type { World } from "@kith/core";
 import { stepping } from "@kith/testing/compliance";
 import { NodeClock } from "./clock.ts";
+import { Disk } from "./disk.ts";
 import { Engine } from "./engine.ts";
 import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
 import { Life, worldOf } from "./node.ts";
 import { Rules, uniform } from "./rules.ts";
+import { SimStorage } from "./storage.ts";
 import { SimTimer } from "./timer.ts";
 import { PlainCodec } from "@kith/network";
 
@@ -34,7 +36,10 @@ export class Bench {
     const index = [...this.#lives.keys()].indexOf(name);
     const at = index < 0 ? this.#lives.size : index;
     const clock = new NodeClock(() => this.engine.micros, 1_700_000_000_000_000, {});
-    const life = new Life(this.engine, this.fabric, name, at, (old?.number ?? 0) + 1, clock);
+    const { engine, fabric } = this;
+    const disk = old?.disk ?? new Disk(engine, name, {});
+    const number = (old?.number ?? 0) + 1;
+    const life = new Life({ engine, fabric, name, index: at, number, clock, disk });
     this.#lives.set(name, life);
     return life;
   }
@@ -42,6 +47,7 @@ export class Bench {
   end(life: Life): void {
     life.alive = false;
     this.fabric.ended(life, true);
+    life.disk.crash();
   }
 
   world(life = this.life()): World {
@@ -49,6 +55,7 @@ export class Bench {
       life,
       (root) => {
         root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
+        root.offers(root.create(SimStorage, {}, { name: "Storage" }).ports.storage);
         root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
       },
       () => undefined,

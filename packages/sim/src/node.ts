@@ -22,12 +22,24 @@ import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
 import type { Engine, Owner } from "./engine.ts";
 import { simError } from "./errors.ts";
+import { Disk, type DiskOptions } from "./disk.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Fabric } from "./fabric.ts";
 import { decisions } from "./trace.ts";
 
 /** Whether a node lives. */
 export type NodeState = "down" | "up" | "paused";
+
+/** What a life is made of. */
+export interface LifeOptions {
+  readonly engine: Engine;
+  readonly fabric: Fabric;
+  readonly name: string;
+  readonly index: number;
+  readonly number: number;
+  readonly clock: NodeClock;
+  readonly disk: Disk;
+}
 
 /** One life of a node, from its start to its crash or stop. */
 export class Life implements Owner, Scheduler {
@@ -43,18 +55,15 @@ export class Life implements Owner, Scheduler {
   /** Its end of the network. */
   readonly endpoint: Endpoint;
 
-  constructor(
-    engine: Engine,
-    fabric: Fabric,
-    name: string,
-    index: number,
-    number: number,
-    clock: NodeClock,
-  ) {
+  /** The disk of its node. */
+  readonly disk: Disk;
+
+  constructor({ engine, fabric, name, index, number, clock, disk }: LifeOptions) {
     this.engine = engine;
     this.name = name;
     this.number = number;
     this.clock = clock;
+    this.disk = disk;
     this.endpoint = new Endpoint(fabric, this, peerOf(name, index, number));
   }
 
@@ -98,6 +107,7 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly epochMicros: number;
   readonly log: LogSink;
   readonly fabric: Fabric;
+  readonly disk: DiskOptions;
   /** Installs the providers of the root ports for a life. */
   readonly install: (root: Root) => void;
   /** Runs what components do with the traps set. */
@@ -112,6 +122,8 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   readonly name: string;
   /** Its number, from 0. */
   readonly index: number;
+  /** Its disk, with its faults; it outlives the node's lives. */
+  readonly disk: Disk;
   readonly #options: NodeOptions<K>;
   #skew: ClockSkew;
   #lives = 0;
@@ -123,6 +135,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     this.#options = options;
     this.name = options.name;
     this.index = options.index;
+    this.disk = new Disk(options.engine, options.name, options.disk);
     this.#skew = options.clock;
   }
 
@@ -149,13 +162,22 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     return this.system.instance;
   }
 
-  /** Starts a life. */
-  start(): void {
+  /** Starts a life: with the disk as the last one has left it, or on an empty one. */
+  start({ disk = "kept" }: { readonly disk?: "kept" | "wiped" } = {}): void {
     if (this.#life !== null)
       throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
     const { engine, main, epochMicros, fabric } = this.#options;
+    if (disk === "wiped") this.disk.wipe();
     const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
-    const life = new Life(engine, fabric, this.name, this.index, ++this.#lives, clock);
+    const life = new Life({
+      engine,
+      fabric,
+      name: this.name,
+      index: this.index,
+      number: ++this.#lives,
+      clock,
+      disk: this.disk,
+    });
     engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
     const { running } = engine;
@@ -244,5 +266,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     );
     this.#life = this.#system = null;
     this.#options.fabric.ended(life, crashed);
+    if (crashed) this.disk.crash();
+    else this.disk.close();
   }
 }

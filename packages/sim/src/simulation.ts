@@ -16,12 +16,14 @@ import {
 } from "@kith/core";
 import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
+import type { DiskOptions } from "./disk.ts";
 import { always, Engine } from "./engine.ts";
 import { simError } from "./errors.ts";
 import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
 import { peerOf, SimNode } from "./node.ts";
 import { type Latency, type Rule, Rules, uniform } from "./rules.ts";
+import { SimStorage } from "./storage.ts";
 import { SimTimer } from "./timer.ts";
 import { trapped } from "./traps.ts";
 
@@ -37,6 +39,8 @@ export interface SimulationOptions<K extends ComponentClass> {
   readonly initOf?: (node: { readonly name: string; readonly index: number }) => InitOf<K>;
   /** The clocks of a node; by default they are right. */
   readonly clock?: (index: number) => ClockSkew;
+  /** The disks of the nodes; by default they are as fast and reliable as such disks are. */
+  readonly disk?: (index: number) => DiskOptions;
   /** What the wall clocks show at the beginning, in milliseconds since 1970; default 1 January 2026. */
   readonly epoch?: Millis;
   /** Takes the nodes' log records; by default nobody. */
@@ -103,8 +107,10 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         epochMicros: (options.epoch ?? newYear2026) * 1000,
         log: options.log ?? (() => undefined),
         fabric: this.#fabric,
+        disk: options.disk?.(index) ?? {},
         install: (root) => {
           root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
+          root.offers(root.create(SimStorage, {}, { name: "Storage" }).ports.storage);
           root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
         },
         guard: (action) => this.#run(action),

@@ -116,8 +116,9 @@ export class Rig {
   world(): World {
     const { engine } = this;
     const clock = new NodeClock(() => engine.micros, 0, {});
-    const life = new Life(engine, this.#fabric, "n1", 0, ++this.lives, clock);
-    this.life = Object.assign(life, { disk: this.disk });
+    const place = { fabric: this.#fabric, name: "n1", index: 0, disk: this.disk };
+    const life = new Life({ ...place, engine, number: ++this.lives, clock });
+    this.life = life;
     return {
       scheduler: life,
       node: "n1",

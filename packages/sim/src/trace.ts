@@ -6,6 +6,8 @@
  * are not, the first decision that differs is found by recording one run and following it in the other.
  */
 
+import { mix } from "@kith/core";
+
 /** What was decided. */
 export const decisions = { turn: 0, event: 1, message: 2, verdict: 3, disk: 4, node: 5 } as const;
 
@@ -118,6 +120,13 @@ export class Trace {
     if (code === undefined || micros === undefined || about === undefined) return undefined;
     return `${Object.keys(decisions)[code] ?? "?"} at ${micros} µs: ${this.#names?.get(about) ?? hex(about)}`;
   }
+}
+
+/** Folds bytes into 32 bits. */
+export function fingerprint(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return mix(hash, bytes.length);
 }
 
 function hex(x: number): string {
