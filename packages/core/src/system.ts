@@ -32,6 +32,7 @@ import type { PendingRow, Token } from "./pending.ts";
 import type { SystemCounters } from "./checkpoint-data.ts";
 import { rootOf } from "./root.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { asError, Settlement } from "./settlement.ts";
 import { type Outcome, SwapJob, type SwapOptions } from "./swap.ts";
 import { drawTree } from "./tree.ts";
 import { bare, type World } from "./world.ts";
@@ -620,40 +621,6 @@ export class System<C extends Component = Component> {
   }
 }
 
-/** A promise that exists only once somebody has asked for it. */
-class Settlement {
-  #outcome: { readonly error?: unknown } | null = null;
-  #waiting: (() => void)[] = [];
-  #promise: Promise<void> | null = null;
-
-  /** Whether somebody has asked for the promise. */
-  get read(): boolean {
-    return this.#promise !== null;
-  }
-
-  promise(): Promise<void> {
-    this.#promise ??= new Promise((resolvePromise, reject) => {
-      const settle = (): void => {
-        if (this.#outcome !== null && "error" in this.#outcome)
-          reject(asError(this.#outcome.error));
-        else resolvePromise();
-      };
-      if (this.#outcome === null) this.#waiting.push(settle);
-      else settle();
-    });
-    return this.#promise;
-  }
-
-  /** The first outcome counts. @returns whether this was it */
-  settle(outcome: { readonly error?: unknown }): boolean {
-    if (this.#outcome !== null) return false;
-    this.#outcome = outcome;
-    for (const settle of this.#waiting) settle();
-    this.#waiting = [];
-    return true;
-  }
-}
-
 function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
   if (row.waiting.kind !== "answer") return;
   const { request } = row.waiting;
@@ -664,10 +631,6 @@ function checkResponse(half: PortHalf, row: PendingRow, response: Event): void {
       `${half.describe()} answered ${request.constructor.name} with ${response?.constructor?.name ?? typeof response}, not ${wanted.name}.`,
     );
   }
-}
-
-function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(describeThrown(cause), { cause });
 }
 
 /**
