@@ -1,5 +1,7 @@
 /** How systems tell of their start and their end. */
 
+import { describeThrown } from "./errors.ts";
+
 /** A promise that exists only once somebody has asked for it. */
 export class Settlement {
   #outcome: { readonly error?: unknown } | null = null;

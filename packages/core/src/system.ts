@@ -14,7 +14,7 @@ import type { ComponentCore } from "./component-core.ts";
 import type { Given } from "./config.ts";
 import { createChild, createRoot } from "./construction.ts";
 import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from "./control.ts";
-import { coreError, describeThrown } from "./errors.ts";
+import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
 import { isOf, type PortHalf } from "./half.ts";
