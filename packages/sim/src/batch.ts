@@ -3,8 +3,8 @@
  * sector by sector, at a power cut, and what rots; the checksum is how a recovery finds out.
  */
 
-import { mix } from "@kith/core";
 import type { Operation } from "@kith/storage";
+import { fingerprint } from "./trace.ts";
 
 /** What a device writes as a whole, in bytes. */
 export const sectorBytes = 512;
@@ -91,13 +91,6 @@ export function isIntact(bytes: Uint8Array): boolean {
 /** How many sectors so many bytes take. */
 export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / sectorBytes);
-}
-
-/** Folds bytes into 32 bits. */
-export function fingerprint(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  return mix(hash, bytes.length);
 }
 
 function checksum(bytes: Uint8Array): number {

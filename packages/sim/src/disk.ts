@@ -16,21 +16,13 @@
 
 import { mix } from "@kith/core";
 import { type Operation, type Problem, Tables } from "@kith/storage";
-import {
-  checksumOf,
-  decodeBatch,
-  encodeBatch,
-  fingerprint,
-  isIntact,
-  sectorBytes,
-  sectorsOf,
-} from "./batch.ts";
+import { checksumOf, decodeBatch, encodeBatch, isIntact, sectorBytes, sectorsOf } from "./batch.ts";
 import { type DiskDeed, DiskFaults, type Judgement, type SavedFaults } from "./disk-faults.ts";
 import { Draws } from "./draws.ts";
 import type { Engine } from "./engine.ts";
 import type { Result } from "./results.ts";
 import { type Asked, type ItemPlace, Rot, type RottenItem } from "./rot.ts";
-import { decisions } from "./trace.ts";
+import { decisions, fingerprint } from "./trace.ts";
 
 /** A range of durations in whole microseconds, both ends included. */
 export interface MicrosRange {

@@ -2,7 +2,7 @@
 
 export type { Checkpoint } from "./checkpoint-data.ts";
 export type { ClockSkew } from "./clock.ts";
-
+export type { CrashOutcome, Disk, DiskOptions, MicrosRange, Recovery, RotPlace } from "./disk.ts";
 export {
   bitRot,
   type DiskDeed,

@@ -31,9 +31,8 @@ import {
   type Tables,
   Write,
 } from "@kith/storage";
-import { Disk, type Volume } from "./disk.ts";
+import type { Disk, Volume } from "./disk.ts";
 import { Errand } from "./errand.ts";
-import { simError } from "./errors.ts";
 import { type Life, lifeOf } from "./node.ts";
 import { answerOf, found, type Result } from "./results.ts";
 
@@ -99,7 +98,7 @@ export class SimStorage extends Component {
   constructor(limits: StorageLimits = {}) {
     super();
     this.#life = lifeOf(this.host);
-    this.#disk = diskOf(this.#life);
+    this.#disk = this.#life.disk;
     this.#waitingMax = limits.waitingMax ?? 4096;
     this.#pendingBytesMax = limits.pendingBytesMax ?? 64 * 1024 * 1024;
     this.storage.on(Write, ({ namespace, operations, flush = true }, token) =>
@@ -400,10 +399,4 @@ function sizeOf(result: Result): number {
 
 function busy(detail: string): Problem {
   return { code: "KITH_STORAGE_BUSY", detail };
-}
-
-/** The disk of a node, which its life carries as `disk`. */
-function diskOf(life: Life): Disk {
-  if ("disk" in life && life.disk instanceof Disk) return life.disk;
-  throw simError("KITH_SIM_ARGUMENT", `${life.name} has no disk, so it has no storage.`);
 }
