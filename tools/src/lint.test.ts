@@ -94,6 +94,7 @@ const PLACES: readonly (readonly [file: string, text: string, rules: readonly st
   ["packages/core/src/host.ts", NOT_PURE, []],
   ["packages/core/src/deep/host.ts", NOT_PURE, ["pure"]],
   ["packages/core/src/system.ts", PROMISING, []],
+  ["packages/core/src/settlement.ts", PROMISING, []],
   ["packages/core/src/system-clock.ts", PROMISING, ["pure", "pure"]],
   ["packages/core/src/clock.test.ts", NOT_PURE, []],
   ["packages/ring/src/compliance/ring.ts", NOT_PURE, ["pure"]],

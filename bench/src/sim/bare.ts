@@ -1,53 +1,69 @@
 /**
- * The peer of the simulator: the loop that one would write by hand for this one workload. A binary heap
- * of events in arrays, a switch over their kind, no components, ports, channels, codec, hash or faults.
+ * The peer of the simulator: the loop that one would write by hand for this one workload. One binary
+ * heap of event objects in an array, a message object for each message, an array of nodes with a
+ * handler for each kind; no components, ports, channels, codec, hash, keyed draws or faults.
  */
+
+interface BareMessage {
+  readonly kind: 0 | 1 | 2;
+  readonly from: number;
+  readonly n: number;
+}
+
+interface BareEvent {
+  readonly time: number;
+  readonly node: number;
+  readonly message: BareMessage;
+}
 
 /** Each node pings a random other once a simulated second, and is answered; latencies as in the simulator's default. */
 export class BareSimulation {
   /** Ticks, pings and pongs handled. */
   events = 0;
   pongs = 0;
-  readonly #nodes: number;
   #micros = 0;
   #state = 42;
-  #size = 0;
-  #times: Float64Array;
-  #kinds: Uint8Array;
-  #targets: Uint32Array;
-  #sources: Uint32Array;
+  readonly #heap: BareEvent[] = [];
+  readonly #nodes: ((message: BareMessage) => void)[][];
 
   constructor(nodes: number) {
-    this.#nodes = nodes;
-    const capacity = 2 ** Math.ceil(Math.log2(nodes * 4 + 64));
-    this.#times = new Float64Array(capacity);
-    this.#kinds = new Uint8Array(capacity);
-    this.#targets = new Uint32Array(capacity);
-    this.#sources = new Uint32Array(capacity);
-    for (let node = 0; node < nodes; node++) this.#add(this.#below(1_000_000), 0, node, node);
+    this.#nodes = Array.from({ length: nodes }, (_, node) => {
+      let n = 0;
+      return [
+        (tick) => {
+          this.#add({ time: this.#micros + 1_000_000, node, message: tick });
+          this.#send(this.#below(nodes), { kind: 1, from: node, n: ++n });
+        },
+        (ping) => this.#send(ping.from, { kind: 2, from: node, n: ping.n }),
+        () => {
+          this.pongs++;
+        },
+      ];
+    });
+    for (let node = 0; node < nodes; node++) {
+      this.#add({ time: this.#below(1_000_000), node, message: { kind: 0, from: node, n: 0 } });
+    }
   }
 
   /** Lets so many simulated seconds pass. */
   runFor(seconds: number): void {
     const end = this.#micros + seconds * 1_000_000;
-    while (this.#size > 0 && (this.#times[0] as number) <= end) {
-      const time = this.#times[0] as number;
-      const kind = this.#kinds[0] as number;
-      const target = this.#targets[0] as number;
-      const source = this.#sources[0] as number;
+    for (
+      let event = this.#heap[0];
+      event !== undefined && event.time <= end;
+      event = this.#heap[0]
+    ) {
       this.#take();
-      this.#micros = time;
+      this.#micros = event.time;
       this.events++;
-      if (kind === 0) {
-        this.#add(time + 1_000_000, 0, target, target);
-        this.#add(time + 200 + this.#below(1801), 1, this.#below(this.#nodes), target);
-      } else if (kind === 1) {
-        this.#add(time + 200 + this.#below(1801), 2, source, target);
-      } else {
-        this.pongs++;
-      }
+      const { message } = event;
+      this.#nodes[event.node]?.[message.kind]?.(message);
     }
     this.#micros = end;
+  }
+
+  #send(node: number, message: BareMessage): void {
+    this.#add({ time: this.#micros + 200 + this.#below(1801), node, message });
   }
 
   #below(bound: number): number {
@@ -55,54 +71,35 @@ export class BareSimulation {
     return this.#state % bound;
   }
 
-  #add(time: number, kind: number, target: number, source: number): void {
-    let at = this.#size++;
+  #add(event: BareEvent): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
     while (at > 0) {
       const above = (at - 1) >> 1;
-      if ((this.#times[above] as number) <= time) break;
-      this.#move(above, at);
+      const parent = heap[above] as BareEvent;
+      if (parent.time <= event.time) break;
+      heap[at] = parent;
       at = above;
     }
-    this.#put(at, time, kind, target, source);
+    heap[at] = event;
   }
 
   #take(): void {
-    const last = --this.#size;
-    if (last === 0) return;
-    const time = this.#times[last] as number;
+    const heap = this.#heap;
+    const last = heap.pop() as BareEvent;
+    const size = heap.length;
+    if (size === 0) return;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
-      if (child >= last) break;
-      if (child + 1 < last && (this.#times[child + 1] as number) < (this.#times[child] as number))
+      if (child >= size) break;
+      if (child + 1 < size && (heap[child + 1] as BareEvent).time < (heap[child] as BareEvent).time)
         child++;
-      if ((this.#times[child] as number) >= time) break;
-      this.#move(child, at);
+      if ((heap[child] as BareEvent).time >= last.time) break;
+      heap[at] = heap[child] as BareEvent;
       at = child;
     }
-    this.#put(
-      at,
-      time,
-      this.#kinds[last] as number,
-      this.#targets[last] as number,
-      this.#sources[last] as number,
-    );
-  }
-
-  #move(from: number, to: number): void {
-    this.#put(
-      to,
-      this.#times[from] as number,
-      this.#kinds[from] as number,
-      this.#targets[from] as number,
-      this.#sources[from] as number,
-    );
-  }
-
-  #put(at: number, time: number, kind: number, target: number, source: number): void {
-    this.#times[at] = time;
-    this.#kinds[at] = kind;
-    this.#targets[at] = target;
-    this.#sources[at] = source;
+    heap[at] = last;
   }
 }

@@ -1,4 +1,7 @@
-/** How systems tell of their start and their end. */
+/**
+ * Promises for code outside of the component world, which exist only once somebody has asked for them:
+ * a fault that nobody waits for is logged and emitted, and never an unhandled rejection.
+ */
 
 import { describeThrown } from "./errors.ts";
 
