@@ -197,17 +197,11 @@ export abstract class Component {
   }
 
   /**
-   * As `enter`, but takes the turn at once where the component has nothing more urgent to do and nobody
-   * else has a turn: for the providers of a simulated world, whose engine has decided whose turn it is.
-   */
-  protected enterNow(action: () => void): void {
-    this[coreOf].enterNow(action);
-  }
-
-  /**
-   * Declares a way in: what it returns is called from outside with data and runs `action` as `enterNow`
-   * would. Unlike a closure, a call that has to wait can be held by a checkpoint and made again at a
-   * component that was restored; the data is shared then, so it should not change.
+   * Declares a way in for a provider whose engine decides itself whose turn it is: what it returns is
+   * called from outside with data, and runs `action` in the component's own turn, at once where nothing
+   * stands before it. Unlike a closure given to `enter`, a call that has to wait can be held by a
+   * checkpoint and made again at a component that was restored; the data is shared then, so it should
+   * not change.
    */
   protected entrance<T>(action: (data: T) => void): (data: T) => void {
     const core = this.#declaring("entrance");

@@ -241,16 +241,14 @@ describe("enter", () => {
   });
 });
 
-describe("enterNow", () => {
+describe("an entrance", () => {
   class Door extends Component {
     readonly out = this.provides(Notes);
     constructor() {
       super();
       this.out.on(Note, () => undefined);
     }
-    now(action: () => void): void {
-      this.enterNow(action);
-    }
+    readonly now = this.entrance((action: () => void) => action());
   }
 
   it("takes the turn at once where nothing stands before it", () => {
