@@ -201,9 +201,13 @@ export class Fabric {
       case "unknown":
         deed.from.settle(deed.item, "unknown", "disconnected");
         return;
-      case "datagram":
-        deed.route.target.endpoint?.meet({ ...deed, verb: "land", to: deed.route.target.endpoint });
+      case "datagram": {
+        // Field by field: a spread would cost a fifth of the whole simulation.
+        const { from, route, item } = deed;
+        const to = route.target.endpoint;
+        to?.meet({ verb: "land", to, from, route, item });
         return;
+      }
       case "land":
         this.#arrived(deed.to, deed.from, deed.route, deed.item);
         return;
