@@ -82,6 +82,18 @@ function kith(
   };
 }
 
+/** What one decision costs in the hash; about three are taken for an event. */
+function hashing(): Case {
+  const { trace } = simulate(Pinging, { seed: 42, init: { nodes: 1 } }).engine;
+  return {
+    unit: "decision",
+    count: 10_000_000,
+    run(count) {
+      for (let i = 0; i < count; i++) trace.add(0, i, i);
+    },
+  };
+}
+
 function bare(nodes: number): Case {
   const seconds = Math.max(1, Math.round(handledPerRound / 3 / nodes));
   let simulation: BareSimulation | undefined;
@@ -114,6 +126,7 @@ export const simSuites: Readonly<Record<string, Readonly<Record<string, Case>>>>
     "Kith, codec off, over connections": kith(64, { transport: "stream" }),
     "Kith, codec on, over connections": kith(64, { codec: true, transport: "stream" }),
     "Kith, codec off, inspected": kith(64, { inspected: true }),
+    "the hash alone": hashing(),
   },
   "sim, 1,024 nodes": size(1024),
   "sim, 8,192 nodes": size(8192),
