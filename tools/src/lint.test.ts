@@ -106,6 +106,8 @@ const PLACES: readonly (readonly [file: string, text: string, rules: readonly st
   ["packages/testing/src/wall.ts", NOT_PURE, ["pure"]],
   ["packages/node/src/real.ts", NOT_PURE, []],
   ["packages/cli/src/main.ts", NOT_PURE, []],
+  ["packages/storage/src/host/deep/disk.ts", NOT_PURE, []],
+  ["packages/storage/src/disk.ts", NOT_PURE, ["pure"]],
   ["packages/gateway/src/resp.ts", NOT_PURE, []],
   ["packages/dashboard/src/page.ts", NOT_PURE, []],
   ["packages/client/src/client.ts", PROMISING, []],
