@@ -169,6 +169,7 @@ export function decodeGroup(payload: Buffer): Batch[] {
 function readOperation(reader: Reader): Operation {
   const code = reader.number(1);
   const kind = codes[code & ~elsewhere];
+  if (kind === undefined) throw new RangeError(`there is no operation ${code}`);
   const placed = (code & elsewhere) === 0 ? {} : { namespace: reader.name() };
   switch (kind) {
     case "append":
@@ -188,8 +189,6 @@ function readOperation(reader: Reader): Operation {
     }
     case "drop":
       return { kind, ...placed };
-    default:
-      throw new RangeError(`there is no operation ${code}`);
   }
 }
 

@@ -93,7 +93,7 @@ export function* garbageRows(ids: readonly number[], tables: TablesFile): Genera
 /** The next rows of a sequence, as many as are written at a time; none at its end. */
 export function slice(rows: Iterator<Row>): Row[] {
   const taken: Row[] = [];
-  for (let bytes = 0; taken.length < sliceRows && bytes < sliceBytes; ) {
+  for (let bytes = 0; taken.length < sliceRows && bytes < sliceBytes;) {
     const next = rows.next();
     if (next.done === true) break;
     taken.push(next.value);

@@ -204,7 +204,10 @@ export class Contents implements Readable {
     } catch (error) {
       if (!(error instanceof KithError)) {
         const why = error instanceof Error ? error.message : String(error);
-        return { code: "KITH_STORAGE_READ", detail: `a read failed in ${this.#engine.path}: ${why}` };
+        return {
+          code: "KITH_STORAGE_READ",
+          detail: `a read failed in ${this.#engine.path}: ${why}`,
+        };
       }
       found = corrupt(error.message);
     }

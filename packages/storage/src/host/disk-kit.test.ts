@@ -137,13 +137,13 @@ export class FaultyFiles implements Files {
   }
 }
 
-/** Looks again every few milliseconds. */
+/** Looks again whenever the host comes round. */
 export const waiting: StorageHarness["wait"] = (until, within, done) => {
   const deadline = performance.now() + within;
   const look = (): void => {
     if (until()) done(true);
     else if (performance.now() >= deadline) done(false);
-    else setTimeout(look, 1);
+    else setImmediate(look);
   };
   look();
 };

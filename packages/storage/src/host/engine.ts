@@ -15,14 +15,7 @@ import { checkBatch, type Problem } from "../checks.ts";
 import { storageError } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type Batch, batchBytes, decodeGroup, GroupWriter } from "./batch-codec.ts";
-import {
-  garbageRows,
-  metaRowsOf,
-  outcomeOf,
-  type Outcome,
-  rowsOf,
-  slice,
-} from "./checkpoint.ts";
+import { garbageRows, metaRowsOf, outcomeOf, type Outcome, rowsOf, slice } from "./checkpoint.ts";
 import { lock, openDirectory, unlock } from "./directory.ts";
 import type { Files } from "./files.ts";
 import { writeSafe, readSafe } from "./journal-format.ts";
@@ -92,7 +85,7 @@ export class Engine {
   #retryAt = 0;
   #closing = false;
   #whenIdle: (() => void) | null = null;
-  #counters = { flushes: 0, batches: 0, bytes: 0, checkpoints: 0 };
+  readonly #counters = { flushes: 0, batches: 0, bytes: 0, checkpoints: 0 };
 
   /** Opens a directory. Throws `KITH_STORAGE_OPEN`, `_LOCKED`, `_FORMAT` or `_CORRUPT`. */
   constructor(files: Files, options: EngineOptions, warn: (text: string) => void) {

@@ -33,7 +33,7 @@ export const hostFiles: Files = {
     let at = position;
     for (const part of parts) {
       // A write may be cut short; the next one then says why.
-      for (let begin = 0; begin < part.length; ) {
+      for (let begin = 0; begin < part.length;) {
         const written = fs.writeSync(file, part, begin, part.length - begin, at);
         begin += written;
         at += written;

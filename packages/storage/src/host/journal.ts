@@ -65,8 +65,7 @@ export class Journal {
     for (const name of files.list(directory).sort()) {
       const number = segmentNumber(name);
       if (number === null) continue;
-      const bytes =
-        number < (from ?? 1) ? Buffer.alloc(0) : files.read(join(directory, name));
+      const bytes = number < (from ?? 1) ? Buffer.alloc(0) : files.read(join(directory, name));
       found.push({ number, bytes });
     }
     const plan = planRecovery(found, from);
@@ -226,5 +225,7 @@ const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 /** Whether an error of the host says that there is no room. */
 export function isFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return fullCodes.has(Reflect.get(error, "code")) || /No space left|MDB_MAP_FULL/.test(error.message);
+  return (
+    fullCodes.has(Reflect.get(error, "code")) || /No space left|MDB_MAP_FULL/.test(error.message)
+  );
 }

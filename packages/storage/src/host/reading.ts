@@ -73,8 +73,7 @@ export class Reading {
   *#walk(depth: number, range: KeyRange, reverse: boolean): Generator<Entry, void, void> {
     const layer = this.#layers[depth];
     if (layer === undefined) {
-      if (this.#meta !== undefined)
-        yield* this.#rows.entries(this.#meta.keys, range, reverse);
+      if (this.#meta !== undefined) yield* this.#rows.entries(this.#meta.keys, range, reverse);
       return;
     }
     const own = visited(layer.keys, range, reverse);
