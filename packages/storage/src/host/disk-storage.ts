@@ -1,13 +1,12 @@
 /**
  * The durable provider of Storage: a directory with a journal and the tables of lmdb.
  *
- * A request takes effect in its handler, and is answered there, but for what waits for a flush. The first
- * batch of a turn sends the component an event that lies behind everything that is queued; then all of
- * them go to the disk as one frame, with one flush, which runs off this thread. Those that come meanwhile
- * share the next one.
+ * A request takes effect in its handler, and is answered there, but for what waits for a flush. When the
+ * components have had their turns and the host comes round, all that was written goes to the disk as one
+ * frame, with one flush, which runs off this thread. What comes meanwhile shares the next one.
  */
 
-import { Component, event, port, type ReplyToken } from "@kith/core";
+import { Component, type ReplyToken } from "@kith/core";
 import type { Problem } from "../checks.ts";
 import {
   AbortInstall,
@@ -42,10 +41,6 @@ export interface DiskStorageInit {
   readonly reserveBytes?: number;
 }
 
-/** Behind all requests that are queued: time to flush. */
-class FlushDue extends event("storage/DiskFlushDue") {}
-const Flushing = port("DiskStorageFlushing", { requests: [FlushDue] });
-
 /** A batch that waits until its group is on the disk. */
 interface Waiting {
   readonly token: ReplyToken<Flushed | Written | StorageFailed>;
@@ -55,7 +50,6 @@ interface Waiting {
 /** What a replacement needs. */
 export interface DiskStorageState {
   readonly waiting: readonly Waiting[];
-  readonly flushDue: boolean;
   /** Whether the users know already that the storage is dead. */
   readonly told: boolean;
   /** Which of the engines of the process it has. */
@@ -65,8 +59,6 @@ export interface DiskStorageState {
 /** Keeps everything in a directory. */
 export class DiskStorage extends Component {
   readonly storage = this.provides(Storage);
-  protected readonly flushing = this.provides(Flushing);
-  protected readonly flusher = this.requires(Flushing);
   /** What the journal works on; tests put something else here. */
   protected readonly files: Files = hostFiles;
   readonly #options: EngineOptions;
@@ -87,12 +79,6 @@ export class DiskStorage extends Component {
     super();
     this.#options = { directory, pendingBytesMax, checkpointBytes, reserveBytes };
     this.#waitingMax = waitingMax;
-    this.connect(this.flushing, this.flusher);
-    this.flushing.on(FlushDue, () => {
-      this.#flushDue = false;
-      this.#lease?.engine.flush();
-      this.#answer();
-    });
     answerReads(this.storage, () => this.#dead ?? this.#open.contents);
     this.#answerWrites();
     this.#answerInstalls();
@@ -106,15 +92,13 @@ export class DiskStorage extends Component {
   exportState(): DiskStorageState {
     return {
       waiting: this.#waiting,
-      flushDue: this.#flushDue,
       told: this.#told,
       lease: this.#leaseNumber,
     };
   }
 
-  importState({ waiting, flushDue, told, lease: number }: DiskStorageState): void {
+  importState({ waiting, told, lease: number }: DiskStorageState): void {
     this.#waiting = [...waiting];
-    this.#flushDue = flushDue;
     this.#told = told;
     this.#leaseNumber = number;
   }
@@ -137,6 +121,7 @@ export class DiskStorage extends Component {
       before,
     );
     this.#leaseNumber = this.#lease.number;
+    this.#flushSoon();
     if (before === this.#leaseNumber) return;
     // In another directory: nobody will say any more what became of these.
     const detail = "the directory was changed while the batch waited for its flush";
@@ -207,7 +192,15 @@ export class DiskStorage extends Component {
   #flushSoon(): void {
     if (this.#flushDue) return;
     this.#flushDue = true;
-    this.flusher.trigger(new FlushDue());
+    setImmediate(() => {
+      this.#flushDue = false;
+      const engine = this.#lease?.engine;
+      const [first] = this.#waiting;
+      if (engine === undefined) return;
+      engine.flush();
+      // An empty batch, where nothing was written before it.
+      if (first !== undefined && engine.isDurable(first.group)) this.enter(() => this.#answer());
+    });
   }
 
   /** Answers what is on the disk, and lets the next group go there. */
@@ -228,7 +221,8 @@ export class DiskStorage extends Component {
       this.#told = true;
       this.storage.trigger(new StorageLost(lost));
     } else if (this.#waiting.length > 0) {
-      // Behind what those who have been answered write now.
+      // With what those who have been answered write now: two halves of the users that take turns would
+      // need twice the flushes.
       this.#flushSoon();
     }
   }
