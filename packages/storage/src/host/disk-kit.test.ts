@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StorageHarness } from "../compliance/index.ts";
 import { DiskStorage, type DiskStorageInit, diskStorageOn } from "./disk-storage.ts";
+import { Contents } from "./contents.ts";
+import { Engine } from "./engine.ts";
 import { type Files, hostFiles } from "./files.ts";
 
 const made: string[] = [];
@@ -205,4 +207,27 @@ export function diskHarness(init: Partial<DiskStorageInit> = {}, seed = 1): Stor
 /** The code of a coded error; its text for others. */
 export function codeOf(error: unknown): string {
   return error instanceof KithError ? error.code : String(error);
+}
+
+/** Opens a directory without a component, looks, and closes it. */
+export async function reopened<T>(
+  directory: string,
+  look: (found: { readonly engine: Engine; readonly contents: Contents }) => T,
+  files: Files = hostFiles,
+  warn: (text: string) => void = () => {},
+): Promise<T> {
+  const options = {
+    directory,
+    pendingBytesMax: 1 << 26,
+    checkpointBytes: 1 << 24,
+    reserveBytes: 4096,
+  };
+  const engine = new Engine(files, options, warn);
+  const contents = new Contents(engine);
+  try {
+    return look({ engine, contents });
+  } finally {
+    contents.forget();
+    await new Promise<void>((resolve) => engine.close(resolve));
+  }
 }
