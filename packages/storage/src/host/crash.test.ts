@@ -63,7 +63,7 @@ describe("a process that is killed while it writes", () => {
     let least = 0;
     let total = 0;
     for (let round = 0; round < kills; round++) {
-      const child = spawn(process.execPath, [script, "write", directory], {
+      const child = spawn(process.execPath, [script, "write", directory, "8"], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       const said = await acknowledged(child, 1 + draw(1500));
@@ -79,7 +79,7 @@ describe("a process that is killed while it writes", () => {
 
   it("holds its directory against others, until it is gone", async () => {
     const directory = temporary();
-    const child = spawn(process.execPath, [script, "write", directory], {
+    const child = spawn(process.execPath, [script, "write", directory, "8"], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await new Promise((resolve) => child.stdout.once("data", resolve));
@@ -99,9 +99,13 @@ describe("a process that is killed while it writes", () => {
     const directory = temporary();
     // The shell's units are KiB; the signal that the kernel sends would end the process.
     const command = `trap '' XFSZ; ulimit -f 120; exec "$0" "$@"`;
-    const child = spawn("bash", ["-c", command, process.execPath, script, "write", directory], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      "bash",
+      ["-c", command, process.execPath, script, "write", directory, "8"],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     const said = await new Promise<string[]>((resolve) => {
       let text = "";
       child.stdout.on("data", (part: Buffer) => {
@@ -149,6 +153,7 @@ describe("the system calls of a storage", () => {
           script,
           "write",
           directory,
+          "1",
           mode,
         ],
         { stdio: ["ignore", "pipe", "inherit"], detached: true },
@@ -170,7 +175,7 @@ describe("the system calls of a storage", () => {
       expect(acknowledged).to.be.above(500);
       if (mode === "lying") expect(unsynced.length).to.be.above(acknowledged / 2);
       else {
-        expect(unsynced).to.deep.equal([]);
+        expect(unsynced.slice(0, 3)).to.deep.equal([]);
         expect(removed, "segments that were removed").to.be.above(0);
       }
     });
@@ -215,8 +220,8 @@ function judge(trace: string, directory: string): Judged {
       (call === "pwrite64" || call === "write" || call === "pwritev") &&
       path.startsWith(directory)
     ) {
-      // The pages at the head of the tables are written by a descriptor that syncs.
-      if (!line.includes(", 4096, 0)") && !isMeta(line)) dirty.set(path, clock);
+      // Zeros make room; lmdb's heads are written by a descriptor that syncs.
+      if (!/, "(\\0){16}"/.test(line) && !isMeta(line)) dirty.set(path, clock);
     } else if (call === "write" && /\(1</.test(line)) {
       acknowledged++;
       check(line, /journal-\d+$/);

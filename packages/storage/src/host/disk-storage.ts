@@ -1,12 +1,14 @@
 /**
  * The durable provider of Storage: a directory with a journal and the tables of lmdb.
  *
- * A request takes effect in its handler, and is answered there, but for what waits for a flush. When the
- * components have had their turns and the host comes round, all that was written goes to the disk as one
- * frame, with one flush, which runs off this thread. What comes meanwhile shares the next one.
+ * A request takes effect in its handler, and is answered there, but for what waits for a flush. The first
+ * batch of a turn sends the component an event that lies behind everything that is queued. When that has
+ * come and the host comes round, so that the other components have had their turns too, all that was
+ * written goes to the disk as one frame, with one flush, which runs off this thread. What comes
+ * meanwhile shares the next one.
  */
 
-import { Component, type ReplyToken } from "@kith/core";
+import { Component, event, port, type ReplyToken } from "@kith/core";
 import type { Problem } from "../checks.ts";
 import {
   AbortInstall,
@@ -41,6 +43,10 @@ export interface DiskStorageInit {
   readonly reserveBytes?: number;
 }
 
+/** Behind all requests that are queued: time to flush. */
+class FlushDue extends event("storage/DiskFlushDue") {}
+const Flushing = port("DiskStorageFlushing", { requests: [FlushDue] });
+
 /** A batch that waits until its group is on the disk. */
 interface Waiting {
   readonly token: ReplyToken<Flushed | Written | StorageFailed>;
@@ -59,6 +65,8 @@ export interface DiskStorageState {
 /** Keeps everything in a directory. */
 export class DiskStorage extends Component {
   readonly storage = this.provides(Storage);
+  protected readonly flushing = this.provides(Flushing);
+  protected readonly flusher = this.requires(Flushing);
   /** What the journal works on; tests put something else here. */
   protected readonly files: Files = hostFiles;
   readonly #options: EngineOptions;
@@ -79,6 +87,8 @@ export class DiskStorage extends Component {
     super();
     this.#options = { directory, pendingBytesMax, checkpointBytes, reserveBytes };
     this.#waitingMax = waitingMax;
+    this.connect(this.flushing, this.flusher);
+    this.flushing.on(FlushDue, () => void setImmediate(() => this.#flush()));
     answerReads(this.storage, () => this.#dead ?? this.#open.contents);
     this.#answerWrites();
     this.#answerInstalls();
@@ -121,7 +131,7 @@ export class DiskStorage extends Component {
       before,
     );
     this.#leaseNumber = this.#lease.number;
-    this.#flushSoon();
+    if (this.#waiting.length > 0) this.#flushSoon();
     if (before === this.#leaseNumber) return;
     // In another directory: nobody will say any more what became of these.
     const detail = "the directory was changed while the batch waited for its flush";
@@ -192,15 +202,17 @@ export class DiskStorage extends Component {
   #flushSoon(): void {
     if (this.#flushDue) return;
     this.#flushDue = true;
-    setImmediate(() => {
-      this.#flushDue = false;
-      const engine = this.#lease?.engine;
-      const [first] = this.#waiting;
-      if (engine === undefined) return;
-      engine.flush();
-      // An empty batch, where nothing was written before it.
-      if (first !== undefined && engine.isDurable(first.group)) this.enter(() => this.#answer());
-    });
+    this.flusher.trigger(new FlushDue());
+  }
+
+  #flush(): void {
+    this.#flushDue = false;
+    const engine = this.#lease?.engine;
+    const [first] = this.#waiting;
+    if (engine === undefined) return;
+    engine.flush();
+    // An empty batch, where nothing was written before it.
+    if (first !== undefined && engine.isDurable(first.group)) this.enter(() => this.#answer());
   }
 
   /** Answers what is on the disk, and lets the next group go there. */

@@ -1,6 +1,6 @@
 /**
  * A process that writes without an end, for the tests that kill it or watch its system calls:
- * `node durable-writer.js write DIRECTORY [lying]`. Batch number n leaves a state that depends on n alone,
+ * `node writer.mjs write DIRECTORY WRITERS [lying]`. Batch number n leaves a state that depends on n alone,
  * so that whoever looks later can tell whether a prefix of the batches is there. What is acknowledged goes
  * to the standard output, a line for each number.
  */
@@ -53,11 +53,13 @@ class Writer extends Component {
   readonly #find = this.storage.onAnswer(Scan, (answer) => {
     const last = answer instanceof Entries ? answer.entries[0]?.value : undefined;
     this.#next = last === undefined ? 0 : Number(Buffer.from(last).toString());
-    for (let i = 0; i < 8; i++) this.#go();
+    for (let i = 0; i < this.#writers; i++) this.#go();
   });
+  readonly #writers: number;
 
-  constructor() {
+  constructor({ writers }: { writers: number }) {
     super();
+    this.#writers = writers;
     this.onStart(() => this.#find(new Scan({ namespace: place, from: text("last") })));
   }
 
@@ -67,7 +69,7 @@ class Writer extends Component {
   }
 }
 
-function run(directory: string, lying: boolean): void {
+function run(directory: string, writers: number, lying: boolean): void {
   const files = { ...hostFiles, flush: (_: number, done: (error: null) => void) => done(null) };
   const storage: new (init: DiskStorageInit) => DiskStorage = lying
     ? diskStorageOn(files)
@@ -75,7 +77,7 @@ function run(directory: string, lying: boolean): void {
   const init = { directory, checkpointBytes: 64 * 1024, reserveBytes: 16 * 1024 };
   launch(
     Writer,
-    {},
+    { writers },
     {
       scheduler: new RealScheduler(),
       install: (root) => root.offers(root.create(storage, init, { name: "Storage" }).ports.storage),
@@ -110,4 +112,5 @@ export async function bundled(folder: string): Promise<string> {
   return outfile;
 }
 
-if (process.argv[2] === "write") run(process.argv[3] ?? "", process.argv[4] === "lying");
+if (process.argv[2] === "write")
+  run(process.argv[3] ?? "", Number(process.argv[4]), process.argv[5] === "lying");

@@ -10,6 +10,7 @@
  * sees is the rows, covered by the frozen layer, covered by the live one. Nothing is taken after `lost`.
  */
 
+import { KithError } from "@kith/core";
 import { join } from "node:path";
 import { checkBatch, type Problem } from "../checks.ts";
 import { storageError } from "../errors.ts";
@@ -59,6 +60,10 @@ export interface Counters {
 
 /** What was written without a flush is flushed when it is so much. */
 const writeBackBytes = 1024 * 1024;
+/** How much the journal grows before the tables are tried again. */
+const retryBytes = 1024 * 1024;
+/** How often in succession they may fail, for want of anything but room. */
+const failuresMax = 5;
 
 /** An open directory. */
 export class Engine {
@@ -83,6 +88,7 @@ export class Engine {
   #hurry = false;
   /** The size of the segment at which a checkpoint that failed is tried again. */
   #retryAt = 0;
+  #failures = 0;
   #closing = false;
   #whenIdle: (() => void) | null = null;
   readonly #counters = { flushes: 0, batches: 0, bytes: 0, checkpoints: 0 };
@@ -307,6 +313,7 @@ export class Engine {
     await this.#tables.write([...metaRowsOf(outcome), checkpointRow(number)]);
     this.#settle(outcome);
     this.#frozen = null;
+    this.#failures = 0;
     this.#counters.checkpoints++;
     this.#journal.forgetBefore(number);
   }
@@ -331,24 +338,26 @@ export class Engine {
     }
   }
 
-  /** A job failed: for want of room it is done again later, else the storage is dead. */
+  /**
+   * The tables could not be written. Nothing is lost, for the journal has it all: it is tried again when
+   * the journal has grown, and not for ever where the device is not simply full.
+   */
   #failed(error: unknown): void {
-    if (!isFull(error)) {
+    const full = isFull(error);
+    if (!full) this.#failures++;
+    if (isCorrupt(error) || this.#failures >= failuresMax) {
       this.#lose(error);
       return;
     }
-    this.#retryAt = this.#journal.bytes + writeBackBytes;
-    this.#owner?.warn(`The tables in ${this.path} could not be written: the device is full.`);
+    this.#retryAt = this.#journal.bytes + retryBytes;
+    const why = full ? "the device is full" : textOf(error);
+    this.#owner?.warn(`The tables in ${this.path} could not be written: ${why}.`);
   }
 
   #lose(error: unknown): void {
     if (this.#lost !== null) return;
-    const code =
-      error instanceof Error && Reflect.get(error, "code") === "KITH_STORAGE_CORRUPT"
-        ? "KITH_STORAGE_CORRUPT"
-        : "KITH_STORAGE_FLUSH";
-    const why = error instanceof Error ? error.message : String(error);
-    this.die({ code, detail: `A write or flush failed in ${this.path}: ${why}` });
+    const code = isCorrupt(error) ? "KITH_STORAGE_CORRUPT" : "KITH_STORAGE_FLUSH";
+    this.die({ code, detail: `A write or flush failed in ${this.path}: ${textOf(error)}` });
   }
 
   /** Ends the storage: nothing is taken any more, and the owner is told. */
@@ -435,6 +444,14 @@ export class Engine {
     this.#work();
     return journal;
   }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof KithError && error.code === "KITH_STORAGE_CORRUPT";
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function checkpointRow(number: number): Row {

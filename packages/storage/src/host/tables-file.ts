@@ -51,6 +51,7 @@ export class TablesFile {
       encoding: "binary",
       keyEncoding: "binary",
       overlappingSync: false,
+      eventTurnBatching: false,
       cache: false,
     });
     for (const { key, value } of this.#db.getRange({
@@ -125,16 +126,26 @@ export class TablesFile {
 
   /** Writes rows in one transaction, off this thread. @returns when they are on the disk */
   async write(rows: Iterable<Row>): Promise<void> {
-    await this.#db.batch(() => {
-      for (const row of rows) this.#put(row);
-    });
+    let before: Promise<boolean> | null = null;
+    try {
+      await this.#db.batch(() => {
+        for (const row of rows) {
+          const promise = this.#put(row);
+          // It is that of the whole transaction, nearly always; its failure comes below as well.
+          if (promise !== before) promise.catch(() => {});
+          before = promise;
+        }
+      });
+    } catch (error) {
+      throw await causeOf(error);
+    }
     this.#db.resetReadTxn();
   }
 
   /** Writes rows in one transaction, here and now; they are on the disk then. */
   writeNow(rows: Iterable<Row>): void {
     this.#db.transactionSync(() => {
-      for (const row of rows) this.#put(row);
+      for (const row of rows) void this.#put(row);
     });
   }
 
@@ -148,9 +159,8 @@ export class TablesFile {
     await this.#db.close();
   }
 
-  #put({ key, value }: Row): void {
-    // The promise is that of the whole transaction, which the caller waits for.
-    void (value === null ? this.#db.remove(key) : this.#db.put(key, value));
+  #put({ key, value }: Row): Promise<boolean> {
+    return value === null ? this.#db.remove(key) : this.#db.put(key, value);
   }
 
   /** Keys, some at a time, so that no cursor stays open while rows are written. */
@@ -180,6 +190,17 @@ export class TablesFile {
       if (found !== undefined) yield { key: new Uint8Array(key.subarray(5)), value: found };
     }
   }
+}
+
+/** Why a transaction failed: lmdb hands it over in a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const inner: unknown = error instanceof Error ? Reflect.get(error, "commitError") : undefined;
+  try {
+    await inner;
+  } catch (cause) {
+    return cause;
+  }
+  return error;
 }
 
 // --- rows ----------------------------------------------------------------------------------------
