@@ -235,6 +235,6 @@ function judge(trace: string, directory: string): Judged {
 
 /** Whether a write is that of one of lmdb's two heads. */
 function isMeta(line: string): boolean {
-  const found = /, (\d+), (\d+)\)/.exec(line);
+  const found = /, (\d+), (\d+)(?:\)| <unf)/.exec(line);
   return /\/tables>/.test(line) && found !== null && Number(found[2]) < 8192;
 }

@@ -58,6 +58,7 @@ export class FaultyFiles implements Files {
 
   list = hostFiles.list;
   read = hostFiles.read;
+  head = hostFiles.head;
   remove = hostFiles.remove;
   flushDirectory = hostFiles.flushDirectory;
 
@@ -212,7 +213,7 @@ export function codeOf(error: unknown): string {
 /** Opens a directory without a component, looks, and closes it. */
 export async function reopened<T>(
   directory: string,
-  look: (found: { readonly engine: Engine; readonly contents: Contents }) => T,
+  look: (found: { readonly engine: Engine; readonly contents: Contents }) => T | Promise<T>,
   files: Files = hostFiles,
   warn: (text: string) => void = () => {},
 ): Promise<T> {
@@ -225,7 +226,7 @@ export async function reopened<T>(
   const engine = new Engine(files, options, warn);
   const contents = new Contents(engine);
   try {
-    return look({ engine, contents });
+    return await look({ engine, contents });
   } finally {
     contents.forget();
     await new Promise<void>((resolve) => engine.close(resolve));

@@ -23,7 +23,7 @@ import { writeSafe, readSafe } from "./journal-format.ts";
 import { isFull, Journal } from "./journal.ts";
 import { type Below, Layer, nothing } from "./layer.ts";
 import { Reading } from "./reading.ts";
-import { type Row, rowOfSystem, TablesFile } from "./tables-file.ts";
+import { type Row, rowOfSystem, isTables, TablesFile } from "./tables-file.ts";
 
 /** What an engine is opened with. */
 export interface EngineOptions {
@@ -98,8 +98,12 @@ export class Engine {
     this.#files = files;
     this.#options = options;
     this.path = openDirectory(files, options.directory);
+    const tables = join(this.path, "tables");
+    if (files.list(this.path).includes("tables") && !isTables(files.head(tables, 64))) {
+      throw storageError("KITH_STORAGE_CORRUPT", `${tables} is damaged, or no file of lmdb.`);
+    }
     try {
-      this.#tables = new TablesFile(join(this.path, "tables"));
+      this.#tables = new TablesFile(tables);
     } catch (cause) {
       throw storageError("KITH_STORAGE_CORRUPT", `${this.path}: the tables cannot be read.`, cause);
     }

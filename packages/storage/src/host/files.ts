@@ -9,6 +9,8 @@ import * as fs from "node:fs";
 export interface Files {
   list(directory: string): string[];
   read(path: string): Buffer;
+  /** The first bytes of a file, at most so many. */
+  head(path: string, length: number): Buffer;
   /** Opens for writing, and makes the file where it is missing. @returns its descriptor */
   open(path: string): number;
   write(file: number, parts: readonly Uint8Array[], position: number): void;
@@ -28,6 +30,15 @@ export interface Files {
 export const hostFiles: Files = {
   list: (directory) => fs.readdirSync(directory),
   read: (path) => fs.readFileSync(path),
+  head(path, length) {
+    const file = fs.openSync(path, fs.constants.O_RDONLY);
+    try {
+      const bytes = Buffer.alloc(length);
+      return bytes.subarray(0, fs.readSync(file, bytes, 0, length, 0));
+    } finally {
+      fs.closeSync(file);
+    }
+  },
   open: (path) => fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600),
   write(file, parts, position) {
     let at = position;

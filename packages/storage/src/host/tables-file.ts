@@ -37,6 +37,14 @@ const logRow = 0x6c;
 const metaRow = 0x6d;
 const systemRow = 0x73;
 
+/** What lmdb writes at the head of its files. */
+const magic = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
+
+/** Whether a file that begins like this is one of lmdb's, or new: lmdb itself crashes on what is not. */
+export function isTables(head: Buffer): boolean {
+  return head.length === 0 || head.includes(magic);
+}
+
 /** The tables of a directory. */
 export class TablesFile {
   /** The namespaces, as of the last checkpoint. */
