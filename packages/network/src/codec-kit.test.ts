@@ -144,6 +144,19 @@ export function codecProperties(codec: Codec): void {
     expect(found).to.be.instanceOf(UnknownTag).with.property("tag", "kodec-kit/Inner");
   });
 
+  it("a message stays as it is when the next ones are written and read", () => {
+    const frameOf = (n: number): Uint8Array =>
+      codec.encode(new Any({ to, from: to, content: [new Uint8Array(20).fill(n), `text ${n}`] }));
+    const [first, second] = [frameOf(1), frameOf(2)];
+    const kept = content(codec.decode(first));
+    codec.decode(second);
+    codec.pass(new Any({ to, from: to, content: new Uint8Array(200).fill(3) }));
+    expect(kept).to.deep.equal([new Uint8Array(20).fill(1), "text 1"]);
+    const passed = content(codec.pass(new Any({ to, from: to, content: new Uint8Array([7]) })));
+    codec.decode(second);
+    expect(passed).to.deep.equal(new Uint8Array([7]));
+  });
+
   it("a value that is there twice arrives as two", () => {
     const part = { a: [1] };
     const found = content(codec.pass(new Any({ to, from: to, content: [part, part] })));

@@ -24,13 +24,18 @@ const lifePattern = /^life-(\d{1,16})$/;
  * Begins a new life of the peer of a directory, which is made where it is missing.
  *
  * @param peerId who it is to be; by default who it was, or a number drawn
+ * @param list the names in a directory; tests put something in between here
  * @throws KithError `KITH_NODE_DATA`, `KITH_NODE_IDENTITY`
  */
-export function durableIdentity(directory: string, peerId?: number): Identity {
+export function durableIdentity(
+  directory: string,
+  peerId?: number,
+  list: (directory: string) => readonly string[] = (path) => fs.readdirSync(path),
+): Identity {
   checkPeerId(peerId);
   try {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return { peerId: peerOf(directory, peerId), incarnation: nextLife(directory) };
+    return { peerId: peerOf(directory, peerId), incarnation: nextLife(directory, list) };
   } catch (error) {
     if (isSystemError(error))
       throw nodeError("KITH_NODE_DATA", `The directory ${directory} cannot be used.`, error);
@@ -82,10 +87,9 @@ function makePeer(directory: string, path: string, peerId: number): void {
   flushDirectory(directory);
 }
 
-function nextLife(directory: string): number {
+function nextLife(directory: string, list: (directory: string) => readonly string[]): number {
   for (;;) {
-    const lives = fs
-      .readdirSync(directory)
+    const lives = list(directory)
       .map((name) => Number(lifePattern.exec(name)?.[1] ?? NaN))
       .filter((life) => Number.isSafeInteger(life));
     const next = Math.max(0, ...lives) + 1;

@@ -41,7 +41,8 @@ if (["clean", "hanging", "late", "itself"].includes(mode ?? "")) {
   const world = real({ listen: await bindAddress(), data, log: () => undefined });
   const system = await run(Busy, {}, world);
   if (mode === "hanging" || mode === "late") {
-    // A stop that never ends.
+    // A stop that never ends, and a listener of somebody else.
+    process.on("SIGTERM", () => undefined);
     system.stop = () => {
       console.log("hangs");
       setInterval(() => undefined, 1000);
