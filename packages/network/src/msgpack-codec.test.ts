@@ -2,6 +2,8 @@ import { KithError } from "@kith/core";
 import { expect } from "chai";
 import fc from "fast-check";
 import { pack, Packr } from "msgpackr";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { Any, codecProperties, content, malformed, to } from "./codec-kit.test.ts";
 import { codecCompliance } from "./compliance/index.ts";
 import { MsgpackCodec } from "./msgpack-codec.ts";
@@ -111,5 +113,24 @@ describe("MsgpackCodec", () => {
       .to.throw(KithError)
       .with.property("code", "KITH_MESSAGE_TOO_LARGE");
     small.encode(new Any({ to, from: to, content: "x" }));
+  });
+
+  it("makes no code at run time: it works where a page's policy forbids that", async () => {
+    const program = `
+      import { message, PlainCodec } from ${JSON.stringify(new URL("index.ts", import.meta.url).href)};
+      import { MsgpackCodec } from ${JSON.stringify(new URL("msgpack-codec.ts", import.meta.url).href)};
+      class Any extends message("policy/Any") {}
+      const codec = new MsgpackCodec();
+      const content = { list: [{ a: 1 }, { a: 2 }, { a: 3 }], map: new Map([[1, "x".repeat(100)]]) };
+      let found;
+      for (let i = 0; i < 50; i++) found = codec.pass(new Any({ to: ${JSON.stringify(to)}, from: ${JSON.stringify(to)}, content }));
+      let made = true;
+      try { new Function(""); } catch { made = false; }
+      console.log(JSON.stringify(found.content.list), found.content.map.size, made);`;
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      "--disallow-code-generation-from-strings",
+      ...["--import", "tsx", "--conditions", "source", "--input-type=module", "-e", program],
+    ]);
+    expect(stdout).to.equal('[{"a":1},{"a":2},{"a":3}] 1 false\n');
   });
 });

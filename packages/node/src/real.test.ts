@@ -9,7 +9,8 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { message, Network, parsePeer, type PeerRef, self } from "@kith/network";
+import { Dropped, message, Network, parsePeer, type PeerRef, self } from "@kith/network";
+import { SuperjsonCodec } from "@kith/network/superjson";
 import { Flushed, KeyValue, ReadKey, Storage, Write, Written } from "@kith/storage";
 import { DiskStorage } from "@kith/storage/host";
 import { HostTimer } from "@kith/timer/host";
@@ -35,6 +36,7 @@ class Greeter extends Component {
   kept: Uint8Array | null = null;
   greeted = 0;
   ticks = 0;
+  dropped = 0;
   readonly #write = this.storage.onAnswer(Write, (answer) => {
     if (answer instanceof Flushed) this.flushed++;
     if (answer instanceof Written) this.written++;
@@ -52,6 +54,9 @@ class Greeter extends Component {
     this.net.on(Hello, ({ from, n, tags }) => {
       if (tags.get("big") === 2n ** 70n) this.greeted++;
       this.net.trigger(new Answer({ to: from, n }));
+    });
+    this.net.on(Dropped, () => {
+      this.dropped++;
     });
     this.net.on(Answer, ({ n }) => {
       this.answers.push(n);
@@ -124,6 +129,21 @@ describe("the real world", () => {
     await until("they are stored", () => sender.instance.flushed >= 5);
     expect(receiver.instance.greeted).to.be.at.least(5);
     expect(receiver.instance.self).to.deep.equal(one.peer);
+  });
+
+  it("who knows the secret of the cluster is answered, in any codec; who does not is told", async () => {
+    const known = { secret: "among friends", cluster: "test" };
+    const one = await listening({ ...known, codec: new SuperjsonCodec() });
+    const receiver = await start(one);
+    const friend = await start(real({ ...quiet, ...known, codec: new SuperjsonCodec() }), one.peer);
+    const stranger = await start(
+      real({ ...quiet, ...known, secret: "a guess", codec: new SuperjsonCodec() }),
+      one.peer,
+    );
+    await until("the friend is answered", () => friend.instance.answers.length >= 3);
+    await until("the stranger is told", () => stranger.instance.dropped > 0);
+    expect(stranger.instance.answers).to.deep.equal([]);
+    expect(receiver.instance.greeted).to.be.at.least(3);
   });
 
   it("without an address it calls, and is answered", async () => {
