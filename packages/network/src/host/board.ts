@@ -12,6 +12,7 @@
 import type { Codec } from "../codec.ts";
 import { formatPeer, type PeerRef } from "../peer-ref.ts";
 import { ConnectionDown, type ConnectionDownReason, ConnectionUp } from "../port.ts";
+import { writeBatch } from "./batch.ts";
 import { Call, type Desk, type Happening } from "./call.ts";
 import { Complaints } from "./complaints.ts";
 import { downReason, farewell, type FarewellCode, printable, reasonOf } from "./farewell.ts";
@@ -23,7 +24,9 @@ import {
   type Met,
 } from "./handshake.ts";
 import type { Limits } from "./limits.ts";
+import { Inbox } from "./inbox.ts";
 import { Link, processName } from "./link.ts";
+import { pulse } from "./pulse.ts";
 import { type Switching, Traffic } from "./traffic.ts";
 import type { Place, Transport, WireOptions, WireUser } from "./transport.ts";
 
@@ -42,8 +45,6 @@ export interface BoardOptions {
 
 /** How often deadlines are looked at. */
 const tickMs = 100;
-/** How many bytes are decoded in one turn before others get theirs. */
-const turnBytes = 64 * 1024;
 /** How often a call in a row may lose against another one that then is not there. */
 const duplicatesMax = 3;
 
@@ -60,8 +61,7 @@ export class Board implements Desk, Switching {
   readonly #complaints = new Complaints();
   #connections = 0;
   #attempts = 0;
-  #inbox: Happening[] = [];
-  #inboxHead = 0;
+  readonly #inbox: Inbox;
   #lastLink: Link | null = null;
   #ticked = false;
   #stopTicking: (() => void) | null = null;
@@ -72,6 +72,7 @@ export class Board implements Desk, Switching {
     this.#self = options.identity.self;
     this.#name = processName(this.#self);
     const { codec, limits, transport } = options;
+    this.#inbox = new Inbox(limits.inboxBytesMax);
     this.traffic = new Traffic(this.#self, codec, limits, transport, this);
   }
 
@@ -99,7 +100,7 @@ export class Board implements Desk, Switching {
     this.#calls.clear();
     this.#callers.clear();
     this.#links.clear();
-    this.#inbox = [];
+    this.#inbox.clear();
     this.#stopTicking?.();
     this.#stopTicking = null;
   }
@@ -112,12 +113,7 @@ export class Board implements Desk, Switching {
   // --- the component's turn --------------------------------------------------------------------
 
   happened(happening: Happening): void {
-    const { call } = happening;
-    this.#inbox.push(happening);
-    if (call.inboxBytes > this.#options.limits.inboxBytesMax && !call.paused) {
-      call.paused = true;
-      call.wire?.pause();
-    }
+    this.#inbox.put(happening);
     this.traffic.wake();
   }
 
@@ -129,27 +125,15 @@ export class Board implements Desk, Switching {
   /** Deals with what has happened; in the component's turn. */
   work(): void {
     this.traffic.turn(() => {
-      for (let bytes = 0; bytes < turnBytes;) {
-        const happening = this.#inbox[this.#inboxHead];
-        if (happening === undefined) break;
-        this.#inboxHead++;
-        if (happening.kind === "frame") bytes += happening.frame?.length ?? 0;
-        this.#deal(happening);
-      }
-      if (this.#inboxHead === this.#inbox.length) {
-        this.#inbox = [];
-        this.#inboxHead = 0;
-      } else this.traffic.wake();
-      if (this.#ticked) {
-        this.#ticked = false;
-        this.#tick(this.#options.transport.now());
-      }
+      if (this.#inbox.deal((happening) => this.#deal(happening))) this.traffic.wake();
+      if (!this.#ticked) return;
+      this.#ticked = false;
+      this.#tick(this.#options.transport.now());
     });
   }
 
   #deal(happening: Happening): void {
     const { call } = happening;
-    if (happening.kind === "frame") this.#read(call, happening.frame?.length ?? 0);
     if (call.phase === "over") return;
     if (happening.kind === "opened") {
       if (call.hello !== null) call.wire?.send(call.hello);
@@ -158,13 +142,6 @@ export class Board implements Desk, Switching {
     else if (call.phase === "up" || call.phase === "leaving")
       this.traffic.take(call, happening.frame);
     else this.#greet(call, happening.frame);
-  }
-
-  #read(call: Call, bytes: number): void {
-    call.inboxBytes -= bytes;
-    if (!call.paused || call.inboxBytes * 2 > this.#options.limits.inboxBytesMax) return;
-    call.paused = false;
-    call.wire?.resume();
   }
 
   // --- calls -----------------------------------------------------------------------------------
@@ -462,28 +439,20 @@ export class Board implements Desk, Switching {
   }
 
   #tickConnection(call: Call, now: number): void {
-    const { heartbeatMs, silenceMs, idleMs, closeMs } = this.#options.limits;
     const { link, wire } = call;
-    if (call.heard) call.heardAt = now;
-    if (call.spoke) call.spokeAt = now;
-    if (call.used) call.usedAt = now;
-    call.heard = call.spoke = call.used = false;
-    if (link === null || wire === null) return;
-    if (now - call.heardAt >= silenceMs && !call.paused) this.end(call, farewell.silent, "");
-    else if (
-      idleMs > 0 &&
-      now - call.usedAt >= idleMs &&
-      link.queue.openLength === 0 &&
-      link.peer.port !== 0
-    ) {
+    const { limits } = this.#options;
+    const found = pulse(call, now, limits);
+    if (found === "fine" || link === null || wire === null) return;
+    if (found === "silent") this.end(call, farewell.silent, "");
+    else if (found === "idle") {
       this.traffic.flush(link, call, Infinity);
-      wire.send(Uint8Array.of(3));
+      wire.send(writeBatch([], [], true));
       call.phase = "leaving";
-      call.deadline = now + closeMs;
+      call.deadline = now + limits.closeMs;
       link.call = null;
       link.leaving = call;
-    } else if (now - call.spokeAt >= heartbeatMs && wire.waiting === 0) {
-      wire.send(new Uint8Array(0));
+    } else {
+      wire.send(writeBatch([], []));
       call.spokeAt = now;
     }
   }

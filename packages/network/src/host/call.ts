@@ -72,7 +72,6 @@ export class Call implements WireUser {
 
   received(frame: Uint8Array | null): void {
     this.heard = true;
-    this.inboxBytes += frame?.length ?? 0;
     this.#desk.happened({ kind: "frame", call: this, frame });
   }
 
