@@ -158,9 +158,14 @@ describe("a full device", () => {
         engine.reopen({ ...options, checkpointBytes: 1 << 24 });
         await written(engine, 1);
         engine.reopen({ ...options, checkpointBytes: 1 });
+        // There is room in the segment that ends.
+        expect(engine.check("n", large)).to.equal(null);
         const last = written(engine, 2);
         files.room = 0;
-        expect(engine.check("n", large)).to.have.property("code", "KITH_STORAGE_FULL");
+        const smaller: Operation[] = [
+          { kind: "put", key: text("k"), value: new Uint8Array(90_000) },
+        ];
+        expect(engine.check("n", smaller)).to.have.property("code", "KITH_STORAGE_FULL");
         await last;
         expect(engine.check("n", [{ kind: "delete-range" }])).to.equal(null);
         await written(engine, 3).catch((error: Error) => {
