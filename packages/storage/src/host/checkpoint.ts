@@ -21,8 +21,8 @@ import {
 } from "./tables-file.ts";
 
 /** How much is written at a time: short enough for the thread of the components. */
-const sliceRows = 512;
-const sliceBytes = 256 * 1024;
+const sliceRows = 1024;
+const sliceBytes = 1024 * 1024;
 
 /** What a checkpoint will have done. */
 export interface Outcome {

@@ -64,6 +64,8 @@ export class FaultyFiles implements Files {
 
   rename(from: string, to: string): void {
     hostFiles.rename(from, to);
+    for (const [file, path] of this.#paths) if (path === from) this.#paths.set(file, to);
+    this.#sizes.set(to, this.#sizes.get(from) ?? 0);
     this.#unsynced = this.#unsynced.map((one) => (one.path === from ? { ...one, path: to } : one));
   }
 
@@ -140,13 +142,15 @@ export class FaultyFiles implements Files {
   }
 }
 
-/** Looks again whenever the host comes round. */
+/** Looks again when the host comes round, and after a while every millisecond. */
 export const waiting: StorageHarness["wait"] = (until, within, done) => {
   const deadline = performance.now() + within;
+  let looks = 0;
   const look = (): void => {
     if (until()) done(true);
     else if (performance.now() >= deadline) done(false);
-    else setImmediate(look);
+    else if (++looks < 100) setImmediate(look);
+    else setTimeout(look, 1);
   };
   look();
 };

@@ -233,16 +233,17 @@ export class Engine {
   flush(): void {
     if (this.#inFlight > 0 || this.#lost !== null || this.#writer.bytes === 0) return;
     const bytes = this.#writer.bytes;
+    let freezes: boolean;
     try {
       this.#journal.append(this.#writer.take());
+      const due = this.#hurry || this.#journal.bytes >= this.#options.checkpointBytes;
+      freezes = due && this.#frozen === null && this.#journal.turn();
     } catch (error) {
       this.#lose(error);
       return;
     }
     const group = ++this.#sealed;
     this.#inFlight = bytes;
-    const due = this.#hurry || this.#journal.bytes >= this.#options.checkpointBytes;
-    const freezes = due && this.#frozen === null && this.#journal.canRotate();
     // The layer ends where the segment ends.
     if (freezes) {
       this.#frozen = this.#active;

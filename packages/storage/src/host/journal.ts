@@ -28,20 +28,30 @@ const keptBytes = 16 * 1024;
 /** A file with room for the next segment: a full disk must not keep it from being begun. */
 const spareName = "journal-spare";
 
+/** A file that is written to, with room made in it. */
+interface Segment {
+  readonly file: number;
+  /** Where the next frame goes. */
+  at: number;
+  /** Where the zeros end that were written ahead. */
+  reserved: number;
+}
+
 /** The journal of a directory, open for writing. */
 export class Journal {
   readonly #files: Files;
   readonly #directory: string;
   /** How much room is made at a time. */
   readonly #stepBytes: number;
-  #file = -1;
+  #current: Segment = { file: -1, at: 0, reserved: 0 };
+  /** The next segment. */
+  #spare: Segment | null = null;
+  /** Whether the next frame goes into the next segment. */
+  #turning = false;
   #number = 0;
   #salt = 0;
   #sequence = 1;
-  #at = 0;
-  #reserved = 0;
   #oldest = 0;
-  #spare = false;
 
   private constructor(files: Files, directory: string, stepBytes: number) {
     this.#files = files;
@@ -73,18 +83,21 @@ export class Journal {
     for (const number of plan.remove) files.remove(journal.#path(number));
     journal.#oldest = from ?? 1;
     journal.#sequence = plan.next.sequence;
-    if (plan.last === null) journal.#create(plan.next.number);
-    else {
+    if (plan.last === null) {
+      const file = files.open(journal.#path(plan.next.number));
+      files.truncate(file, 0);
+      journal.#begin(plan.next.number, { file, at: 0, reserved: 0 });
+    } else {
       const { head, end } = plan.last;
       journal.#number = head.number;
       journal.#salt = head.salt;
-      journal.#file = files.open(journal.#path(head.number));
-      journal.#at = journal.#reserved = end;
+      const file = files.open(journal.#path(head.number));
+      journal.#current = { file, at: end, reserved: end };
       // Written again: what a flush had failed to put there may be in the host's cache alone.
       const bytes = found.find(({ number }) => number === head.number)?.bytes;
-      files.truncate(journal.#file, end);
-      if (bytes !== undefined) files.write(journal.#file, [bytes.subarray(0, end)], 0);
-      files.flushNow(journal.#file);
+      files.truncate(file, end);
+      if (bytes !== undefined) files.write(file, [bytes.subarray(0, end)], 0);
+      files.flushNow(file);
       if (plan.remove.length > 0) files.flushDirectory(directory);
     }
     return { journal, payloads: plan.payloads, torn: plan.torn };
@@ -97,7 +110,7 @@ export class Journal {
 
   /** How many bytes this segment has. */
   get bytes(): number {
-    return this.#at;
+    return this.#current.at;
   }
 
   /**
@@ -106,11 +119,12 @@ export class Journal {
    * @param frees whether the batch makes room, and may use what is kept for that
    */
   reserve(bytes: number, frees: boolean): Problem | null {
-    const wanted = this.#at + bytes + (frees ? 0 : keptBytes);
-    if (wanted <= this.#reserved) return null;
+    const segment = this.#turning && this.#spare !== null ? this.#spare : this.#current;
+    const wanted = segment.at + bytes + (frees ? 0 : keptBytes);
+    if (wanted <= segment.reserved) return null;
     // More than is needed where there is room for it, else what is needed.
-    for (const end of [Math.max(wanted, this.#reserved + this.#stepBytes), wanted]) {
-      const problem = this.#extend(end);
+    for (const end of [Math.max(wanted, segment.reserved + this.#stepBytes), wanted]) {
+      const problem = this.#extend(segment, end);
       if (problem === null) return null;
       if (problem.code !== "KITH_STORAGE_FULL") return problem;
     }
@@ -124,50 +138,44 @@ export class Journal {
   append(parts: readonly Buffer[]): void {
     const [head = Buffer.alloc(frameHeaderBytes), ...more] = parts;
     sealFrame(head, this.#salt, this.#sequence, [head.subarray(frameHeaderBytes), ...more]);
-    this.#files.write(this.#file, parts, this.#at);
+    const segment = this.#current;
+    this.#files.write(segment.file, parts, segment.at);
     this.#sequence++;
-    for (const part of parts) this.#at += part.length;
-    this.#reserved = Math.max(this.#reserved, this.#at);
+    for (const part of parts) segment.at += part.length;
+    segment.reserved = Math.max(segment.reserved, segment.at);
   }
 
   /** Puts all frames on the disk. */
   flush(done: (error: Error | null) => void): void {
-    this.#files.flush(this.#file, done);
+    this.#files.flush(this.#current.file, done);
   }
 
-  /** The same, at once. */
-  flushNow(): void {
-    this.#files.flushNow(this.#file);
-  }
-
-  /** Whether there is room for another segment; makes it where it can. */
-  canRotate(): boolean {
-    if (this.#spare) return true;
-    const path = join(this.#directory, spareName);
-    let file = -1;
+  /**
+   * Lets the next frame go into a new segment, for which room is made from now on; `rotate` begins it.
+   *
+   * @returns false where the device has no room for one
+   */
+  turn(): boolean {
     try {
-      file = this.#files.open(path);
-      this.#files.write(file, [zeros.subarray(0, keptBytes)], 0);
-      this.#files.flushNow(file);
-      this.#spare = true;
+      this.#spare ??= this.#makeSpare();
     } catch (error) {
       if (!isFull(error)) throw error;
-    } finally {
-      if (file >= 0) this.#files.close(file);
+      return false;
     }
-    return this.#spare;
+    return (this.#turning = true);
   }
 
-  /** Goes on in a new segment. All frames have to be on the disk. */
+  /** Begins the new segment. All frames have to be on the disk. */
   rotate(): void {
-    const before = this.#file;
-    this.#files.truncate(before, this.#at);
-    this.#files.flushNow(before);
+    const before = this.#current;
+    const next = this.#spare ?? this.#makeSpare();
+    this.#spare = null;
+    this.#turning = false;
+    this.#files.truncate(before.file, before.at);
+    this.#files.flushNow(before.file);
     this.#files.rename(join(this.#directory, spareName), this.#path(this.#number + 1));
-    this.#spare = false;
-    this.#create(this.#number + 1);
-    this.#reserved = keptBytes;
-    this.#files.close(before);
+    this.#begin(this.#number + 1, next);
+    this.#files.close(before.file);
   }
 
   /** Removes the segments before this one: the tables cover them. */
@@ -175,42 +183,58 @@ export class Journal {
     for (; this.#oldest < number; this.#oldest++) this.#files.remove(this.#path(this.#oldest));
   }
 
-  /** Closes the file; what has not been flushed is on its way to the disk still. */
+  /** Closes the files. */
   close(): void {
-    if (this.#file >= 0) this.#files.close(this.#file);
-    this.#file = -1;
+    for (const segment of [this.#current, this.#spare]) {
+      if (segment !== null && segment.file >= 0) this.#files.close(segment.file);
+    }
+    this.#current = { file: -1, at: 0, reserved: 0 };
+    this.#spare = null;
   }
 
-  #create(number: number): void {
+  #makeSpare(): Segment {
+    const file = this.#files.open(join(this.#directory, spareName));
+    try {
+      this.#files.truncate(file, 0);
+      this.#files.write(file, [zeros.subarray(0, keptBytes)], 0);
+      this.#files.flushNow(file);
+    } catch (error) {
+      this.#files.close(file);
+      throw error;
+    }
+    return { file, at: segmentHeaderBytes, reserved: keptBytes };
+  }
+
+  #begin(number: number, segment: Segment): void {
     const salt = randomInt(0x1_0000_0000);
-    const file = this.#files.open(this.#path(number));
     const head = encodeHead({ number, sequence: this.#sequence, salt });
-    this.#files.write(file, [head], 0);
+    this.#files.write(segment.file, [head], 0);
     // Before the first frame, or a torn head could not be told from a damaged one.
-    this.#files.flushNow(file);
+    this.#files.flushNow(segment.file);
     this.#files.flushDirectory(this.#directory);
-    this.#file = file;
+    segment.at = segmentHeaderBytes;
+    segment.reserved = Math.max(segment.reserved, segmentHeaderBytes);
+    this.#current = segment;
     this.#number = number;
     this.#salt = salt;
-    this.#at = this.#reserved = segmentHeaderBytes;
   }
 
-  #extend(end: number): Problem | null {
-    const from = this.#reserved;
+  #extend(segment: Segment, end: number): Problem | null {
+    const from = segment.reserved;
     try {
       for (let at = from; at < end; at += zeros.length) {
-        this.#files.write(this.#file, [zeros.subarray(0, end - at)], at);
+        this.#files.write(segment.file, [zeros.subarray(0, end - at)], at);
       }
     } catch (cause) {
       try {
-        this.#files.truncate(this.#file, from);
+        this.#files.truncate(segment.file, from);
       } catch {
         // The zeros that are left harm nobody.
       }
       if (isFull(cause)) return { code: "KITH_STORAGE_FULL", detail: "the device is full" };
       return { code: "KITH_STORAGE_FLUSH", detail: `a write failed: ${String(cause)}` };
     }
-    this.#reserved = end;
+    segment.reserved = end;
     return null;
   }
 

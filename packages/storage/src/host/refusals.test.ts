@@ -146,6 +146,57 @@ describe("a directory of a storage", () => {
   });
 });
 
+describe("a full device", () => {
+  it("refuses what would go into the next segment, while that is only being begun", async () => {
+    const files = new FaultyFiles();
+    const directory = temporary();
+    const large: Operation[] = [{ kind: "put", key: text("k"), value: new Uint8Array(100_000) }];
+    await reopened(
+      directory,
+      async ({ engine }) => {
+        const options = { directory, pendingBytesMax: 1 << 26, reserveBytes: 1 << 20 };
+        engine.reopen({ ...options, checkpointBytes: 1 << 24 });
+        await written(engine, 1);
+        engine.reopen({ ...options, checkpointBytes: 1 });
+        // There is room in the segment that ends.
+        expect(engine.check("n", large)).to.equal(null);
+        const last = written(engine, 2);
+        files.room = 0;
+        const smaller: Operation[] = [
+          { kind: "put", key: text("k"), value: new Uint8Array(90_000) },
+        ];
+        expect(engine.check("n", smaller)).to.have.property("code", "KITH_STORAGE_FULL");
+        await last;
+        expect(engine.check("n", [{ kind: "delete-range" }])).to.equal(null);
+        await written(engine, 3).catch((error: Error) => {
+          expect(error.message).to.contain("no room");
+        });
+        expect(engine.lost).to.equal(null);
+      },
+      files,
+    );
+    expect(await found(directory)).to.be.within(2, 3);
+  });
+
+  it("is asked again for room when there may be some", async () => {
+    const files = new FaultyFiles();
+    await reopened(
+      temporary(),
+      async ({ engine }) => {
+        await written(engine, 1);
+        files.room = 1000;
+        const large: Operation[] = [{ kind: "put", key: text("k"), value: new Uint8Array(9999) }];
+        expect(engine.check("n", large)).to.have.property("code", "KITH_STORAGE_FULL");
+        files.room = Infinity;
+        expect(engine.check("n", large)).to.equal(null);
+        await written(engine, 2);
+        expect(engine.lost).to.equal(null);
+      },
+      files,
+    );
+  });
+});
+
 class Client extends Component {
   readonly storage = this.requires(Storage);
   readonly answers: string[] = [];
