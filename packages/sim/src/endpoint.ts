@@ -20,6 +20,8 @@ export class Endpoint {
   readonly peer: PeerRef;
   readonly fabric: Fabric;
   readonly place: Place;
+  /** That of its peer, at hand for every message. */
+  readonly incarnation: number;
   sink: Sink | null = null;
   readonly #lanes = new Map<string, Lane>();
   #ended: Map<string, number> | null = null;
@@ -29,6 +31,7 @@ export class Endpoint {
     this.life = life;
     this.peer = peer;
     this.place = fabric.place(peer.host);
+    this.incarnation = peer.incarnation;
   }
 
   /** The connection to a host. */
@@ -67,7 +70,7 @@ export class Endpoint {
   meet(deed: Deed): void {
     if (!this.life.alive) return;
     if (this.life.parked === null) this.fabric.do(deed);
-    else this.life.parked.push(new Doing(this.fabric, deed));
+    else this.life.parked.push(new Doing(this.life, this.fabric, deed));
   }
 
   /** How many connections have ended, by host. */

@@ -18,7 +18,7 @@ import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DiskOptions } from "./disk.ts";
 import { type Checkpoint, passes, Scripted, takeCheckpoint } from "./checkpoint.ts";
-import { always, Engine } from "./engine.ts";
+import { Engine } from "./engine.ts";
 import { simError } from "./errors.ts";
 import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
@@ -247,7 +247,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     const number = this.#scripted++;
     const tie = mix(streamKey(this.engine.seed, "script").low, number);
     this.#scripts.set(number, action);
-    this.engine.at(always, Math.round(time * 1000), tie, this.scripted(number));
+    this.engine.queue(Math.round(time * 1000), tie, this.scripted(number));
   }
 
   /**
