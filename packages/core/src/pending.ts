@@ -174,13 +174,6 @@ export class PendingTable implements Target {
     return true;
   }
 
-  /** A fault names what the component was given, not the provider's word that the time has come. */
-  #handling(event: Event, handle: () => void): void {
-    this.#core.controlEvent = event;
-    handle();
-    this.#core.controlEvent = undefined;
-  }
-
   /** Runs one answer at the asker. */
   execute(answer: object, meta: unknown): void {
     if ((meta as Traced).traced === true) {
@@ -202,7 +195,10 @@ export class PendingTable implements Target {
     row.queued = false;
     if (waiting.kind === "timeout") {
       if (!waiting.periodic) this.#remove(row);
-      this.#handling(waiting.timeout, () => row.half.execute(waiting.timeout, null));
+      // A fault names what the component was given, not the provider's word that the time has come.
+      this.#core.controlEvent = waiting.timeout;
+      row.half.execute(waiting.timeout, null);
+      this.#core.controlEvent = undefined;
       return;
     }
     this.#remove(row);
@@ -220,7 +216,9 @@ export class PendingTable implements Target {
       this.rows.delete(waiting.ask);
       const { half, waiting: asked } = ask;
       const answerless = new AskTimeout({ timeout: waiting.duration });
-      this.#handling(answerless, () => half.answered(answerless, asked.request, asked.context));
+      this.#core.controlEvent = answerless;
+      half.answered(answerless, asked.request, asked.context);
+      this.#core.controlEvent = undefined;
     } else {
       this.#core.system.restartChild(this.#core, waiting.child);
     }
