@@ -153,13 +153,11 @@ export class PendingTable implements Target {
   }
 
   /**
-   * Takes an answer from the replier and sends it on its way.
+   * Takes the answer to one of the rows from the replier and sends it on its way.
    *
    * @returns false where nobody waits for it (any more)
    */
-  answer(number: number, answer: Event, from: PortHalf): boolean {
-    const row = this.rows.get(number);
-    if (row === undefined) return false;
+  answer(row: PendingRow, answer: Event, from: PortHalf): boolean {
     const timer = row.waiting.kind !== "answer";
     // A periodic timer that is behind keeps one timeout pending; more of them are not dead letters.
     if (row.queued) return timer;

@@ -515,7 +515,7 @@ export class System<C extends Component = Component> {
     const row: PendingRow | undefined =
       ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
     if (row !== undefined) checkResponse(half, row, response);
-    if (row === undefined || core?.pending.answer(row.number, response, half) !== true) {
+    if (row === undefined || core?.pending.answer(row, response, half) !== true) {
       this.deadLetter("no-asker", half.core, half.name, response);
     }
   }

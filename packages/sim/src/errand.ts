@@ -18,7 +18,7 @@ export interface Agent {
    *
    * @returns the errand to queue in its place, where the agent has a kind of its own
    */
-  restore(errand: Errand): Errand | void;
+  restore(errand: Errand): Errand | undefined | void;
 }
 
 /** One errand of a life. */

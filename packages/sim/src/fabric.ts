@@ -16,6 +16,7 @@ import {
   Dropped,
   type DropReason,
   type Message,
+  type PeerRef,
   UnknownTag,
   withSender,
 } from "@kith/network";
@@ -55,6 +56,8 @@ export class Fabric {
   readonly #options: FabricOptions;
   readonly #streams: Streams;
   readonly #places = new Map<string, Place>();
+  /** Those of the nodes, by the identity of their peer: nodes are numbered, so it has few holes. */
+  readonly #numbered: (Place | undefined)[] = [];
   readonly #tags = new Map<string, number>();
 
   constructor(engine: Engine, rules: Rules, options: FabricOptions) {
@@ -74,9 +77,18 @@ export class Fabric {
     return place;
   }
 
+  /** The place of a peer's process: most have the number of the node that they are. */
+  #placeOf({ peerId, host }: PeerRef): Place {
+    const place = this.#numbered[peerId];
+    return place !== undefined && place.name === host ? place : this.place(host);
+  }
+
   /** Makes an endpoint reachable. */
   listen(endpoint: Endpoint): void {
-    if (endpoint.life.alive) this.place(endpoint.peer.host).endpoint = endpoint;
+    const { life, place, peer } = endpoint;
+    if (!life.alive) return;
+    place.endpoint = endpoint;
+    this.#numbered[peer.peerId] = place;
   }
 
   /** Ends all connections of a life; the others learn it a latency later. */
@@ -118,7 +130,7 @@ export class Fabric {
       this.drop(from, item, "not-encodable", cause instanceof Error ? cause.message : "");
       return;
     }
-    const route = new Route(from.place, this.place(to.host));
+    const route = new Route(from.place, this.#placeOf(to));
     if (route.target === from.place && to.port === from.peer.port) this.#within(from, route, item);
     else if (this.#options.datagrams) this.#datagram(from, route, item);
     else this.#streams.send(from, route, item);

@@ -176,7 +176,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
       throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
     const { engine, main, epochMicros, fabric } = this.#options;
     if (disk === "wiped") this.disk.wipe();
-    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    const clock = new NodeClock(engine, epochMicros, this.#skew);
     const life = new Life({
       engine,
       fabric,
@@ -281,7 +281,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   lifeAgain(number: number, clockState: readonly number[]): Life {
     const { engine, epochMicros, fabric } = this.#options;
     const { name, index, disk } = this;
-    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    const clock = new NodeClock(engine, epochMicros, this.#skew);
     clock.load(clockState);
     return new Life({ engine, fabric, name, index, number, clock, disk });
   }
