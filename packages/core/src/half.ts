@@ -43,17 +43,28 @@ export class HandlerSubscription implements Subscription {
 const nobody: readonly HandlerSubscription[] = [];
 const noChannels: ChannelCore[] = [];
 
-/** The classes that were found to pass in each direction of a port type: the same for all its halves. */
+/** The classes of one direction that were found to pass when triggered, and to arrive when subscribed to. */
+interface Direction {
+  readonly triggered: Set<unknown>;
+  readonly subscribed: Set<unknown>;
+}
+
+/** What was found of a port type: the same for all its halves. */
 interface Passed {
-  readonly requests: Set<unknown>;
-  readonly indications: Set<unknown>;
+  readonly requests: Direction;
+  readonly indications: Direction;
 }
 const passedBy = new WeakMap<AnyPort, Passed>();
 
 function passed(type: AnyPort): Passed {
   let found = passedBy.get(type);
-  if (found === undefined)
-    passedBy.set(type, (found = { requests: new Set(), indications: new Set() }));
+  if (found === undefined) {
+    found = {
+      requests: { triggered: new Set(), subscribed: new Set() },
+      indications: { triggered: new Set(), subscribed: new Set() },
+    };
+    passedBy.set(type, found);
+  }
   return found;
 }
 
@@ -123,7 +134,7 @@ export class PortHalf implements Target {
     this.timers = !provided && type === Timer;
     this.keyedVerdicts = extractor === null ? null : verdictsOf(extractor);
     const { requests, indications } = passed(type);
-    this.admitted = provided ? indications : requests;
+    this.admitted = (provided ? indications : requests).triggered;
   }
 
   // --- sending ---------------------------------------------------------------------------------
@@ -317,8 +328,13 @@ export class PortHalf implements Target {
 
   /** Subscribes a handler. */
   on(cls: EventClass, handler: Handler): Subscription {
-    const arriving = this.provided ? this.type.requests : this.type.indications;
-    if (!arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))) {
+    const { type, provided } = this;
+    const { subscribed } = provided ? passed(type).requests : passed(type).indications;
+    const arriving = provided ? type.requests : type.indications;
+    if (
+      !subscribed.has(cls) &&
+      !arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))
+    ) {
       throw coreError(
         "KITH_BAD_EVENT",
         `No ${cls.name} arrives at ${this.describe()}, so a handler for it would never run.`,
@@ -330,6 +346,7 @@ export class PortHalf implements Target {
         `The handler for ${cls.name} at ${this.describe()} is not a function.`,
       );
     }
+    subscribed.add(cls);
     (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
     const subscription = new HandlerSubscription(this, cls, handler);
     // concat makes an array of the exact length; a spread or a push would make room for sixteen more.

@@ -23,7 +23,7 @@ export class Endpoint {
   /** That of its peer, at hand for every message. */
   readonly incarnation: number;
   sink: Sink | null = null;
-  readonly #lanes = new Map<string, Lane>();
+  #lanes: Map<string, Lane> | null = null;
   #ended: Map<string, number> | null = null;
 
   constructor(fabric: Fabric, life: Life, peer: PeerRef) {
@@ -36,24 +36,24 @@ export class Endpoint {
 
   /** The connection to a host. */
   lane(host: string): Lane | undefined {
-    return this.#lanes.get(host);
+    return this.#lanes?.get(host);
   }
 
   /** All connections. */
   get lanes(): readonly Lane[] {
-    return [...this.#lanes.values()];
+    return [...(this.#lanes?.values() ?? [])];
   }
 
   /** Keeps a connection. */
   keep(lane: Lane): void {
-    this.#lanes.set(lane.to.host, lane);
+    (this.#lanes ??= new Map()).set(lane.to.host, lane);
   }
 
   /** Forgets a connection that has ended. */
   forget(lane: Lane): void {
     const { host } = lane.to;
     (this.#ended ??= new Map()).set(host, this.endedWith(host) + 1);
-    if (this.#lanes.get(host) === lane) this.#lanes.delete(host);
+    if (this.#lanes?.get(host) === lane) this.#lanes.delete(host);
   }
 
   /** How many connections with a host have ended. */

@@ -12,13 +12,13 @@ import type { Life } from "./node.ts";
 /** Who does the errands of one name. */
 export interface Agent {
   /** Does one. */
-  run(id: number): void;
+  runErrand(errand: Errand): void;
   /**
    * Takes one that a checkpoint has held into its keeping.
    *
    * @returns the errand to queue in its place, where the agent has a kind of its own
    */
-  restore(errand: Errand): Errand | undefined | void;
+  restoreErrand(errand: Errand): Errand | undefined;
 }
 
 /** One errand of a life. */
@@ -46,6 +46,6 @@ export class Errand extends Due {
   }
 
   run(): void {
-    if (!this.cancelled) this.life.agents.get(this.name)?.run(this.id);
+    if (!this.cancelled) this.life.agents.get(this.name)?.runErrand(this);
   }
 }

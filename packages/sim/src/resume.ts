@@ -166,7 +166,7 @@ class Resumption<K extends ComponentClass> {
     const errand = new Errand(life, saved.name, saved.id);
     errand.cancelled = saved.cancelled;
     if (saved.cancelled) return errand;
-    return life.agents.get(saved.name)?.restore(errand) ?? errand;
+    return life.agents.get(saved.name)?.restoreErrand(errand) ?? errand;
   }
 
   #runnable(owner: Owner, { path, gone, shared, turns }: SavedRunnable): Runnable {

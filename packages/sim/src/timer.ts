@@ -14,7 +14,7 @@ import {
   streamKey,
   Timer,
 } from "@kith/core";
-import { Errand } from "./errand.ts";
+import { type Agent, Errand } from "./errand.ts";
 import { type Life, lifeOf } from "./node.ts";
 
 /** A timeout as plain data, in microseconds of the node's monotonic clock. */
@@ -56,7 +56,7 @@ class Armed extends Errand {
 const expired = new Expired();
 
 /** The Timer of one life of a node. */
-export class SimTimer extends Component implements Arming {
+export class SimTimer extends Component implements Agent, Arming {
   readonly timer = this.provides(Timer);
   readonly #life = lifeOf(this.host);
   readonly #key = streamKey(this.#life.engine.seed, "timer", this.#life.name).low | 0;
@@ -79,10 +79,7 @@ export class SimTimer extends Component implements Arming {
     });
     this.onAcquire(() => {
       this.#life.rearm = () => this.#rearm();
-      this.#life.agents.set("timer", {
-        run: (id) => this.#expired(id),
-        restore: ({ id }) => this.#armed.get(id),
-      });
+      this.#life.agents.set("timer", this);
       // Those of a checkpoint come from it, with their places in the queue.
       if (this.#life.restoring) return;
       for (const armed of this.#armed.values()) this.#schedule(armed);
@@ -108,7 +105,17 @@ export class SimTimer extends Component implements Arming {
     for (const armed of state.armed) this.#keep(armed);
   }
 
-  /** The time of a timeout has come. */
+  /** @internal */
+  runErrand({ id }: Errand): void {
+    this.#expired(id);
+  }
+
+  /** @internal Those of a checkpoint stand in the imported state. */
+  restoreErrand({ id }: Errand): Errand | undefined {
+    return this.#armed.get(id);
+  }
+
+  /** @internal The time of a timeout has come. */
   fire(armed: Armed): void {
     this.#firing = armed;
     this.#expired(armed.id);
