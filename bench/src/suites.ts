@@ -3,9 +3,11 @@
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { simSuites } from "./sim/cases.ts";
+import { storageSuites } from "./storage/cases.ts";
 
 /** Suites and their cases. */
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   ...coreSuites,
   ...simSuites,
+  ...storageSuites,
 };
