@@ -21,7 +21,7 @@ import { Mailbox, type Target } from "./mailbox.ts";
 import { entering, type Entry, type Operation, telling } from "./operation.ts";
 import { answerLost, PendingTable } from "./pending.ts";
 import type { AnyPort } from "./port.ts";
-import { draw, type Draw, type DrawCounts, streamKey } from "./random.ts";
+import { type Draw, type DrawCounts, DrawStream, streamKey } from "./random.ts";
 import type { ExposedRef, Reference } from "./reference.ts";
 import type { Runnable } from "./scheduler.ts";
 import type { Declared } from "./state.ts";
@@ -113,9 +113,8 @@ export class ComponentCore extends Mailbox implements Runnable {
   control: PortHalf | null = null;
   declared: Declared<object> | null = null;
   settings: Map<string, Given> | null = null;
-  drawCounts: DrawCounts | null = null;
   #pending: PendingTable | null = null;
-  #draws: Map<string, Draw> | null = null;
+  #draws: Map<string, DrawStream> | null = null;
   #path: string | null = null;
 
   constructor(system: System, parent: ComponentCore | null, name: string, bound: number) {
@@ -237,32 +236,24 @@ export class ComponentCore extends Mailbox implements Runnable {
   }
 
   /**
-   * Takes a turn at once for what the outside world hands in, where nothing stands before it; else
-   * queues it. For engines that decide themselves whose turn it is.
+   * Comes in by a way in that the component has declared, in a turn at once where nothing stands before
+   * it: for engines that decide themselves whose turn it is. What has to wait a checkpoint can hold.
    */
-  enterNow(action: () => void): void {
+  enterBy(entrance: number, action: (data: unknown) => void, data: unknown): void {
     const { system } = this;
     if (system.current !== null || !this.runs || this.urgent !== null || this.entries !== null) {
-      this.enter(action);
+      this.enter(entering(this, { entrance, data }));
       return;
     }
     system.current = this;
     system.turnMicros = -1;
     try {
-      action();
+      action(data);
     } catch (cause) {
       system.raise(this, cause, undefined);
     }
     system.current = null;
     this.schedule();
-  }
-
-  /** As `enterNow`, by a way in that the component has declared; what has to wait a checkpoint can hold. */
-  enterBy(entrance: number, data: unknown): void {
-    const { system } = this;
-    if (system.current !== null || !this.runs || this.urgent !== null || this.entries !== null)
-      this.enter(entering(this, { entrance, data }));
-    else this.enterNow(() => this.entrances?.[entrance]?.(data));
   }
 
   /** Makes the component fault at its next turn, for something that happened outside of it. */
@@ -449,25 +440,36 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** The draws of one purpose. */
   draws(purpose: string): Draw {
-    let found = this.#draws?.get(purpose);
-    if (found === undefined) {
-      this.drawCounts ??= new Map();
-      found = draw(
-        streamKey(this.system.seed, this.system.node, this.path, purpose),
-        purpose,
-        this.drawCounts,
-      );
-      (this.#draws ??= new Map()).set(purpose, found);
-    }
-    return found;
+    return this.#stream(purpose);
+  }
+
+  /** How often was drawn, by purpose; null where nobody has asked for draws. */
+  get drawCounts(): DrawCounts | null {
+    if (this.#draws === null) return null;
+    return new Map([...this.#draws].map(([purpose, { count }]) => [purpose, count]));
   }
 
   /** Goes on after the draws that another core made. */
   continueDraws(counts: DrawCounts | null): void {
-    if (counts === null) return;
-    this.drawCounts ??= new Map();
-    for (const [purpose, count] of counts)
-      this.drawCounts.set(purpose, Math.max(count, this.drawCounts.get(purpose) ?? 0));
+    for (const [purpose, count] of counts ?? []) {
+      const stream = this.#stream(purpose);
+      stream.count = Math.max(count, stream.count);
+    }
+  }
+
+  /** Begins all draws again, after the ones that a checkpoint has counted. */
+  resetDraws(counts: readonly (readonly [purpose: string, count: number])[]): void {
+    for (const stream of this.#draws?.values() ?? []) stream.count = 0;
+    this.continueDraws(new Map(counts));
+  }
+
+  #stream(purpose: string): DrawStream {
+    let found = this.#draws?.get(purpose);
+    if (found === undefined) {
+      found = new DrawStream(streamKey(this.system.seed, this.system.node, this.path, purpose));
+      (this.#draws ??= new Map()).set(purpose, found);
+    }
+    return found;
   }
 
   /** The error for something done outside the component's own turn. */

@@ -206,8 +206,9 @@ export abstract class Component {
   protected entrance<T>(action: (data: T) => void): (data: T) => void {
     const core = this.#declaring("entrance");
     const entrances = (core.entrances ??= []);
-    const number = entrances.push(action as (data: unknown) => void) - 1;
-    return (data) => core.enterBy(number, data);
+    const entered = action as (data: unknown) => void;
+    const number = entrances.push(entered) - 1;
+    return (data) => core.enterBy(number, entered, data);
   }
 
   #hook(kind: keyof Hooks, handler: () => unknown): void {

@@ -32,7 +32,7 @@ import {
   type Runnable,
   type Scheduler,
 } from "./index.ts";
-import { type Draw, draw, streamKey } from "./random.ts";
+import { type Draw, DrawStream, streamKey } from "./random.ts";
 
 // --- the model -------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class ChanceScheduler implements Scheduler {
   readonly #draw: Draw;
 
   constructor(seed: number) {
-    this.#draw = draw(streamKey(seed), "turns", new Map());
+    this.#draw = new DrawStream(streamKey(seed));
   }
 
   ready(runnable: Runnable): void {

@@ -45,6 +45,42 @@ describe("handlers", () => {
     expect(seen.splice(0)).to.deep.equal(["dog p", "animal p", "event Puppy", "puppy p"]);
   });
 
+  it("match whatever classes came before, also after one was cancelled or came later", () => {
+    const seen: string[] = [];
+    class Cat extends event("test/Cat", Animal)<{ lives: number }> {}
+    class Keeper extends Component {
+      readonly zoo = this.provides(Zoo);
+      readonly out = this.requires(Zoo);
+      readonly dogs: Subscription;
+      constructor() {
+        super();
+        this.connect(this.zoo, this.out);
+        this.dogs = this.zoo.on(Dog, ({ name }) => void seen.push(`dog ${name}`));
+        this.zoo.on(Puppy, ({ name }) => void seen.push(`puppy ${name}`));
+      }
+    }
+    const run = start(Keeper);
+    const send = (kinds: string): string => {
+      for (const name of kinds)
+        run.do(({ out }) => {
+          if (name === "d") out.trigger(new Dog({ name, tricks: 1 }));
+          else if (name === "p") out.trigger(new Puppy({ name, tricks: 0 }));
+          else out.trigger(new Cat({ name, lives: 7 }));
+        });
+      return seen.splice(0).join(", ");
+    };
+    const [d, p, c] = ["dog d", "dog p, puppy p", "cat c"];
+    const expected = (...all: (string | undefined)[]): string =>
+      all.filter((one) => one !== c).join(", ");
+    expect(send("dpdpp")).to.equal(expected(d, p, d, p, p));
+    expect(send("cdpcpdcc")).to.equal(expected(c, d, p, c, p, d, c, c));
+    run.do(({ zoo }) => void zoo.on(Cat, ({ name }) => void seen.push(`cat ${name}`)));
+    expect(send("dcpccd")).to.equal([d, c, p, c, c, d].join(", "));
+    run.do(({ dogs }) => dogs.cancel());
+    expect(send("dcpdpc")).to.equal("cat c, puppy p, puppy p, cat c");
+    expect(run.system.deadLetters).to.deep.equal({ "no-handler": 4 + 2 });
+  });
+
   it("run in the order in which they subscribed, all of them", () => {
     class Main extends Loop {
       constructor() {

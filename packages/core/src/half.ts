@@ -42,8 +42,40 @@ export class HandlerSubscription implements Subscription {
 
 const nobody: readonly HandlerSubscription[] = [];
 const noChannels: ChannelCore[] = [];
-/** Halves without an extractor never look at it. */
-const noVerdicts = new Map<unknown, boolean>();
+
+/** The classes of one direction that were found to pass when triggered, and to arrive when subscribed to. */
+interface Direction {
+  readonly triggered: Set<unknown>;
+  readonly subscribed: Set<unknown>;
+}
+
+/** What was found of a port type: the same for all its halves. */
+interface Passed {
+  readonly requests: Direction;
+  readonly indications: Direction;
+}
+const passedBy = new WeakMap<AnyPort, Passed>();
+
+function passed(type: AnyPort): Passed {
+  let found = passedBy.get(type);
+  if (found === undefined) {
+    found = {
+      requests: { triggered: new Set(), subscribed: new Set() },
+      indications: { triggered: new Set(), subscribed: new Set() },
+    };
+    passedBy.set(type, found);
+  }
+  return found;
+}
+
+/** Which classes have a key: the same for all halves with that extractor. */
+const verdictsBy = new WeakMap<KeyExtractor, Map<unknown, boolean>>();
+
+function verdictsOf(extractor: KeyExtractor): Map<unknown, boolean> {
+  let found = verdictsBy.get(extractor);
+  if (found === undefined) verdictsBy.set(extractor, (found = new Map()));
+  return found;
+}
 
 /** The kernel's side of `ProvidedPort` and `RequiredPort`. */
 export class PortHalf implements Target {
@@ -52,10 +84,16 @@ export class PortHalf implements Target {
   /** The handler, where exactly one matches: saves two steps through memory for each event. */
   private only: ((event: object, meta: unknown) => unknown) | null = null;
   private matched: readonly HandlerSubscription[] = nobody;
+  /** The match before that one: most halves see one class or two. */
+  private olderClass: unknown = null;
+  private olderOnly: ((event: object, meta: unknown) => unknown) | null = null;
+  private olderMatched: readonly HandlerSubscription[] = nobody;
   private admittedClass: unknown = null;
+  /** The half at the far end, where there is one and nothing stands between. */
+  private directOnly: PortHalf | null = null;
   /**
-   * The halves at the far ends, where no filter, key or hold stands between; null when that has to be
-   * looked at again, or is not so.
+   * The halves at the far ends, where there are several and no filter, key or hold stands between; null
+   * when that has to be looked at again, or is not so.
    */
   private direct: PortHalf[] | null = null;
   private directKnown = false;
@@ -76,10 +114,11 @@ export class PortHalf implements Target {
   private filters = 0;
   private subscriptions: readonly HandlerSubscription[] = nobody;
   private matches: Map<unknown, readonly HandlerSubscription[]> | null = null;
-  private admitted: Set<unknown> | null = null;
+  /** The classes that were found to pass when triggered here. */
+  private readonly admitted: Set<unknown>;
   private keyedClass: unknown = null;
   private keyedVerdict = false;
-  private readonly keyedVerdicts: Map<unknown, boolean>;
+  private readonly keyedVerdicts: Map<unknown, boolean> | null;
   private answers: Map<EventClass, AnswerHandler> | null = null;
 
   constructor(
@@ -93,7 +132,9 @@ export class PortHalf implements Target {
     this.provided = provided;
     this.extractor = extractor;
     this.timers = !provided && type === Timer;
-    this.keyedVerdicts = extractor === null ? noVerdicts : new Map();
+    this.keyedVerdicts = extractor === null ? null : verdictsOf(extractor);
+    const { requests, indications } = passed(type);
+    this.admitted = (provided ? indications : requests).triggered;
   }
 
   // --- sending ---------------------------------------------------------------------------------
@@ -104,8 +145,19 @@ export class PortHalf implements Target {
     if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} was triggered`);
     const cls = event.constructor;
     if (cls !== this.admittedClass) this.admit(event);
-    if (this.extractor === null && core.system.tap === null) {
-      const direct = this.directKnown ? this.direct : this.findDirect();
+    if (core.system.tap === null) {
+      if (!this.directKnown) this.findDirect();
+      const { directOnly, direct } = this;
+      if (directOnly !== null) {
+        // Nobody asks for the key; but an extractor that throws does it wherever its half triggers.
+        if (this.extractor !== null) this.keyOf(event);
+        if (
+          (cls === directOnly.matchedClass ? directOnly.matched : directOnly.match(cls)) !== nobody
+        )
+          directOnly.core.receive(directOnly, event, null);
+        else core.system.deadLetter("no-handler", core, this.name, event);
+        return;
+      }
       if (direct !== null) {
         let taken = false;
         for (let i = 0; i < direct.length; i++) {
@@ -195,10 +247,10 @@ export class PortHalf implements Target {
     const extractor = this.extractor as KeyExtractor;
     if (event.constructor !== this.keyedClass) {
       this.keyedClass = event.constructor;
-      let verdict = this.keyedVerdicts.get(event.constructor);
+      let verdict = this.keyedVerdicts?.get(event.constructor);
       if (verdict === undefined) {
         verdict = isOf(event.constructor, extractor.root);
-        this.keyedVerdicts.set(event.constructor, verdict);
+        this.keyedVerdicts?.set(event.constructor, verdict);
       }
       this.keyedVerdict = verdict;
     }
@@ -246,26 +298,43 @@ export class PortHalf implements Target {
   }
 
   private match(cls: unknown): readonly HandlerSubscription[] {
-    let found = this.matches?.get(cls);
-    if (found === undefined) {
-      const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
-      found = list.length === 0 ? nobody : list.slice();
-      // A half that sees one class needs no table.
-      if (this.matchedClass !== null)
-        (this.matches ??= new Map()).set(this.matchedClass, this.matched).set(cls, found);
+    const { matchedClass, matched, only } = this;
+    if (cls === this.olderClass) {
+      this.matchedClass = cls;
+      this.matched = this.olderMatched;
+      this.only = this.olderOnly;
+    } else {
+      let found = this.matches?.get(cls);
+      if (found === undefined) {
+        const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
+        found = list.length === 0 ? nobody : list.slice();
+        // A half that sees two classes needs no table.
+        if (this.olderClass !== null)
+          (this.matches ??= new Map([[this.olderClass, this.olderMatched]]))
+            .set(matchedClass, matched)
+            .set(cls, found);
+      }
+      this.matchedClass = cls;
+      this.matched = found;
+      this.only = found.length === 1 ? (found[0] as HandlerSubscription).handler : null;
     }
-    this.matchedClass = cls;
-    this.matched = found;
-    this.only = found.length === 1 ? (found[0] as HandlerSubscription).handler : null;
-    return found;
+    this.olderClass = matchedClass;
+    this.olderMatched = matched;
+    this.olderOnly = only;
+    return this.matched;
   }
 
   // --- subscribing -----------------------------------------------------------------------------
 
   /** Subscribes a handler. */
   on(cls: EventClass, handler: Handler): Subscription {
-    const arriving = this.provided ? this.type.requests : this.type.indications;
-    if (!arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))) {
+    const { type, provided } = this;
+    const { subscribed } = provided ? passed(type).requests : passed(type).indications;
+    const arriving = provided ? type.requests : type.indications;
+    if (
+      !subscribed.has(cls) &&
+      !arriving.some((declared) => isOf(cls, declared) || isOf(declared, cls))
+    ) {
       throw coreError(
         "KITH_BAD_EVENT",
         `No ${cls.name} arrives at ${this.describe()}, so a handler for it would never run.`,
@@ -277,6 +346,7 @@ export class PortHalf implements Target {
         `The handler for ${cls.name} at ${this.describe()} is not a function.`,
       );
     }
+    subscribed.add(cls);
     (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
     const subscription = new HandlerSubscription(this, cls, handler);
     // concat makes an array of the exact length; a spread or a push would make room for sixteen more.
@@ -299,9 +369,9 @@ export class PortHalf implements Target {
   }
 
   private forgetMatches(): void {
-    this.matchedClass = null;
-    this.matched = nobody;
-    this.only = null;
+    this.matchedClass = this.olderClass = null;
+    this.matched = this.olderMatched = nobody;
+    this.only = this.olderOnly = null;
     this.matches = null;
   }
 
@@ -411,17 +481,20 @@ export class PortHalf implements Target {
   /** Forgets the shortcut: something has changed that it depends on. */
   refresh(): void {
     this.directKnown = false;
-    this.direct = null;
+    this.direct = this.directOnly = null;
   }
 
-  private findDirect(): PortHalf[] | null {
+  private findDirect(): void {
     this.directKnown = true;
-    if (this.filters > 0 || this.extractor !== null || this.timers || this.core.shadow) return null;
+    if (this.filters > 0 || this.timers || this.core.shadow) return;
+    // A key that no channel asks for decides nothing.
+    if (this.keyed !== null || this.fallbacks !== null) return;
     const direct = this.plain.map((channel) =>
       channel.holds > 0 ? null : this.provided ? channel.user : channel.provider,
     );
-    if (direct.length === 0 || direct.includes(null)) return null;
-    return (this.direct = direct as PortHalf[]);
+    if (direct.length === 0 || direct.includes(null)) return;
+    if (direct.length === 1) this.directOnly = direct[0] as PortHalf;
+    else if (this.extractor === null) this.direct = direct as PortHalf[];
   }
 
   /** How many handlers are subscribed. */
@@ -440,20 +513,16 @@ export class PortHalf implements Target {
   }
 
   private admit(event: Event): void {
-    if (this.admitted?.has(event.constructor) === true) {
-      this.admittedClass = event.constructor;
-      return;
+    if (!this.admitted.has(event.constructor)) {
+      const passing = this.provided ? this.type.indications : this.type.requests;
+      if (!passing.some((declared) => isOf(event.constructor, declared))) {
+        throw coreError(
+          "KITH_BAD_EVENT",
+          `${event.constructor.name} cannot be triggered on ${this.describe()}.`,
+        );
+      }
+      this.admitted.add(event.constructor);
     }
-    const passing = this.provided ? this.type.indications : this.type.requests;
-    if (!passing.some((declared) => isOf(event.constructor, declared))) {
-      throw coreError(
-        "KITH_BAD_EVENT",
-        `${event.constructor.name} cannot be triggered on ${this.describe()}.`,
-      );
-    }
-    // A half that sends one class needs no table.
-    if (this.admittedClass !== null)
-      (this.admitted ??= new Set([this.admittedClass])).add(event.constructor);
     this.admittedClass = event.constructor;
   }
 }

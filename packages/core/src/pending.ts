@@ -153,13 +153,11 @@ export class PendingTable implements Target {
   }
 
   /**
-   * Takes an answer from the replier and sends it on its way.
+   * Takes the answer to one of the rows from the replier and sends it on its way.
    *
    * @returns false where nobody waits for it (any more)
    */
-  answer(number: number, answer: Event, from: PortHalf): boolean {
-    const row = this.rows.get(number);
-    if (row === undefined) return false;
+  answer(row: PendingRow, answer: Event, from: PortHalf): boolean {
     const timer = row.waiting.kind !== "answer";
     // A periodic timer that is behind keeps one timeout pending; more of them are not dead letters.
     if (row.queued) return timer;
@@ -172,13 +170,6 @@ export class PendingTable implements Target {
       system.tap === null ? row : system.traceTrigger(from, answer, row, row.cause),
     );
     return true;
-  }
-
-  /** A fault names what the component was given, not the provider's word that the time has come. */
-  #handling(event: Event, handle: () => void): void {
-    this.#core.controlEvent = event;
-    handle();
-    this.#core.controlEvent = undefined;
   }
 
   /** Runs one answer at the asker. */
@@ -202,7 +193,10 @@ export class PendingTable implements Target {
     row.queued = false;
     if (waiting.kind === "timeout") {
       if (!waiting.periodic) this.#remove(row);
-      this.#handling(waiting.timeout, () => row.half.execute(waiting.timeout, null));
+      // A fault names what the component was given, not the provider's word that the time has come.
+      this.#core.controlEvent = waiting.timeout;
+      row.half.execute(waiting.timeout, null);
+      this.#core.controlEvent = undefined;
       return;
     }
     this.#remove(row);
@@ -220,7 +214,9 @@ export class PendingTable implements Target {
       this.rows.delete(waiting.ask);
       const { half, waiting: asked } = ask;
       const answerless = new AskTimeout({ timeout: waiting.duration });
-      this.#handling(answerless, () => half.answered(answerless, asked.request, asked.context));
+      this.#core.controlEvent = answerless;
+      half.answered(answerless, asked.request, asked.context);
+      this.#core.controlEvent = undefined;
     } else {
       this.#core.system.restartChild(this.#core, waiting.child);
     }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Component, type Draw, launch, ManualWorld } from "./index.ts";
-import { draw, type DrawCounts, mix, streamKey } from "./random.ts";
+import { DrawStream, mix, streamKey } from "./random.ts";
 import { codeOf, start } from "./kit.test.ts";
 
 // What a seed means: to change these is to change every recorded run.
@@ -8,8 +8,7 @@ const PINNED_FLOATS = [0.737083075968822, 0.09521118276678753, 0.098563559139289
 const PINNED_KEY = { high: 2460995869, low: 682366757 };
 const PINNED_MIXES = [3816608188, 1869094891, 2528939014, 4103727410, 3541369936];
 
-const draws = (...parts: (string | number)[]): Draw =>
-  draw(streamKey(...parts), "p", new Map() as DrawCounts);
+const draws = (...parts: (string | number)[]): Draw => new DrawStream(streamKey(...parts));
 const take = (count: number, from: Draw): number[] =>
   Array.from({ length: count }, () => from.float());
 

@@ -66,43 +66,60 @@ function finish(x: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-/** The counters behind a component's draws, by purpose: plain data that a swap carries. */
-export type DrawCounts = Map<string, number>;
+/** How often was drawn, by purpose: plain data that a swap and a checkpoint carry. */
+export type DrawCounts = ReadonlyMap<string, number>;
 
-/** Builds the draws of one purpose; `counts` remembers how many were made. */
-export function draw(key: StreamKey, purpose: string, counts: DrawCounts): Draw {
-  const float = (): number => {
-    const count = counts.get(purpose) ?? 0;
-    counts.set(purpose, count + 1);
+/** The draws of one purpose: a key, and how many were made. */
+export class DrawStream implements Draw {
+  /** How many draws were made. */
+  count = 0;
+  // Signed, so that they are no objects of their own.
+  readonly #high: number;
+  readonly #low: number;
+
+  constructor({ high, low }: StreamKey) {
+    this.#high = high | 0;
+    this.#low = low | 0;
+  }
+
+  float(): number {
+    const count = this.count++;
     return (
-      ((mix(key.high, count) >>> 5) * 0x400_0000 + (mix(key.low, count) >>> 6)) /
+      ((mix(this.#high, count) >>> 5) * 0x400_0000 + (mix(this.#low, count) >>> 6)) /
       0x20_0000_0000_0000
     );
-  };
-  const below = (bound: number): number => {
+  }
+
+  below(bound: number): number {
     if (!(Number.isSafeInteger(bound) && bound >= 1)) {
       throw coreError(
         "KITH_BAD_ARGUMENT",
         `A draw below ${bound} was asked for; the bound is an integer from 1 to 2^53 - 1.`,
       );
     }
-    return Math.floor(float() * bound);
-  };
-  return {
-    float,
-    below,
-    between: (low, high) => low + below(high - low + 1),
-    chance: (probability) => float() < probability,
-    pick: (list) => list[below(list.length)] as (typeof list)[number],
-    shuffle: (list) => {
-      const copy = [...list];
-      for (let i = copy.length - 1; i > 0; i--) {
-        const j = below(i + 1);
-        const x = copy[i] as (typeof copy)[number];
-        copy[i] = copy[j] as (typeof copy)[number];
-        copy[j] = x;
-      }
-      return copy;
-    },
-  };
+    return Math.floor(this.float() * bound);
+  }
+
+  between(low: number, high: number): number {
+    return low + this.below(high - low + 1);
+  }
+
+  chance(probability: number): boolean {
+    return this.float() < probability;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.below(list.length)] as T;
+  }
+
+  shuffle<T>(list: readonly T[]): T[] {
+    const copy = [...list];
+    for (let i = copy.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const x = copy[i] as T;
+      copy[i] = copy[j] as T;
+      copy[j] = x;
+    }
+    return copy;
+  }
 }

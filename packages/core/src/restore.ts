@@ -259,9 +259,7 @@ class Restoration {
   #settle(core: ComponentCore, saved: SavedCore): void {
     this.#check(core, saved);
     const { urgent, entries, mailbox, draws } = saved;
-    if (draws.length > 0) core.drawCounts ??= new Map();
-    core.drawCounts?.clear();
-    for (const [purpose, count] of draws) core.drawCounts?.set(purpose, count);
+    core.resetDraws(draws);
     core.urgent = urgent.length === 0 ? null : urgent.map((one) => this.#operation(core, one));
     core.entries = entries.length === 0 ? null : entries.map((about) => entering(core, about));
     core.entriesTaken = 0;

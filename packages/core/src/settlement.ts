@@ -8,7 +8,7 @@ import { describeThrown } from "./errors.ts";
 /** A promise that exists only once somebody has asked for it. */
 export class Settlement {
   #outcome: { readonly error?: unknown } | null = null;
-  #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] | null = null;
   #promise: Promise<void> | null = null;
 
   /** Whether somebody has asked for the promise. */
@@ -23,7 +23,7 @@ export class Settlement {
           reject(asError(this.#outcome.error));
         else resolvePromise();
       };
-      if (this.#outcome === null) this.#waiting.push(settle);
+      if (this.#outcome === null) (this.#waiting ??= []).push(settle);
       else settle();
     });
     return this.#promise;
@@ -33,8 +33,8 @@ export class Settlement {
   settle(outcome: { readonly error?: unknown }): boolean {
     if (this.#outcome !== null) return false;
     this.#outcome = outcome;
-    for (const settle of this.#waiting) settle();
-    this.#waiting = [];
+    for (const settle of this.#waiting ?? []) settle();
+    this.#waiting = null;
     return true;
   }
 }

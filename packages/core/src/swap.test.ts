@@ -37,7 +37,7 @@ import {
   type System,
 } from "./index.ts";
 import { resumeTree, suspendTree } from "./lifecycle.ts";
-import { draw, streamKey } from "./random.ts";
+import { DrawStream, streamKey } from "./random.ts";
 
 const worker = "/Line-1/worker";
 
@@ -56,7 +56,7 @@ describe("swaps under load", () => {
     it(`loses, doubles and reorders nothing from four sources in 100 swaps at random, seed ${seed}`, async () => {
       const journal = newJournal();
       const world = new ManualWorld();
-      const dice = draw(streamKey(seed), "swaps", new Map());
+      const dice = new DrawStream(streamKey(seed));
       const system = launch(Line, { sources, count: 500, busy: seed % 2 === 0 }, world);
       const swaps: Promise<unknown>[] = [];
       while (swaps.length < 100) {
@@ -77,7 +77,7 @@ describe("swaps under load", () => {
   it("loses, doubles and reorders nothing on the real scheduler", async () => {
     const journal = newJournal();
     const system = await run(Line, { sources, count: 1_000_000, busy: true }, bare());
-    const dice = draw(streamKey(7), "swaps", new Map());
+    const dice = new DrawStream(streamKey(7));
     const results: PromiseSettledResult<unknown>[] = [];
     for (let n = 0; n < 100; n++) {
       for (let turns = dice.below(4); turns > 0; turns--) await new Promise(setImmediate);

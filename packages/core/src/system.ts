@@ -56,6 +56,23 @@ export type Place = string | Child;
 
 const defaultBound = 2 ** 20;
 
+/** A component's view of the clock. */
+class TurnClock implements ComponentClock {
+  readonly #system: System;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  get monotonic(): number {
+    return this.#system.nowMicros() / 1000;
+  }
+
+  get wall(): number {
+    return this.#system.wallMicros() / 1000;
+  }
+}
+
 /** The root of every tree, which holds the world's providers beside the main component. */
 class RootComponent extends Component {}
 
@@ -89,9 +106,10 @@ export class System<C extends Component = Component> {
   readonly #root: ComponentCore;
   readonly #main: ChildHandle;
   readonly #cores = new Map<number, ComponentCore>();
-  readonly #listeners = new Set<(record: InspectionRecord) => void>();
-  readonly #letters = new Map<DeadLetterReason, number>();
-  readonly #loggers = new WeakMap<ComponentCore, Logger>();
+  // Ten thousand simulated systems should not hold ten thousand tables of what few of them use.
+  #listeners: Set<(record: InspectionRecord) => void> | null = null;
+  #letters: Map<DeadLetterReason, number> | null = null;
+  #loggers: WeakMap<ComponentCore, Logger> | null = null;
   readonly #done = new Settlement();
   readonly #started = new Settlement();
   readonly #stopped = new Settlement();
@@ -112,16 +130,7 @@ export class System<C extends Component = Component> {
       typedEmitter.default<SystemEvents>,
       "on" | "once" | "off"
     >;
-    const monotonic = (): number => this.nowMicros() / 1000;
-    const wall = (): number => this.#wallMicros() / 1000;
-    this.componentClock = {
-      get monotonic() {
-        return monotonic();
-      },
-      get wall() {
-        return wall();
-      },
-    };
+    this.componentClock = new TurnClock(this as unknown as System);
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
     this.#root.constructing = true;
     if (world.settings !== undefined)
@@ -168,19 +177,20 @@ export class System<C extends Component = Component> {
 
   /** Dead letters so far, by reason. */
   get deadLetters(): Readonly<Partial<Record<DeadLetterReason, number>>> {
-    return Object.fromEntries(this.#letters);
+    return Object.fromEntries(this.#letters ?? []);
   }
 
   /** Listens to the stream of records; the returned function ends it. */
   inspect(listener: (record: InspectionRecord) => void): () => void {
-    this.#listeners.add(listener);
+    const listeners = (this.#listeners ??= new Set());
+    listeners.add(listener);
     this.tap = (record) => {
-      for (const one of this.#listeners) {
+      for (const one of listeners) {
         try {
           one(record);
         } catch (cause) {
           // It would be the fault of a component that knows nothing of it.
-          this.#listeners.delete(one);
+          listeners.delete(one);
           this.#write(
             "",
             "error",
@@ -191,8 +201,8 @@ export class System<C extends Component = Component> {
       }
     };
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.tap = null;
+      listeners.delete(listener);
+      if (listeners.size === 0) this.tap = null;
     };
   }
 
@@ -288,7 +298,7 @@ export class System<C extends Component = Component> {
   /** @internal What the system counts, for checkpoints. */
   counters(): SystemCounters {
     const { keptOrder } = this;
-    const letters = [...this.#letters];
+    const letters = [...(this.#letters ?? [])];
     return { lastId: this.#lastId, lastRecord: this.#lastRecord, keptOrder, letters };
   }
 
@@ -297,8 +307,7 @@ export class System<C extends Component = Component> {
     this.#lastId = counters.lastId;
     this.#lastRecord = counters.lastRecord;
     this.keptOrder = counters.keptOrder;
-    this.#letters.clear();
-    for (const [reason, count] of counters.letters) this.#letters.set(reason, count);
+    this.#letters = new Map(counters.letters);
     this.#cores.clear();
     for (const core of cores) this.register(core);
   }
@@ -324,7 +333,8 @@ export class System<C extends Component = Component> {
     return this.turnMicros;
   }
 
-  #wallMicros(): number {
+  /** @internal The wall clock's time of this turn; outside of turns, of now. */
+  wallMicros(): number {
     const { clock } = this.scheduler;
     if (this.current === null) return clock.wallMicros();
     // Only one field is reset at each turn: the other clock is known to be of this turn by it.
@@ -446,7 +456,8 @@ export class System<C extends Component = Component> {
     event: Event | undefined,
     id = 0,
   ): void {
-    this.#letters.set(reason, (this.#letters.get(reason) ?? 0) + 1);
+    const letters = (this.#letters ??= new Map());
+    letters.set(reason, (letters.get(reason) ?? 0) + 1);
     if (this.#emitter.listenerCount("deadLetter") > 0)
       this.#emit("deadLetter", { reason, path: core.path, port, event });
     if (this.tap !== null) this.#record("dead-letter", core, port, event, id, this.#cause, reason);
@@ -504,7 +515,7 @@ export class System<C extends Component = Component> {
     const row: PendingRow | undefined =
       ask === undefined || core?.hasPending !== true ? undefined : core.pending.rows.get(ask);
     if (row !== undefined) checkResponse(half, row, response);
-    if (row === undefined || core?.pending.answer(row.number, response, half) !== true) {
+    if (row === undefined || core?.pending.answer(row, response, half) !== true) {
       this.deadLetter("no-asker", half.core, half.name, response);
     }
   }
@@ -532,10 +543,11 @@ export class System<C extends Component = Component> {
 
   /** @internal */
   loggerOf(core: ComponentCore): Logger {
-    let found = this.#loggers.get(core);
+    const loggers = (this.#loggers ??= new WeakMap());
+    let found = loggers.get(core);
     if (found === undefined) {
       found = logger((level, text, data) => this.#write(core.path, level, text, data));
-      this.#loggers.set(core, found);
+      loggers.set(core, found);
     }
     return found;
   }
@@ -546,7 +558,7 @@ export class System<C extends Component = Component> {
     text: string,
     data: unknown,
   ): void {
-    const time = this.#wallMicros() / 1000;
+    const time = this.wallMicros() / 1000;
     const record = {
       level,
       time,

@@ -59,6 +59,8 @@ export function message<const Tag extends string>(tag: Tag): EventBase<Tag, Mess
  */
 export function withSender<M extends Message>(message: M, from: PeerRef): M {
   if (message.from !== undefined) return message;
-  // Made without running the constructor of the class, which may want other arguments.
-  return Object.assign(Reflect.construct(Event, [], message.constructor), message, { from });
+  // Made by the root's constructor, which copies fields: that of the class may want other arguments.
+  const copy: { from: PeerRef } & M = Reflect.construct(Event, [message], message.constructor);
+  copy.from = from;
+  return copy;
 }

@@ -52,9 +52,7 @@ export interface SavedDue {
 /** A turn that is due. */
 export interface SavedTurn {
   readonly owner: number;
-  readonly key: number;
   readonly tie: number;
-  readonly micros: number;
   readonly who: SavedRunnable;
 }
 
@@ -106,7 +104,8 @@ export interface SavedItem {
 export interface SavedPlace {
   readonly name: string;
   readonly within: number;
-  readonly sent: readonly (readonly [string, number])[];
+  /** The instant of its last datagram, and how many it has sent at that. */
+  readonly sent: readonly [instant: number, nth: number];
 }
 
 /** A node, with its present life where it has one. */

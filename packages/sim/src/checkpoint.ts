@@ -19,9 +19,9 @@ import type {
   SavedRoute,
   SavedRunnable,
 } from "./checkpoint-data.ts";
-import { type DeedMap, Doing, mapDeed } from "./deed.ts";
+import { Datagram, type DeedMap, Doing, mapDeed } from "./deed.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Action, Again, always, type Doable, type Engine, type Owner } from "./engine.ts";
+import { Again, always, Due, type Engine, type Owner } from "./engine.ts";
 import { Errand } from "./errand.ts";
 import { simError } from "./errors.ts";
 import type { Lane } from "./lane.ts";
@@ -32,11 +32,12 @@ import type { Simulation } from "./simulation.ts";
 export type { Checkpoint } from "./checkpoint-data.ts";
 
 /** An action of the test's script, by its number. */
-export class Scripted implements Doable {
+export class Scripted extends Due {
   readonly number: number;
   readonly #action: () => void;
 
   constructor(number: number, action: () => void) {
+    super(always);
     this.number = number;
     this.#action = action;
   }
@@ -117,17 +118,15 @@ class Capture {
     const { engine, fabric, hash, made, steps, time } = simulation;
     const nodes = this.#nodes.map((node) => this.#node(node));
     const queues = engine.queues();
-    const due = queues.due.map(({ owner, micros, tie, action }) => ({
-      owner: this.#owner(owner),
+    const due = queues.due.map(({ micros, tie, entry }) => ({
+      owner: this.#owner(entry.owner),
       micros,
       tie,
-      action: this.#action(owner, action),
+      action: this.#action(entry),
     }));
-    const ready = queues.ready.map(({ owner, key, tie, micros, runnable }) => ({
+    const ready = queues.ready.map(({ owner, tie, runnable }) => ({
       owner: this.#owner(owner),
-      key,
       tie,
-      micros,
       who: this.#runnable(owner, runnable),
     }));
     const lives: SavedLife[] = [];
@@ -170,7 +169,7 @@ class Capture {
       lives,
       disk,
       life: this.#ends.of(life.endpoint),
-      parked: life.parked?.map((action) => this.#action(life, action)) ?? null,
+      parked: life.parked?.map((due) => this.#action(due)) ?? null,
       system: checkpointSystem(node.system),
       turns: runnablesOf(node.system).map((one) => [one.path, this.#engine.turnsOf(one)]),
     };
@@ -220,9 +219,11 @@ class Capture {
     throw simError("KITH_SIM_CHECKPOINT", `Something waits that belongs to ${owner.name}.`);
   }
 
-  #action(owner: Owner, action: Action): SavedAction {
+  #action(action: Due): SavedAction {
+    const { owner } = action;
     if (!owner.alive) return { kind: "nothing" };
-    if (action instanceof Doing) return { kind: "deed", deed: mapDeed(action.deed, this.#map) };
+    if (action instanceof Doing || action instanceof Datagram)
+      return { kind: "deed", deed: mapDeed(action.deed, this.#map) };
     if (action instanceof Errand) {
       const { name, id, cancelled } = action;
       return { kind: "errand", name, id, cancelled };

@@ -15,9 +15,14 @@ export interface ClockSkew {
   readonly driftPpm?: number;
 }
 
+/** Where the simulated time is read, in whole microseconds. */
+export interface SimTime {
+  readonly micros: number;
+}
+
 /** One node's clocks. They begin anew with each life of the node, as those of a machine do at its boot. */
 export class NodeClock implements Clock {
-  readonly #now: () => number;
+  readonly #time: SimTime;
   /** What a right wall clock shows when the monotonic one shows 0. */
   readonly #wallAtZero: number;
   /** Where the current drift took effect: simulated and local time. */
@@ -26,16 +31,17 @@ export class NodeClock implements Clock {
   #ppm: number;
   #offsetMicros: number;
 
-  constructor(now: () => number, epochMicros: number, skew: ClockSkew) {
-    this.#now = now;
-    this.#fromSim = now();
+  constructor(time: SimTime, epochMicros: number, skew: ClockSkew) {
+    this.#time = time;
+    this.#fromSim = time.micros;
     this.#wallAtZero = epochMicros + this.#fromSim;
     this.#ppm = skew.driftPpm ?? 0;
     this.#offsetMicros = Math.round((skew.offset ?? 0) * 1000);
   }
 
   monotonicMicros(): number {
-    const passed = this.#now() - this.#fromSim;
+    const passed = this.#time.micros - this.#fromSim;
+    if (this.#ppm === 0) return this.#fromLocal + passed;
     return this.#fromLocal + passed + Math.floor((passed * this.#ppm) / 1_000_000);
   }
 
@@ -46,6 +52,7 @@ export class NodeClock implements Clock {
   /** The simulated time at which the monotonic clock will show `local`. */
   simAt(local: number): number {
     const ahead = Math.max(0, local - this.#fromLocal);
+    if (this.#ppm === 0) return this.#fromSim + ahead;
     let sim = Math.floor((ahead * 1_000_000) / (1_000_000 + this.#ppm));
     while (sim + Math.floor((sim * this.#ppm) / 1_000_000) < ahead) sim++;
     return this.#fromSim + sim;
@@ -54,7 +61,7 @@ export class NodeClock implements Clock {
   /** Lets the clocks run faster or slower from now on. */
   drift(ppm: number): void {
     const local = this.monotonicMicros();
-    this.#fromSim = this.#now();
+    this.#fromSim = this.#time.micros;
     this.#fromLocal = local;
     this.#ppm = ppm;
   }

@@ -6,6 +6,7 @@
 
 import type { ConnectionDownReason } from "@kith/network";
 import type { Endpoint } from "./endpoint.ts";
+import { always, Due, type Owner } from "./engine.ts";
 import type { Lane } from "./lane.ts";
 import type { Item, Route } from "./place.ts";
 
@@ -117,16 +118,48 @@ export interface Doer {
 }
 
 /** A deed that waits for its time, or for the end of a pause. */
-export class Doing {
+export class Doing extends Due {
   readonly #doer: Doer;
   readonly deed: Deed;
 
-  constructor(doer: Doer, deed: Deed) {
+  constructor(owner: Owner, doer: Doer, deed: Deed) {
+    super(owner);
     this.#doer = doer;
     this.deed = deed;
   }
 
   run(): void {
     this.#doer.do(this.deed);
+  }
+}
+
+/** Whoever takes datagrams that have arrived at their node. */
+export interface Catcher {
+  catch(datagram: Datagram): void;
+}
+
+/** A datagram on its way: the deed of that name, which is done too often to stand in an object of its own. */
+export class Datagram extends Due {
+  readonly #catcher: Catcher;
+  readonly from: Endpoint;
+  readonly route: Route;
+  readonly item: Item;
+
+  constructor(catcher: Catcher, from: Endpoint, route: Route, item: Item) {
+    super(always);
+    this.#catcher = catcher;
+    this.from = from;
+    this.route = route;
+    this.item = item;
+  }
+
+  /** What it comes down to, for checkpoints. */
+  get deed(): Deed {
+    const { from, route, item } = this;
+    return { verb: "datagram", from, route, item };
+  }
+
+  run(): void {
+    this.#catcher.catch(this);
   }
 }

@@ -10,8 +10,9 @@ import { mix, streamKey } from "@kith/core";
 export class Draws {
   readonly #seed: number | string;
   readonly #name: readonly string[];
-  readonly #keys = new Map<string, number>();
-  #counts = new Map<string, number>();
+  // Most nodes never draw: ten thousand of them should not hold twenty thousand tables.
+  #keys: Map<string, number> | null = null;
+  #counts: Map<string, number> | null = null;
 
   constructor(seed: number | string, ...name: readonly string[]) {
     this.#seed = seed;
@@ -20,24 +21,26 @@ export class Draws {
 
   /** How often this was asked for that before; counts up. */
   count(what: string): number {
-    const count = this.#counts.get(what) ?? 0;
-    this.#counts.set(what, count + 1);
+    const counts = (this.#counts ??= new Map());
+    const count = counts.get(what) ?? 0;
+    counts.set(what, count + 1);
     return count;
   }
 
   /** 32 bits for that number of it; the same ones each time. */
   draw(what: string, number: number): number {
-    let key = this.#keys.get(what);
+    const keys = (this.#keys ??= new Map());
+    let key = keys.get(what);
     if (key === undefined) {
       key = streamKey(this.#seed, ...this.#name, what).low;
-      this.#keys.set(what, key);
+      keys.set(what, key);
     }
     return mix(key, number);
   }
 
   /** The counts, for checkpoints. */
   save(): ReadonlyMap<string, number> {
-    return new Map(this.#counts);
+    return new Map(this.#counts ?? []);
   }
 
   /** Goes on from saved counts. */

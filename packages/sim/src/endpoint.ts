@@ -20,8 +20,10 @@ export class Endpoint {
   readonly peer: PeerRef;
   readonly fabric: Fabric;
   readonly place: Place;
+  /** That of its peer, at hand for every message. */
+  readonly incarnation: number;
   sink: Sink | null = null;
-  readonly #lanes = new Map<string, Lane>();
+  #lanes: Map<string, Lane> | null = null;
   #ended: Map<string, number> | null = null;
 
   constructor(fabric: Fabric, life: Life, peer: PeerRef) {
@@ -29,28 +31,29 @@ export class Endpoint {
     this.life = life;
     this.peer = peer;
     this.place = fabric.place(peer.host);
+    this.incarnation = peer.incarnation;
   }
 
   /** The connection to a host. */
   lane(host: string): Lane | undefined {
-    return this.#lanes.get(host);
+    return this.#lanes?.get(host);
   }
 
   /** All connections. */
   get lanes(): readonly Lane[] {
-    return [...this.#lanes.values()];
+    return [...(this.#lanes?.values() ?? [])];
   }
 
   /** Keeps a connection. */
   keep(lane: Lane): void {
-    this.#lanes.set(lane.to.host, lane);
+    (this.#lanes ??= new Map()).set(lane.to.host, lane);
   }
 
   /** Forgets a connection that has ended. */
   forget(lane: Lane): void {
     const { host } = lane.to;
     (this.#ended ??= new Map()).set(host, this.endedWith(host) + 1);
-    if (this.#lanes.get(host) === lane) this.#lanes.delete(host);
+    if (this.#lanes?.get(host) === lane) this.#lanes.delete(host);
   }
 
   /** How many connections with a host have ended. */
@@ -67,7 +70,7 @@ export class Endpoint {
   meet(deed: Deed): void {
     if (!this.life.alive) return;
     if (this.life.parked === null) this.fabric.do(deed);
-    else this.life.parked.push(new Doing(this.fabric, deed));
+    else this.life.parked.push(new Doing(this.life, this.fabric, deed));
   }
 
   /** How many connections have ended, by host. */

@@ -12,7 +12,8 @@
 
 import { mix, type Runnable, streamKey } from "@kith/core";
 import { simError } from "./errors.ts";
-import { Heap, type Scheduled } from "./heap.ts";
+import { Heap, type Placed, type Scheduled } from "./heap.ts";
+import { type ReadyTurn, ReadyTurns } from "./ready.ts";
 import { decisions, Trace } from "./trace.ts";
 
 /** Who owns what runs: a life of a node, or the simulation itself. */
@@ -22,37 +23,49 @@ export interface Owner {
   /** False once the node has crashed or stopped: nothing of this life runs any more. */
   readonly alive: boolean;
   /** Where what is due waits while the node is paused; null while it runs. */
-  readonly parked: Action[] | null;
+  readonly parked: Due[] | null;
 }
 
-/** Something to do that says what it is, so that a checkpoint can hold it. */
-export interface Doable {
-  run(): void;
+/**
+ * Something to do that says what it is, so that a checkpoint can hold it. It stands in the queue itself:
+ * what happens most often should be one object.
+ */
+export abstract class Due implements Scheduled {
+  queued = false;
+  cancelled = false;
+  readonly owner: Owner;
+
+  constructor(owner: Owner) {
+    this.owner = owner;
+  }
+
+  /** Does it. */
+  abstract run(): void;
 }
 
-/** What an entry of the engine does: a plain function stands in the way of a checkpoint. */
-export type Action = (() => void) | Doable;
+/** A plain function that is due; it stands in the way of a checkpoint. */
+export class Calling extends Due {
+  readonly run: () => void;
 
-/** Does it. */
-export function act(action: Action): void {
-  if (typeof action === "function") action();
-  else action.run();
+  constructor(owner: Owner, action: () => void) {
+    super(owner);
+    this.run = action;
+  }
 }
 
 /** A turn that was due while its node was paused. */
-export class Again implements Doable {
+export class Again extends Due {
   readonly #engine: Engine;
-  readonly #owner: Owner;
   readonly runnable: Runnable;
 
   constructor(engine: Engine, owner: Owner, runnable: Runnable) {
+    super(owner);
     this.#engine = engine;
-    this.#owner = owner;
     this.runnable = runnable;
   }
 
   run(): void {
-    this.#engine.ready(this.#owner, this.runnable, "");
+    this.#engine.ready(this.owner, this.runnable, "");
   }
 }
 
@@ -67,81 +80,12 @@ export interface Running {
 
 /** What the engine keeps of a runnable: the key of its draws, and how many turns it has had. */
 class Slot {
+  /** Signed, so that it is no object of its own. */
   readonly key: number;
   turns = 0;
 
   constructor(key: number) {
-    this.key = key;
-  }
-}
-
-/** A turn that is due. */
-export class Turn implements Scheduled {
-  readonly micros: number;
-  readonly tie: number;
-  cancelled = false;
-  readonly key: number;
-  readonly #engine: Engine;
-  readonly owner: Owner;
-  readonly runnable: Runnable;
-
-  constructor(
-    engine: Engine,
-    owner: Owner,
-    runnable: Runnable,
-    key: number,
-    tie: number,
-    micros = engine.micros,
-  ) {
-    this.#engine = engine;
-    this.owner = owner;
-    this.runnable = runnable;
-    this.micros = micros;
-    this.key = key;
-    this.tie = tie;
-  }
-
-  fire(): void {
-    if (!this.owner.alive) return;
-    if (this.owner.parked !== null) {
-      this.owner.parked.push(new Again(this.#engine, this.owner, this.runnable));
-      return;
-    }
-    this.#engine.running = this;
-    this.#engine.trace.add(decisions.turn, this.micros, this.key);
-    const more = this.runnable.run(1);
-    this.#engine.running = null;
-    if (more) this.#engine.ready(this.owner, this.runnable, "");
-  }
-}
-
-/** An event of the simulated world that is due at a time. */
-export class Due implements Scheduled {
-  readonly micros: number;
-  readonly tie: number;
-  cancelled = false;
-  readonly #engine: Engine;
-  readonly owner: Owner;
-  readonly action: Action;
-
-  constructor(engine: Engine, owner: Owner, micros: number, tie: number, action: Action) {
-    this.#engine = engine;
-    this.owner = owner;
-    this.micros = micros;
-    this.tie = tie;
-    this.action = action;
-  }
-
-  fire(): void {
-    // It has left the heap: cancelling it later must not be counted there.
-    this.cancelled = true;
-    if (!this.owner.alive) return;
-    if (this.owner.parked !== null) {
-      this.owner.parked.push(this.action);
-      return;
-    }
-    this.#engine.trace.add(decisions.event, this.micros, this.tie);
-    act(this.action);
+    this.key = key | 0;
   }
 }
 
@@ -155,14 +99,22 @@ export class Engine {
   micros = 0;
   /** Turns and events so far. */
   steps = 0;
-  /** Whose turn it is: what a leak is blamed on. */
-  running: Running | null = null;
+  /** Whose turn it is, where the engine has not given it: what a leak is blamed on. */
+  launching: Running | null = null;
+  #turnOf: Runnable | null = null;
   readonly #due = new Heap<Due>();
-  readonly #ready = new Heap<Turn>();
+  readonly #ready = new ReadyTurns();
   #atInstant = 0;
 
   constructor(seed: number | string) {
     this.seed = seed;
+  }
+
+  /** Whose turn it is: what a leak is blamed on. */
+  get running(): Running | null {
+    const { owner } = this.#ready;
+    if (this.#turnOf === null || owner === null) return this.launching;
+    return { owner, runnable: this.#turnOf };
   }
 
   /** How many events and turns wait. */
@@ -172,59 +124,94 @@ export class Engine {
 
   /** Queues a turn of a runnable that has work. */
   ready(owner: Owner, runnable: Runnable, node: string): void {
-    const slot = this.#slotOf(runnable, node);
-    this.#ready.add(new Turn(this, owner, runnable, slot.key, mix(slot.key, slot.turns++)));
+    const { slot } = runnable;
+    const own = slot instanceof Slot ? slot : this.#slotOf(runnable, node);
+    this.#ready.add(owner, runnable, mix(own.key, own.turns++));
   }
 
   /** Lets something happen at a time. @returns what `cancel` takes */
-  at(owner: Owner, micros: number, tie: number, action: Action): Scheduled {
-    const due = new Due(this, owner, Math.max(micros, this.micros), tie, action);
-    this.#due.add(due);
+  at(owner: Owner, micros: number, tie: number, action: () => void): Due {
+    const due = new Calling(owner, action);
+    this.queue(micros, tie, due);
     return due;
   }
 
+  /** Lets something happen at a time that says itself what it is. */
+  queue(micros: number, tie: number, due: Due): void {
+    this.#due.add(micros < this.micros ? this.micros : micros, tie, due);
+  }
+
   /** Keeps something from happening. */
-  cancel(scheduled: Scheduled): void {
-    if (scheduled instanceof Due) this.#due.cancel(scheduled);
+  cancel(due: Due): void {
+    this.#due.cancel(due);
   }
 
   /** Does the next thing, unless it lies behind `limit`. @returns whether there was one */
   step(limit: number): boolean {
-    const turn = this.#ready.first;
-    const due = this.#due.first;
-    if (turn === undefined && (due === undefined || due.micros > limit)) return false;
-    this.steps++;
-    if (
-      turn !== undefined &&
-      (due === undefined || due.micros > this.micros || turn.tie <= due.tie)
-    ) {
-      this.#ready.take();
-      if (++this.#atInstant > turnsPerInstant) {
-        throw simError(
-          "KITH_SIM_LIVELOCK",
-          `${turnsPerInstant} turns were taken at ${this.micros} µs; the last one by ${turn.runnable.path}.`,
-        );
-      }
-      turn.fire();
-    } else if (due !== undefined) {
-      this.#due.take();
-      if (due.micros > this.micros) {
-        this.micros = due.micros;
-        this.#atInstant = 0;
-      }
-      due.fire();
+    const queue = this.#due;
+    const ready = this.#ready;
+    const micros = queue.firstMicros;
+    if (ready.size > 0) {
+      this.steps++;
+      if (micros > this.micros || ready.firstTie <= queue.firstTie) this.#turn();
+      else this.#happen(queue.firstTie);
+      return true;
     }
+    if (micros > limit || micros === Infinity) return false;
+    this.steps++;
+    if (micros > this.micros) {
+      this.micros = micros;
+      this.#atInstant = 0;
+    }
+    this.#happen(queue.firstTie);
     return true;
   }
 
+  #turn(): void {
+    const ready = this.#ready;
+    const runnable = ready.take();
+    const { owner } = ready;
+    if (runnable === null || owner === null) return;
+    if (++this.#atInstant > turnsPerInstant) {
+      throw simError(
+        "KITH_SIM_LIVELOCK",
+        `${turnsPerInstant} turns were taken at ${this.micros} µs; the last one by ${runnable.path}.`,
+      );
+    }
+    if (!owner.alive) return;
+    if (owner.parked !== null) {
+      owner.parked.push(new Again(this, owner, runnable));
+      return;
+    }
+    const { slot } = runnable;
+    this.#turnOf = runnable;
+    this.trace.add(decisions.turn, this.micros, slot instanceof Slot ? slot.key >>> 0 : 0);
+    const more = runnable.run(1);
+    this.#turnOf = null;
+    if (more) this.ready(owner, runnable, "");
+  }
+
+  #happen(tie: number): void {
+    const due = this.#due.take();
+    if (due === undefined) return;
+    const { owner } = due;
+    if (!owner.alive) return;
+    if (owner.parked !== null) {
+      owner.parked.push(due);
+      return;
+    }
+    this.trace.add(decisions.event, this.micros, tie);
+    due.run();
+  }
+
   /** What waits, in the order in which it was queued, for checkpoints. */
-  queues(): { readonly due: readonly Due[]; readonly ready: readonly Turn[] } {
+  queues(): { readonly due: readonly Placed<Due>[]; readonly ready: readonly ReadyTurn[] } {
     return { due: this.#due.entries(), ready: this.#ready.entries() };
   }
 
   /** Queues a turn that a checkpoint has held; it has its draw. */
-  turn(owner: Owner, runnable: Runnable, key: number, tie: number, micros: number): void {
-    this.#ready.add(new Turn(this, owner, runnable, key, tie, micros));
+  turn(owner: Owner, runnable: Runnable, tie: number): void {
+    this.#ready.add(owner, runnable, tie);
   }
 
   /** The key of a runnable's draws and how many turns it has had; null before the first. */
@@ -262,7 +249,6 @@ export class Engine {
   }
 
   #slotOf(runnable: Runnable, node: string): Slot {
-    if (runnable.slot instanceof Slot) return runnable.slot;
     const { low } = streamKey(this.seed, "turn", node, runnable.path);
     const slot = new Slot(low);
     runnable.slot = slot;

@@ -6,45 +6,46 @@
  * Invariant: an errand that was cancelled does nothing, also where it waits for the end of a pause.
  */
 
-import type { Doable } from "./engine.ts";
-import type { Scheduled } from "./heap.ts";
+import { Due } from "./engine.ts";
 import type { Life } from "./node.ts";
 
 /** Who does the errands of one name. */
 export interface Agent {
   /** Does one. */
-  run(id: number): void;
-  /** Takes one that a checkpoint has held into its keeping. */
-  restore(errand: Errand): void;
+  runErrand(errand: Errand): void;
+  /**
+   * Takes one that a checkpoint has held into its keeping.
+   *
+   * @returns the errand to queue in its place, where the agent has a kind of its own
+   */
+  restoreErrand(errand: Errand): Errand | undefined;
 }
 
 /** One errand of a life. */
-export class Errand implements Doable {
+export class Errand extends Due {
   readonly name: string;
   /** What it is about, as its agent numbers it. */
   readonly id: number;
-  cancelled = false;
-  readonly #life: Life;
-  #scheduled: Scheduled | null = null;
+  protected readonly life: Life;
 
   constructor(life: Life, name: string, id: number) {
-    this.#life = life;
+    super(life);
+    this.life = life;
     this.name = name;
     this.id = id;
   }
 
   /** Lets it be done at a simulated time. */
   at(micros: number, tie: number): this {
-    this.#scheduled = this.#life.engine.at(this.#life, micros, tie, this);
+    this.life.engine.queue(micros, tie, this);
     return this;
   }
 
   cancel(): void {
-    this.cancelled = true;
-    if (this.#scheduled !== null) this.#life.engine.cancel(this.#scheduled);
+    this.life.engine.cancel(this);
   }
 
   run(): void {
-    if (!this.cancelled) this.#life.agents.get(this.name)?.run(this.id);
+    if (!this.cancelled) this.life.agents.get(this.name)?.runErrand(this);
   }
 }

@@ -6,7 +6,8 @@
  * verdicts show as they are: weaker than the port's promise, for protocols that are to hold all the
  * same. Messages within a process take neither way, but the codec and the queue.
  *
- * Invariant: every draw is keyed by the connection or the two nodes, and by the message's number there.
+ * Invariant: every draw is keyed by the connection and the message's number there, or by the two nodes
+ * and the instant.
  */
 
 import { mix, streamKey } from "@kith/core";
@@ -15,10 +16,11 @@ import {
   Dropped,
   type DropReason,
   type Message,
+  type PeerRef,
   UnknownTag,
   withSender,
 } from "@kith/network";
-import { type Deed, Doing } from "./deed.ts";
+import { Datagram, type Deed, Doing } from "./deed.ts";
 import { type Endpoint } from "./endpoint.ts";
 import { always, type Engine } from "./engine.ts";
 import type { Life } from "./node.ts";
@@ -54,6 +56,8 @@ export class Fabric {
   readonly #options: FabricOptions;
   readonly #streams: Streams;
   readonly #places = new Map<string, Place>();
+  /** Those of the nodes, by the identity of their peer: nodes are numbered, so it has few holes. */
+  readonly #numbered: (Place | undefined)[] = [];
   readonly #tags = new Map<string, number>();
 
   constructor(engine: Engine, rules: Rules, options: FabricOptions) {
@@ -73,9 +77,18 @@ export class Fabric {
     return place;
   }
 
+  /** The place of a peer's process: most have the number of the node that they are. */
+  #placeOf({ peerId, host }: PeerRef): Place {
+    const place = this.#numbered[peerId];
+    return place !== undefined && place.name === host ? place : this.place(host);
+  }
+
   /** Makes an endpoint reachable. */
   listen(endpoint: Endpoint): void {
-    if (endpoint.life.alive) this.place(endpoint.peer.host).endpoint = endpoint;
+    const { life, place, peer } = endpoint;
+    if (!life.alive) return;
+    place.endpoint = endpoint;
+    this.#numbered[peer.peerId] = place;
   }
 
   /** Ends all connections of a life; the others learn it a latency later. */
@@ -117,8 +130,8 @@ export class Fabric {
       this.drop(from, item, "not-encodable", cause instanceof Error ? cause.message : "");
       return;
     }
-    const route = new Route(from.place, this.place(to.host));
-    if (to.host === from.peer.host && to.port === from.peer.port) this.#within(from, route, item);
+    const route = new Route(from.place, this.#placeOf(to));
+    if (route.target === from.place && to.port === from.peer.port) this.#within(from, route, item);
     else if (this.#options.datagrams) this.#datagram(from, route, item);
     else this.#streams.send(from, route, item);
   }
@@ -132,13 +145,13 @@ export class Fabric {
     } else {
       item.message = codec.pass(message, item.from);
       item.bytes = codec.bytes;
-      item.digest = codec.digest();
+      item.digest = codec.digest() | 0;
     }
   }
 
   #keyOf(tag: string): number {
     let key = this.#tags.get(tag);
-    if (key === undefined) this.#tags.set(tag, (key = streamKey(tag).low));
+    if (key === undefined) this.#tags.set(tag, (key = streamKey(tag).low | 0));
     return key;
   }
 
@@ -146,18 +159,18 @@ export class Fabric {
     item.number = ++route.source.within;
     // One tie for all of an instant, so that they stay in order.
     const tie = mix(route.key, this.#engine.micros);
-    const doing = new Doing(this, { verb: "within", from, route, item });
-    this.#engine.at(from.life, this.#engine.micros, tie, doing);
+    const doing = new Doing(from.life, this, { verb: "within", from, route, item });
+    this.#engine.queue(this.#engine.micros, tie, doing);
   }
 
   #datagram(from: Endpoint, route: Route, item: Item): void {
-    item.number = route.source.next(route.target);
+    item.number = route.source.next(this.#engine.micros);
     const verdict = this.verdict(route, route.key, item.number, item);
     from.settle(item, "sent");
     if (item.asked !== null) {
       const tie = mix(route.key ^ acknowledgements, item.number + perCopy);
       const time = this.#engine.micros + acknowledgedMicros;
-      this.#engine.at(from.life, time, tie, new Doing(this, { verb: "unknown", from, item }));
+      this.#engine.queue(time, tie, new Doing(from.life, this, { verb: "unknown", from, item }));
     }
     if (verdict?.kind === "drop" || verdict?.kind === "reset") {
       this.counts.rules++;
@@ -169,8 +182,7 @@ export class Fabric {
       // The first of several copies is as fast as one alone.
       const late = copies > 1 && copy === 0 ? 0 : lateness(verdict);
       const time = this.#engine.micros + this.latency(route, tie) + late;
-      const doing = new Doing(this, { verb: "datagram", from, route, item });
-      this.#engine.at(always, time, tie, doing);
+      this.#engine.queue(time, tie, new Datagram(this, from, route, item));
     }
   }
 
@@ -184,7 +196,15 @@ export class Fabric {
     const tie = mix(key, item.number);
     const time = this.#engine.micros + this.latency(back, tie) + lateness(verdict);
     const deed: Deed = { verb: "meet", at: from, then: { verb: "settle", from, item } };
-    this.#engine.at(always, time, tie, new Doing(this, deed));
+    this.#engine.queue(time, tie, new Doing(always, this, deed));
+  }
+
+  /** A datagram has arrived at its node. */
+  catch({ from, route, item }: Pick<Datagram, "from" | "route" | "item">): void {
+    const to = route.target.endpoint;
+    if (to === null || !to.life.alive) return;
+    if (to.life.parked === null) this.#arrived(to, from, route, item);
+    else to.meet({ verb: "land", to, from, route, item });
   }
 
   /** Does what was put off. */
@@ -201,13 +221,9 @@ export class Fabric {
       case "unknown":
         deed.from.settle(deed.item, "unknown", "disconnected");
         return;
-      case "datagram": {
-        // Field by field: a spread would cost a fifth of the whole simulation.
-        const { from, route, item } = deed;
-        const to = route.target.endpoint;
-        to?.meet({ verb: "land", to, from, route, item });
+      case "datagram":
+        this.catch(deed);
         return;
-      }
       case "land":
         this.#arrived(deed.to, deed.from, deed.route, deed.item);
         return;
@@ -242,7 +258,7 @@ export class Fabric {
     if (trace.naming)
       trace.name(about, () => `${item.tag} from ${item.from.host} to ${to.peer.host}`);
     trace.add(decisions.message, micros, about);
-    if (item.to.incarnation !== to.peer.incarnation) this.#tell(to, item, "wrong-incarnation");
+    if (item.to.incarnation !== to.incarnation) this.#tell(to, item, "wrong-incarnation");
     else if (message instanceof UnknownTag) this.#tell(to, item, "unknown-tag");
     else to.indicate(message);
   }

@@ -33,7 +33,7 @@ export class Bench {
   life(name = "n1", index = 0): Life {
     const old = this.#lives.get(name);
     if (old?.alive === true) this.end(old);
-    const clock = new NodeClock(() => this.engine.micros, 1_700_000_000_000_000, {});
+    const clock = new NodeClock(this.engine, 1_700_000_000_000_000, {});
     const { engine, fabric } = this;
     const disk = old?.disk ?? new Disk(engine, name, {});
     const number = (old?.number ?? 0) + 1;

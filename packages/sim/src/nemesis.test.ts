@@ -7,6 +7,7 @@ import {
   loss,
   partition,
   reordering,
+  resume,
   simulate,
   type Simulation,
   swapNemesis,
@@ -127,5 +128,49 @@ describe("the swap nemesis", () => {
     const { swapped } = nemesis;
     simulation.runFor(1000);
     expect(nemesis.swapped).to.equal(swapped);
+  });
+
+  it("goes on in a simulation that was resumed, and leaves the original alone", function () {
+    this.timeout(30_000);
+    const whole = build(5);
+    const before = swapNemesis(whole, { every: 20, paths });
+    whole.runFor(2000);
+    const expected = { hash: whole.hash, swapped: before.swapped };
+
+    const simulation = build(5);
+    const nemesis = swapNemesis(simulation, { every: 20, paths });
+    simulation.runFor(1000);
+    const checkpoint = simulation.checkpoint({ patience: 1000 });
+    const { hash } = simulation;
+    const { swapped } = nemesis;
+    const again = resume(checkpoint);
+    again.runFor(2000 - again.time);
+    expect({ hash: again.hash, swapped: swapped + nemesis.of(again).swapped }).to.deep.equal(
+      expected,
+    );
+    expect([simulation.hash, nemesis.swapped]).to.deep.equal([hash, swapped]);
+
+    nemesis.stop();
+    simulation.runFor(1000);
+    expect(nemesis.swapped).to.equal(swapped);
+    // A checkpoint from before the stop strikes, one from after it does not.
+    const late = resume(checkpoint);
+    late.runFor(1000);
+    expect(nemesis.of(late).swapped).to.be.above(0);
+    const quiet = resume(simulation.checkpoint({ patience: 1000 }));
+    quiet.runFor(1000);
+    expect(nemesis.of(quiet).swapped).to.equal(0);
+  });
+
+  it("may be stopped in a simulation that was resumed", () => {
+    const simulation = build(1);
+    const nemesis = swapNemesis(simulation, { every: 20, paths });
+    simulation.runFor(500);
+    const again = resume(simulation.checkpoint({ patience: 1000 }));
+    nemesis.of(again).stop();
+    again.runFor(500);
+    expect(nemesis.of(again).swapped).to.equal(0);
+    simulation.runFor(500);
+    expect(nemesis.swapped).to.be.above(0);
   });
 });

@@ -18,7 +18,7 @@ export interface SwapNemesisOptions {
   ) => { readonly cls: ComponentClass; readonly init?: unknown } | undefined;
 }
 
-/** What it has done. */
+/** What it has done in one simulation. */
 export interface SwapNemesis {
   /** Swaps that were committed. */
   readonly swapped: number;
@@ -26,6 +26,8 @@ export interface SwapNemesis {
   readonly failed: readonly unknown[];
   /** Ends it. */
   stop(): void;
+  /** The same nemesis in a simulation that was resumed from a checkpoint: it goes on there by itself. */
+  of<K extends ComponentClass>(simulation: Simulation<K>): SwapNemesis;
 }
 
 /** Lets a swap nemesis loose. */
@@ -33,39 +35,76 @@ export function swapNemesis<K extends ComponentClass>(
   simulation: Simulation<K>,
   options: SwapNemesisOptions,
 ): SwapNemesis {
-  const { low } = streamKey(simulation.engine.seed, "swap nemesis");
-  const failed: unknown[] = [];
-  const done = { swapped: 0, stopped: false };
-  let count = 0;
-  const draw = (purpose: number, bound: number): number => mix(low ^ purpose, count) % bound;
-  const next = (): void => {
-    count++;
-    const wait = draw(1, Math.round(options.every * 2000)) / 1000;
-    simulation.at(simulation.time + wait, () => {
-      if (done.stopped) return;
-      strike();
-      next();
+  const nemesis = new Nemesis(options, streamKey(simulation.engine.seed, "swap nemesis").low);
+  nemesis.next(simulation, 1);
+  return nemesis.of(simulation);
+}
+
+/** In one simulation: what is counted, and what takes back the next strike. */
+class Deeds implements SwapNemesis {
+  swapped = 0;
+  readonly failed: unknown[] = [];
+  stopped = false;
+  withdraw: (() => void) | null = null;
+  readonly #nemesis: Nemesis;
+
+  constructor(nemesis: Nemesis) {
+    this.#nemesis = nemesis;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.withdraw?.();
+  }
+
+  of<K extends ComponentClass>(simulation: Simulation<K>): SwapNemesis {
+    return this.#nemesis.of(simulation);
+  }
+}
+
+/**
+ * What it draws depends on the number of the strike alone, which each strike hands to the next: so a
+ * simulation and those that were resumed from its checkpoints do not count each other's.
+ */
+class Nemesis {
+  readonly #options: SwapNemesisOptions;
+  readonly #key: number;
+  readonly #deeds = new WeakMap<object, Deeds>();
+
+  constructor(options: SwapNemesisOptions, key: number) {
+    this.#options = options;
+    this.#key = key;
+  }
+
+  of(simulation: object): Deeds {
+    let deeds = this.#deeds.get(simulation);
+    if (deeds === undefined) this.#deeds.set(simulation, (deeds = new Deeds(this)));
+    return deeds;
+  }
+
+  /** Lets the strike of that number come when its time has come. */
+  next<K extends ComponentClass>(simulation: Simulation<K>, count: number): void {
+    const wait = this.#draw(count, 1, Math.round(this.#options.every * 2000)) / 1000;
+    this.of(simulation).withdraw = simulation.at(simulation.time + wait, (present) => {
+      if (this.of(present).stopped) return;
+      this.#strike(present, count);
+      this.next(present, count + 1);
     });
-  };
-  const strike = (): void => {
-    const node = simulation.nodes[draw(2, simulation.nodes.length)];
-    const path = options.paths[draw(3, options.paths.length)];
+  }
+
+  #strike<K extends ComponentClass>(simulation: Simulation<K>, count: number): void {
+    const { paths, replacement } = this.#options;
+    const node = simulation.nodes[this.#draw(count, 2, simulation.nodes.length)];
+    const path = paths[this.#draw(count, 3, paths.length)];
     if (node === undefined || path === undefined || node.state !== "up") return;
-    node.system.swapThen(path, options.replacement?.(path) ?? {}, (result) => {
-      if (result instanceof SwapFailed) failed.push(result.cause);
-      else done.swapped++;
+    const deeds = this.of(simulation);
+    node.system.swapThen(path, replacement?.(path) ?? {}, (result) => {
+      if (result instanceof SwapFailed) deeds.failed.push(result.cause);
+      else deeds.swapped++;
     });
-  };
-  next();
-  return {
-    get swapped() {
-      return done.swapped;
-    },
-    get failed() {
-      return failed;
-    },
-    stop: () => {
-      done.stopped = true;
-    },
-  };
+  }
+
+  #draw(count: number, purpose: number, bound: number): number {
+    return mix(this.#key ^ purpose, count) % bound;
+  }
 }

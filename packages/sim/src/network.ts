@@ -23,12 +23,12 @@ interface Answer {
   readonly delivery: Delivery;
 }
 
+/** One for all nodes: what is known of it is then known for all of them. */
+const byPeer = by(Message, (message) => message.to.peerId);
+
 /** The Network of one life of a node. */
 export class SimNetwork extends Component {
-  readonly network = this.provides(
-    Network,
-    by(Message, (message) => message.to.peerId),
-  );
+  readonly network = this.provides(Network, byPeer);
 
   readonly #indicated = this.entrance((event: Event) => this.#indicate(event));
   readonly #answered = this.entrance(({ token, delivery }: Answer) =>

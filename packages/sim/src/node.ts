@@ -21,7 +21,7 @@ import {
 import { restoreSystem, type SystemCheckpoint } from "@kith/core/checkpoint";
 import { type ClockSkew, NodeClock } from "./clock.ts";
 import { formatPeer, type PeerRef, self } from "@kith/network";
-import { act, type Action, type Engine, type Owner } from "./engine.ts";
+import type { Due, Engine, Owner } from "./engine.ts";
 import type { Agent } from "./errand.ts";
 import { simError } from "./errors.ts";
 import { Disk, type DiskOptions } from "./disk.ts";
@@ -51,7 +51,7 @@ export class Life implements Owner, Scheduler {
   /** The number of this life, from 1: the node's incarnation. */
   readonly number: number;
   alive = true;
-  parked: Action[] | null = null;
+  parked: Due[] | null = null;
   /** Who does the errands of the providers, by the name of their business. */
   readonly agents = new Map<string, Agent>();
   /** Whether it ends when its system has stopped. */
@@ -176,7 +176,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
       throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
     const { engine, main, epochMicros, fabric } = this.#options;
     if (disk === "wiped") this.disk.wipe();
-    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    const clock = new NodeClock(engine, epochMicros, this.#skew);
     const life = new Life({
       engine,
       fabric,
@@ -188,15 +188,15 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     });
     engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
     this.#life = life;
-    const { running } = engine;
-    engine.running = { owner: life, runnable: { path: `/${main.name}-1` } };
+    const { launching } = engine;
+    engine.launching = { owner: life, runnable: { path: `/${main.name}-1` } };
     try {
       this.#options.guard(() => this.#launch(life));
     } catch (cause) {
       this.#end(true);
       throw cause;
     } finally {
-      engine.running = running;
+      engine.launching = launching;
     }
   }
 
@@ -250,7 +250,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     life.parked = null;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     this.#options.guard(() => {
-      for (const action of parked) act(action);
+      for (const due of parked) due.run();
     });
   }
 
@@ -281,7 +281,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   lifeAgain(number: number, clockState: readonly number[]): Life {
     const { engine, epochMicros, fabric } = this.#options;
     const { name, index, disk } = this;
-    const clock = new NodeClock(() => engine.micros, epochMicros, this.#skew);
+    const clock = new NodeClock(engine, epochMicros, this.#skew);
     clock.load(clockState);
     return new Life({ engine, fabric, name, index, number, clock, disk });
   }

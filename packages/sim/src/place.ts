@@ -21,7 +21,7 @@ export interface Item {
   /** Its size, and a hash over its bytes; 0 and its tag's where the codec is off. */
   bytes: number;
   digest: number;
-  /** Its number on its connection, or among what goes this way without one: it keys its draws. */
+  /** Its number on its connection, or 32 bits of the instant where it goes without one: it keys its draws. */
   number: number;
   asked: Asked | null;
   /** How often it was lost and is to be sent again. */
@@ -31,34 +31,45 @@ export interface Item {
 /** A node as the network sees it: it outlives the node's lives. */
 export class Place {
   readonly name: string;
+  /** Signed, so that it is no object of its own. */
   readonly key: number;
   /** Who listens there now. */
   endpoint: Endpoint | null = null;
   /** How many messages it has sent to itself. */
   within = 0;
-  #sent: Map<Place, number> | null = null;
+  /** The low bits of the instant at which it has last sent a datagram, and how many at that instant. */
+  #instant = 0;
+  #nth = 0;
 
   constructor(seed: number | string, name: string) {
     this.name = name;
-    this.key = streamKey(seed, "place", name).low;
+    this.key = streamKey(seed, "place", name).low | 0;
   }
 
-  /** The number of the next message that goes to a place without a connection. */
-  next(to: Place): number {
-    const number = ((this.#sent ??= new Map()).get(to) ?? 0) + 1;
-    this.#sent.set(to, number);
-    return number;
+  /**
+   * The number of the next message that goes without a connection: 32 bits of the instant and of how many
+   * this place has sent at it. It keeps no count of what was sent before, so that no message changes the
+   * draws of later ones, and no table grows with the pairs of nodes.
+   */
+  next(micros: number): number {
+    const instant = micros | 0;
+    if (instant !== this.#instant) {
+      this.#instant = instant;
+      this.#nth = 0;
+    }
+    return mix(this.#nth++, micros) | 0;
   }
 
-  /** How many messages went to each place without a connection, for checkpoints. */
-  sent(): (readonly [string, number])[] {
-    return [...(this.#sent ?? [])].map(([to, number]) => [to.name, number]);
+  /** What numbers its next datagram, for checkpoints. */
+  sent(): readonly [instant: number, nth: number] {
+    return [this.#instant, this.#nth];
   }
 
   /** Goes on from the counts of a checkpoint. */
-  load(within: number, sent: readonly (readonly [Place, number])[]): void {
+  load(within: number, [instant, nth]: readonly [number, number]): void {
     this.within = within;
-    this.#sent = sent.length === 0 ? null : new Map(sent);
+    this.#instant = instant;
+    this.#nth = nth;
   }
 }
 
@@ -71,7 +82,7 @@ export class Route {
   constructor(source: Place, target: Place) {
     this.source = source;
     this.target = target;
-    this.key = mix(source.key, target.key);
+    this.key = mix(source.key, target.key) | 0;
   }
 
   get from(): string {

@@ -16,9 +16,9 @@ import type {
   SavedRoute,
   SavedRunnable,
 } from "./checkpoint-data.ts";
-import { type DeedMap, Doing, mapDeed } from "./deed.ts";
+import { Datagram, type DeedMap, Doing, mapDeed } from "./deed.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Action, Again, always, type Owner } from "./engine.ts";
+import { Again, always, Calling, type Due, type Owner } from "./engine.ts";
 import { Errand } from "./errand.ts";
 import { simError } from "./errors.ts";
 import { Lane } from "./lane.ts";
@@ -84,10 +84,7 @@ class Resumption<K extends ComponentClass> {
     const { fabric } = this.#simulation;
     fabric.rules.load(rules);
     Object.assign(fabric.counts, counts);
-    for (const { name, within, sent } of places) {
-      const own = sent.map(([to, number]) => [fabric.place(to), number] as const);
-      fabric.place(name).load(within, own);
-    }
+    for (const { name, within, sent } of places) fabric.place(name).load(within, sent);
     this.#items = items.map((item) => ({ ...item }));
     this.#lanes = lanes.map(
       ({ end, to, route, dialled, before }) =>
@@ -127,14 +124,11 @@ class Resumption<K extends ComponentClass> {
     const { engine } = this.#simulation;
     const { due, ready, nodes } = this.#checkpoint;
     for (const { owner: number, micros, tie, action } of due) {
-      const owner = this.#owner(number);
-      const again = this.#action(owner, action);
-      if (again instanceof Errand) again.at(micros, tie);
-      else engine.at(owner, micros, tie, again);
+      engine.queue(micros, tie, this.#action(this.#owner(number), action));
     }
-    for (const { owner: number, key, tie, micros, who } of ready) {
+    for (const { owner: number, tie, who } of ready) {
       const owner = this.#owner(number);
-      engine.turn(owner, this.#runnable(owner, who), key, tie, micros);
+      engine.turn(owner, this.#runnable(owner, who), tie);
     }
     for (const { life: number, parked } of nodes) {
       if (number === null || parked === null) continue;
@@ -147,10 +141,14 @@ class Resumption<K extends ComponentClass> {
     return number === -1 ? always : at(this.#lives, number);
   }
 
-  #action(owner: Owner, saved: SavedAction): Action {
+  #action(owner: Owner, saved: SavedAction): Due {
     switch (saved.kind) {
-      case "deed":
-        return new Doing(this.#simulation.fabric, mapDeed(saved.deed, this.#map));
+      case "deed": {
+        const { fabric } = this.#simulation;
+        const deed = mapDeed(saved.deed, this.#map);
+        if (deed.verb !== "datagram") return new Doing(owner, fabric, deed);
+        return new Datagram(fabric, deed.from, deed.route, deed.item);
+      }
       case "errand":
         return this.#errand(owner, saved);
       case "script":
@@ -158,17 +156,17 @@ class Resumption<K extends ComponentClass> {
       case "turn":
         return new Again(this.#simulation.engine, owner, this.#runnable(owner, saved.who));
       case "nothing":
-        return () => undefined;
+        return new Calling(owner, () => undefined);
     }
   }
 
-  #errand(owner: Owner, saved: Extract<SavedAction, { readonly kind: "errand" }>): Action {
+  #errand(owner: Owner, saved: Extract<SavedAction, { readonly kind: "errand" }>): Due {
     const life = this.#lives.find((one) => one === owner);
     if (life === undefined) throw broken(`an errand of ${owner.name}`);
     const errand = new Errand(life, saved.name, saved.id);
     errand.cancelled = saved.cancelled;
-    if (!saved.cancelled) life.agents.get(saved.name)?.restore(errand);
-    return errand;
+    if (saved.cancelled) return errand;
+    return life.agents.get(saved.name)?.restoreErrand(errand) ?? errand;
   }
 
   #runnable(owner: Owner, { path, gone, shared, turns }: SavedRunnable): Runnable {

@@ -18,7 +18,7 @@ import { type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DiskOptions } from "./disk.ts";
 import { type Checkpoint, passes, Scripted, takeCheckpoint } from "./checkpoint.ts";
-import { always, Engine } from "./engine.ts";
+import { Engine } from "./engine.ts";
 import { simError } from "./errors.ts";
 import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
@@ -242,12 +242,15 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
    * Lets the script of a test act at a simulated time, in milliseconds.
    *
    * @param action is given the simulation: one that was resumed from a checkpoint, where that is so
+   * @returns takes it back, for this simulation and for checkpoints taken from then on
    */
-  at(time: Millis, action: (simulation: Simulation<K>) => void): void {
+  at(time: Millis, action: (simulation: Simulation<K>) => void): () => void {
     const number = this.#scripted++;
     const tie = mix(streamKey(this.engine.seed, "script").low, number);
     this.#scripts.set(number, action);
-    this.engine.at(always, Math.round(time * 1000), tie, this.scripted(number));
+    this.engine.queue(Math.round(time * 1000), tie, this.scripted(number));
+    // Its time still comes, as a step in which nothing is done.
+    return () => void this.#scripts.delete(number);
   }
 
   /**

@@ -115,7 +115,7 @@ export class Rig {
   /** A new life, as the world of its system. */
   world(): World {
     const { engine } = this;
-    const clock = new NodeClock(() => engine.micros, 0, {});
+    const clock = new NodeClock(engine, 0, {});
     const place = { fabric: this.#fabric, name: "n1", index: 0, disk: this.disk };
     const life = new Life({ ...place, engine, number: ++this.lives, clock });
     this.life = life;

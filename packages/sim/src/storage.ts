@@ -32,7 +32,7 @@ import {
   Write,
 } from "@kith/storage";
 import type { Disk, Volume } from "./disk.ts";
-import { Errand } from "./errand.ts";
+import { type Agent, Errand } from "./errand.ts";
 import { type Life, lifeOf } from "./node.ts";
 import { answerOf, found, type Result } from "./results.ts";
 
@@ -77,8 +77,12 @@ interface State {
   readonly entered: { readonly answer: boolean; readonly flush: boolean };
 }
 
+const answerErrand = "storage answer";
+const flushErrand = "storage flush";
+const lossErrand = "storage loss";
+
 /** The Storage of one life of a node: `create(SimStorage, {}, { name: "Storage" })` at the root. */
-export class SimStorage extends Component {
+export class SimStorage extends Component implements Agent {
   readonly storage = this.provides(Storage);
   readonly #life: Life;
   readonly #disk: Disk;
@@ -140,42 +144,38 @@ export class SimStorage extends Component {
   }
 
   #acquire(): void {
-    this.#keepErrands();
+    for (const name of [answerErrand, flushErrand, lossErrand]) this.#life.agents.set(name, this);
     // Those of a checkpoint come from it, with their places in the queue.
     if (this.#life.restoring) return;
     const { lost, told } = this.#volume;
     if (lost !== null && !told) {
       const due = this.#life.engine.micros + this.#disk.micros("read", 0);
       const tie = this.#disk.tie("loss tie", this.#life.number);
-      this.#telling = new Errand(this.#life, "storage loss", 0).at(due, tie);
+      this.#telling = new Errand(this.#life, lossErrand, 0).at(due, tie);
     }
     this.#scheduleAnswer();
     this.#scheduleFlush();
   }
 
-  #keepErrands(): void {
-    const { agents } = this.#life;
-    agents.set("storage answer", {
-      run: () => {
-        this.#answering = "entered";
-        this.#answered(null);
-      },
-      restore: (errand) => void (this.#answering = errand),
-    });
-    agents.set("storage flush", {
-      run: () => {
-        this.#flushing = "entered";
-        this.#flushed(null);
-      },
-      restore: (errand) => void (this.#flushing = errand),
-    });
-    agents.set("storage loss", {
-      run: () => {
-        const { lost } = this.#volume;
-        if (lost !== null) this.#told(lost);
-      },
-      restore: (errand) => void (this.#telling = errand),
-    });
+  /** @internal */
+  runErrand({ name }: Errand): void {
+    if (name === answerErrand) {
+      this.#answering = "entered";
+      this.#answered(null);
+    } else if (name === flushErrand) {
+      this.#flushing = "entered";
+      this.#flushed(null);
+    } else {
+      const { lost } = this.#volume;
+      if (lost !== null) this.#told(lost);
+    }
+  }
+
+  /** @internal */
+  restoreErrand(errand: Errand): undefined {
+    if (errand.name === answerErrand) this.#answering = errand;
+    else if (errand.name === flushErrand) this.#flushing = errand;
+    else this.#telling = errand;
   }
 
   // --- requests ----------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ export class SimStorage extends Component {
     const [first] = this.#waiting;
     if (first === undefined || this.#answering !== null) return;
     const tie = this.#disk.tie("answer tie", first.number);
-    this.#answering = new Errand(this.#life, "storage answer", 0).at(first.due, tie);
+    this.#answering = new Errand(this.#life, answerErrand, 0).at(first.due, tie);
   }
 
   #giveAnswers(): void {
@@ -332,7 +332,7 @@ export class SimStorage extends Component {
     if (flush === null || this.#flushing !== null) return;
     const half = flush.phase === "gathering" ? 0 : 1;
     const tie = this.#disk.tie("flush tie", flush.number * 2 + half);
-    this.#flushing = new Errand(this.#life, "storage flush", 0).at(flush.due, tie);
+    this.#flushing = new Errand(this.#life, flushErrand, 0).at(flush.due, tie);
   }
 
   #proceed(): void {

@@ -139,7 +139,7 @@ export class Streams {
   }
 
   #at(micros: number, tie: number, deed: Deed): void {
-    this.#engine.at(always, micros, tie, new Doing(this.#fabric, deed));
+    this.#engine.queue(micros, tie, new Doing(always, this.#fabric, deed));
   }
 
   // --- making one ----------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ export class Streams {
     const tie = mix(lane.controlKey, answers * 2 + attempt);
     const time = this.#engine.micros + patience(attempt);
     const deed: Deed = { verb: "redial", lane, attempt };
-    this.#engine.at(lane.end.life, time, tie, new Doing(this.#fabric, deed));
+    this.#engine.queue(time, tie, new Doing(lane.end.life, this.#fabric, deed));
   }
 
   /** A dial has arrived. Its answer opens the end that dialled. */

@@ -1,6 +1,6 @@
 import { timerCompliance } from "@kith/timer/compliance";
 import { Bench } from "./kit.test.ts";
-import { act, type Action } from "./engine.ts";
+import type { Due } from "./engine.ts";
 import { SimTimer } from "./timer.ts";
 
 timerCompliance("The simulated Timer", () => {
@@ -12,11 +12,11 @@ timerCompliance("The simulated Timer", () => {
     swapProvider: (system) =>
       system.swapThen("/Timer", { cls: class extends SimTimer {} }, () => undefined),
     lag: (duration) => {
-      const parked: Action[] = [];
+      const parked: Due[] = [];
       life.parked = parked;
       bench.advance(duration);
       life.parked = null;
-      for (const action of parked) act(action);
+      for (const due of parked) due.run();
     },
   };
 });

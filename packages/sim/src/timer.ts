@@ -14,8 +14,8 @@ import {
   streamKey,
   Timer,
 } from "@kith/core";
-import { Errand } from "./errand.ts";
-import { lifeOf } from "./node.ts";
+import { type Agent, Errand } from "./errand.ts";
+import { type Life, lifeOf } from "./node.ts";
 
 /** A timeout as plain data, in microseconds of the node's monotonic clock. */
 interface ArmedState {
@@ -25,18 +25,44 @@ interface ArmedState {
   readonly fires: number;
 }
 
-interface Armed extends ArmedState {
-  due: number;
-  fires: number;
-  errand: Errand | null;
+/** Whoever has armed timeouts. */
+interface Arming {
+  fire(armed: Armed): void;
 }
 
+/** A timeout, which stands in the engine's queue itself: again and again, where it is periodic. */
+class Armed extends Errand {
+  readonly token: ReplyToken<Expired>;
+  readonly period: number;
+  due: number;
+  fires: number;
+  readonly #timer: Arming;
+
+  constructor(timer: Arming, life: Life, { token, due, period, fires }: ArmedState) {
+    super(life, "timer", keyOf(token));
+    this.#timer = timer;
+    this.token = token;
+    this.period = period;
+    this.due = due;
+    this.fires = fires;
+  }
+
+  override run(): void {
+    if (!this.cancelled) this.#timer.fire(this);
+  }
+}
+
+/** Events do not change: all timeouts of all nodes are answered by one. */
+const expired = new Expired();
+
 /** The Timer of one life of a node. */
-export class SimTimer extends Component {
+export class SimTimer extends Component implements Agent, Arming {
   readonly timer = this.provides(Timer);
   readonly #life = lifeOf(this.host);
-  readonly #key = streamKey(this.#life.engine.seed, "timer", this.#life.name).low;
+  readonly #key = streamKey(this.#life.engine.seed, "timer", this.#life.name).low | 0;
   readonly #armed = new Map<number, Armed>();
+  /** The one whose time has come: it need not be looked up. */
+  #firing: Armed | null = null;
   readonly #expired = this.entrance((id: number) => this.#expire(id));
 
   constructor() {
@@ -49,24 +75,18 @@ export class SimTimer extends Component {
       const armed = this.#armed.get(keyOf(token));
       if (armed === undefined) return;
       this.#armed.delete(keyOf(token));
-      armed.errand?.cancel();
+      armed.cancel();
     });
     this.onAcquire(() => {
       this.#life.rearm = () => this.#rearm();
-      this.#life.agents.set("timer", {
-        run: (id) => this.#fire(id),
-        restore: (errand) => {
-          const armed = this.#armed.get(errand.id);
-          if (armed !== undefined) armed.errand = errand;
-        },
-      });
+      this.#life.agents.set("timer", this);
       // Those of a checkpoint come from it, with their places in the queue.
       if (this.#life.restoring) return;
       for (const armed of this.#armed.values()) this.#schedule(armed);
     });
     this.onRelease(() => {
       this.#life.rearm = null;
-      for (const { errand } of this.#armed.values()) errand?.cancel();
+      for (const armed of this.#armed.values()) armed.cancel();
     });
   }
 
@@ -82,47 +102,52 @@ export class SimTimer extends Component {
   }
 
   importState(state: { readonly armed: readonly ArmedState[] }): void {
-    for (const armed of state.armed)
-      this.#armed.set(keyOf(armed.token), { ...armed, errand: null });
+    for (const armed of state.armed) this.#keep(armed);
+  }
+
+  /** @internal */
+  runErrand({ id }: Errand): void {
+    this.#expired(id);
+  }
+
+  /** @internal Those of a checkpoint stand in the imported state. */
+  restoreErrand({ id }: Errand): Errand | undefined {
+    return this.#armed.get(id);
+  }
+
+  /** @internal The time of a timeout has come. */
+  fire(armed: Armed): void {
+    this.#firing = armed;
+    this.#expired(armed.id);
   }
 
   #arm(token: ReplyToken<Expired>, delay: number, period: number): void {
     const due = this.#life.clock.monotonicMicros() + Math.ceil(delay * 1000);
-    const armed: Armed = {
-      token,
-      due,
-      period: Math.ceil(period * 1000),
-      fires: 0,
-      errand: null,
-    };
-    this.#armed.set(keyOf(token), armed);
-    this.#schedule(armed);
+    this.#schedule(this.#keep({ token, due, period: Math.ceil(period * 1000), fires: 0 }));
+  }
+
+  #keep(state: ArmedState): Armed {
+    const armed = new Armed(this, this.#life, state);
+    this.#armed.set(armed.id, armed);
+    return armed;
   }
 
   #schedule(armed: Armed): void {
+    const { token, fires } = armed;
     // Keyed by the owner's own row, so that one timer more or less leaves the others' order alone.
-    const tie = mix(mix(this.#key ^ armed.token.asker, armed.token.ask), armed.fires);
+    const tie = mix(mix(this.#key ^ token.asker, token.ask), fires);
     const { engine, clock, name } = this.#life;
     if (engine.trace.naming)
-      engine.trace.name(
-        tie,
-        () => `timer ${armed.token.ask} of component ${armed.token.asker} on ${name}`,
-      );
-    const errand = new Errand(this.#life, "timer", keyOf(armed.token));
-    errand.at(clock.simAt(armed.due), tie);
-    armed.errand = errand;
-  }
-
-  #fire(id: number): void {
-    const armed = this.#armed.get(id);
-    if (armed === undefined) return;
-    armed.errand = null;
-    this.#expired(id);
+      engine.trace.name(tie, () => `timer ${token.ask} of component ${token.asker} on ${name}`);
+    armed.at(clock.simAt(armed.due), tie);
   }
 
   #expire(id: number): void {
-    const armed = this.#armed.get(id);
-    if (armed === undefined) return;
+    const firing = this.#firing;
+    this.#firing = null;
+    const armed = firing?.id === id ? firing : this.#armed.get(id);
+    // Cancelled while it waited for its turn.
+    if (armed === undefined || armed.cancelled) return;
     if (armed.period > 0) {
       armed.fires++;
       // What was missed in a pause is not made up for.
@@ -132,14 +157,17 @@ export class SimTimer extends Component {
     } else {
       this.#armed.delete(id);
     }
-    this.timer.reply(armed.token, new Expired());
+    this.timer.reply(armed.token, expired);
   }
 
   #rearm(): void {
-    for (const armed of this.#armed.values()) {
-      if (armed.errand === null) continue;
-      armed.errand.cancel();
-      this.#schedule(armed);
+    for (const [id, armed] of this.#armed) {
+      // One that has left the queue waits for its turn, and is armed again there.
+      if (!armed.queued) continue;
+      armed.cancel();
+      const again = new Armed(this, this.#life, armed);
+      this.#armed.set(id, again);
+      this.#schedule(again);
     }
   }
 }
