@@ -308,7 +308,7 @@ export const timerCases: readonly Case<TimerHarness>[] = [
   one("10,000 timers can be cancelled", function* (owner, system) {
     const count = 10_000;
     system.enter(() => {
-      for (const n of shuffled(count)) owner.arm(n, 500 + n / 50, n);
+      for (const n of shuffled(count)) owner.arm(n, 1500 + n / 50, n);
     });
     yield pass(5);
     system.enter(() => {
@@ -316,7 +316,10 @@ export const timerCases: readonly Case<TimerHarness>[] = [
     });
     yield until("the ten that are left come", () => owner.noted.seen.length >= 10);
     yield pass(300);
-    expect(owner.numbers).to.deep.equal(Array.from({ length: 10 }, (_, i) => i * 1000));
+    // Their order is another case.
+    expect([...owner.numbers].sort((a, b) => a - b)).to.deep.equal(
+      Array.from({ length: 10 }, (_, i) => i * 1000),
+    );
   }),
   {
     name: "owners that use the same ids do not disturb each other",
@@ -426,8 +429,10 @@ export const timerCases: readonly Case<TimerHarness>[] = [
         yield until("it has come", () => owner.numbers.length > 0);
         const before = owner.numbers.length;
         harness.lag?.(400);
-        yield pass(1);
-        expect(owner.numbers.length - before).to.be.within(1, 2);
+        yield until("it comes again", () => owner.numbers.length > before);
+        // A provider that made up for the pause would give twenty in one go.
+        const since = owner.noted.seen.slice(before).map(({ at }) => at);
+        expect(since.length).to.be.at.most(2 + ((since.at(-1) ?? 0) - (since[0] ?? 0)) / 20);
         system.enter(() => owner.cancel("p"));
         yield pass(5);
       }),

@@ -84,7 +84,14 @@ function waiter(due: number, ring: () => void = () => undefined): Armed {
 }
 
 function realHarness(provider: new () => HostTimer = HostTimer): TimerHarness {
-  const alarm = new Alarm();
+  let closed = false;
+  const host = new CountingHost();
+  const alarm = new Alarm({
+    now: () => host.now(),
+    // A system that a failed case leaves behind must not keep the tests from ending.
+    set: (action, delayMs) => (closed ? null : host.set(action, delayMs)),
+    clear: (handle) => host.clear(handle),
+  });
   return {
     world: {
       ...bare(),
@@ -107,7 +114,10 @@ function realHarness(provider: new () => HostTimer = HostTimer): TimerHarness {
       const end = performance.now() + duration;
       while (performance.now() < end);
     },
-    close: () => alarm.clear(),
+    close: () => {
+      closed = true;
+      alarm.clear();
+    },
   };
 }
 
