@@ -17,7 +17,6 @@ export interface CodecHarness extends Harness {
 class Carrier extends message("codec-compliance/Carrier")<{ content: unknown }> {}
 class Derived extends event("codec-compliance/Derived", Carrier)<{ more: string }> {}
 class Inner extends event("codec-compliance/Inner")<{ n: number }> {}
-class Unregistered extends event("codec-compliance/Unregistered")<{ n: number }> {}
 class Untagged extends Carrier {}
 class Known extends message("codec-compliance/Known")<{ content: string }> {}
 class Explicit extends message("codec-compliance/Explicit") {
@@ -187,6 +186,9 @@ export const codecCases: readonly Case<CodecHarness>[] = [
     class Thing {
       readonly field = 1;
     }
+    // A tag of its own in each run: a codec that is wrong may have registered that of another.
+    const tag = `codec-compliance/Unregistered-${codec.fingerprint()}`;
+    class Unregistered extends event(tag)<{ n: number }> {}
     const wrong = [
       () => 1,
       Symbol("s"),
@@ -260,7 +262,7 @@ export const codecCases: readonly Case<CodecHarness>[] = [
     const frame = codec.encode(new Carrier({ to, from, content: "x".repeat(1000) }));
     expect(codec.bytes).to.equal(frame.length);
     codec.decode(codec.encode(new Carrier({ to, from, content: 1 })));
-    expect(codec.bytes).to.be.within(1, 200);
+    expect(codec.bytes).to.be.within(1, 400);
   }),
   one("the fingerprint stands for the registered tags", (codec) => {
     const before = codec.fingerprint();
