@@ -145,8 +145,9 @@ export class Counter extends Component {
   }
 
   #gossip(): void {
-    const { counts, peers } = this.state;
-    if (peers.size === 0) return;
+    const { begun, counts, peers } = this.state;
+    // Before that, others may have told an older count of this node than it has.
+    if (begun === null || peers.size === 0) return;
     const to = this.#whom.pick([...peers.values()]);
     this.net.trigger(new Gossip({ to, counts, peers: [...peers.values()] }));
   }
