@@ -148,8 +148,10 @@ export class Counter extends Component {
     const { begun, counts, peers } = this.state;
     // Before that, others may have told an older count of this node than it has.
     if (begun === null || peers.size === 0) return;
-    const to = this.#whom.pick([...peers.values()]);
-    this.net.trigger(new Gossip({ to, counts, peers: [...peers.values()] }));
+    const known = [...peers.values()];
+    this.net.trigger(
+      new Gossip({ to: this.#whom.pick(known), counts: new Map(counts), peers: known }),
+    );
   }
 
   #meet(peer: PeerRef): void {

@@ -7,13 +7,14 @@ import { Node } from "./node.ts";
 
 const nodes = 20;
 const clicks = 40;
+const counter = "/Node-1/Counter-1";
 const init = { every: 200, pause: 50, clicks, join: ["n1:7000"] };
 
 describe("the counter, simulated", () => {
   it("agrees on the total, with 1 % of the packets lost, whichever counters are replaced", () => {
     const world = simulate(Node, { seed: 42, nodes, init });
     world.rule(loss(0.01));
-    swapNemesis(world, { every: 500, paths: ["/Node-1/Counter-1"] });
+    swapNemesis(world, { every: 500, paths: [counter] });
     world.until(() => world.nodes.every(({ root }) => root.state.total === nodes * clicks));
     for (const { root, system } of world.nodes) {
       expect(root.state.acknowledged).to.equal(clicks);
@@ -31,8 +32,8 @@ describe("the counter, simulated", () => {
       const shrunk: string[] = [];
       const told = new Map<number, number>();
       const listen = (node: SimNode<typeof Node>) =>
-        node.system.inspect(({ kind, event }) => {
-          if (kind !== "trigger" || !(event instanceof Gossip)) return;
+        node.system.inspect(({ kind, path, event }) => {
+          if (kind !== "trigger" || path !== counter || !(event instanceof Gossip)) return;
           const own = event.counts.get(node.index + 1);
           if (own === undefined) return;
           // What earlier lives counted is counted by this one too.
