@@ -16,6 +16,11 @@ const nextSteps = {
   KITH_MESSAGE_UNTAGGED:
     "Declare the class with message(tag) or event(tag, Base): a subclass without a tag of its own would arrive as its base.",
   KITH_NETWORK_ADDRESS_TAKEN: "Give each process of a hub an address of its own.",
+  KITH_NETWORK_CERTIFICATE_MISSING: "Give it `cert` and `key` in PEM, or do without `tls`.",
+  KITH_NETWORK_LISTEN:
+    "Free the address, choose another one, or ask for port 0 with bindAddress; ports below 1024 want rights.",
+  KITH_NETWORK_SECRET_MISSING:
+    "Give the cluster a secret, the same one for all its processes, or listen on loopback.",
   KITH_PEER_INVALID:
     "Write a peer as id@host:port#incarnation, with /domain behind it where it has one.",
 } as const;

@@ -1,51 +1,11 @@
 import { KithError } from "@kith/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import { Any, content, plain, to } from "./codec-kit.test.ts";
 import { difference } from "./compliance/samples.ts";
-import { type Message, message, type PeerRef, PlainCodec, UnknownTag } from "./index.ts";
+import { PlainCodec, UnknownTag } from "./index.ts";
 
-class Any extends message("plain-codec-test/Any")<{ content: unknown }> {}
-
-const to: PeerRef = { peerId: 2 ** 50, host: "10.0.0.1", port: 7000, incarnation: 1 };
 const codec = new PlainCodec();
-
-/** All plain data. */
-const plain = fc.letrec<{ value: unknown }>((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 4 },
-    fc.constantFrom(null, undefined, true, false, NaN, -0, Infinity),
-    fc.maxSafeInteger(),
-    fc.integer(),
-    fc.double(),
-    fc.bigInt({ min: -(2n ** 300n), max: 2n ** 300n }),
-    fc.string({ unit: "binary" }),
-    fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }),
-    fc.uint8Array(),
-    fc.array(tie("value"), { maxLength: 5 }),
-    fc.dictionary(
-      fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "to")),
-      tie("value"),
-      { maxKeys: 5 },
-    ),
-    fc
-      .array(fc.tuple(fc.string(), tie("value")), { maxLength: 4 })
-      .map((entries) => new Map(entries)),
-    fc
-      .array(fc.oneof(fc.string(), fc.integer()), { maxLength: 4 })
-      .map((members) => new Set(members)),
-    fc.record({
-      peerId: fc.maxSafeNat(),
-      host: fc.string(),
-      port: fc.nat(70_000),
-      incarnation: fc.nat(),
-    }),
-  ),
-})).value;
-
-function content(found: Message | UnknownTag): unknown {
-  if (!(found instanceof Any)) throw new Error("it is no Any");
-  return found.content;
-}
 
 function malformed(bytes: Uint8Array | readonly number[]): void {
   expect(() => codec.decode(new Uint8Array(bytes)))

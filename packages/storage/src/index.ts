@@ -1,5 +1,6 @@
 /** The Storage port, its memory provider, and helpers for keys. */
 
+export { limits, type Problem } from "./checks.ts";
 export { nextStep, storageError, type StorageErrorCode } from "./errors.ts";
 export { after, compareKeys, prefixEnd } from "./keys.ts";
 export { MemoryDisk } from "./memory-disk.ts";
@@ -44,4 +45,4 @@ export {
   Write,
   Written,
 } from "./port.ts";
-export { limits, type Problem, Tables, type TablesState } from "./tables.ts";
+export { Tables, type TablesState } from "./tables.ts";

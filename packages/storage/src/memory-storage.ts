@@ -7,36 +7,25 @@
  */
 
 import { Component, event, port, type ReplyToken } from "@kith/core";
+import type { Problem } from "./checks.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import type { Operation } from "./operation.ts";
 import {
   AbortInstall,
   BeginInstall,
   ChunkTaken,
-  CloseView,
   CommitInstall,
-  Entries,
   Flushed,
   InstallBegun,
   InstallChunk,
-  KeyValue,
-  ListNamespaces,
-  LogBounds,
-  LogRecords,
-  Namespaces,
-  OpenView,
-  ReadBounds,
-  ReadKey,
-  ReadLog,
-  Scan,
   Storage,
   StorageFailed,
   StorageLost,
-  ViewOpened,
   Write,
   Written,
 } from "./port.ts";
-import { type Problem, Tables, type TablesState } from "./tables.ts";
+import { answerReads } from "./reads.ts";
+import { Tables, type TablesState } from "./tables.ts";
 
 /** How many batches may wait for one flush. */
 const waitingMax = 4096;
@@ -71,7 +60,7 @@ export class MemoryStorage extends Component {
     this.connect(this.flushing, this.flusher);
     this.flushing.on(FlushDue, () => this.#flush());
     this.#answerWrites();
-    this.#answerReads();
+    answerReads(this.storage, () => this.#dead ?? this.disk.tables);
     this.#answerInstalls();
   }
 
@@ -102,40 +91,6 @@ export class MemoryStorage extends Component {
       if (flush) this.#flushFor(token);
       else this.storage.reply(token, new Written());
     });
-  }
-
-  #answerReads(): void {
-    this.storage.on(ReadBounds, ({ namespace, view }, token) => {
-      const found = this.#dead ?? this.disk.tables.bounds(namespace, view);
-      this.storage.reply(token, "code" in found ? new StorageFailed(found) : new LogBounds(found));
-    });
-    this.storage.on(ReadLog, (request, token) => {
-      const found = this.#dead ?? this.disk.tables.records(request);
-      this.storage.reply(token, "code" in found ? new StorageFailed(found) : new LogRecords(found));
-    });
-    this.storage.on(ReadKey, ({ namespace, key, view }, token) => {
-      const found = this.#dead ?? this.disk.tables.value(namespace, key, view);
-      this.storage.reply(token, "code" in found ? new StorageFailed(found) : new KeyValue(found));
-    });
-    this.storage.on(Scan, (request, token) => {
-      const found = this.#dead ?? this.disk.tables.scan(request);
-      this.storage.reply(token, "code" in found ? new StorageFailed(found) : new Entries(found));
-    });
-    this.storage.on(ListNamespaces, (_, token) => {
-      const names = this.disk.tables.names();
-      this.storage.reply(
-        token,
-        this.#dead === null ? new Namespaces({ names }) : new StorageFailed(this.#dead),
-      );
-    });
-    this.storage.on(OpenView, ({ namespace }, token) => {
-      const opened = this.#dead ?? this.disk.tables.openView(namespace);
-      this.storage.reply(
-        token,
-        "code" in opened ? new StorageFailed(opened) : new ViewOpened(opened),
-      );
-    });
-    this.storage.on(CloseView, ({ view }) => this.disk.tables.closeView(view));
   }
 
   #answerInstalls(): void {

@@ -8,27 +8,25 @@
  * a provider keeps as its durable state.
  */
 
-import type { StorageErrorCode } from "./errors.ts";
-import type { Entry, KeyRange, Operation } from "./operation.ts";
+import {
+  argument,
+  checkBatch,
+  entriesProblem,
+  growthOf,
+  limits,
+  logReadProblem,
+  nameProblem,
+  type Problem,
+  scanProblem,
+  tooManyInstalls,
+  tooManyViews,
+  unknownInstall,
+  unknownView,
+} from "./checks.ts";
+import type { Entry, Operation } from "./operation.ts";
+import type { LogRange, ScanRange } from "./reads.ts";
 import { RecordLog } from "./record-log.ts";
 import { SortedMap } from "./sorted-map.ts";
-
-/** The limits of what may be stored. */
-export const limits = {
-  keyBytesMax: 1024,
-  valueBytesMax: 16 * 1024 * 1024,
-  namespaceLengthMax: 128,
-  views: 64,
-  installs: 16,
-  /** How much a read gives at a time where it names no limit. */
-  readBytes: 1024 * 1024,
-} as const;
-
-/** Why something cannot be done. */
-export interface Problem {
-  readonly code: StorageErrorCode;
-  readonly detail: string;
-}
 
 /** One namespace. */
 interface Namespace {
@@ -87,29 +85,12 @@ export class Tables {
 
   /** Why a batch cannot be applied; null where it can. */
   check(namespace: string, operations: readonly Operation[]): Problem | null {
-    const bounds = new Map<string, { first: number; last: number }>();
-    let detail = nameProblem(namespace);
-    for (const operation of operations) {
-      const name = operation.namespace ?? namespace;
-      detail ??= nameProblem(name);
-      let at = bounds.get(name);
-      if (at === undefined) {
-        const { first, last } = this.#namespaces.get(name)?.log ?? noNamespace.log;
-        bounds.set(name, (at = { first, last }));
-      }
-      detail ??= operationProblem(operation, at);
-    }
-    return detail === null ? null : argument(detail);
+    return checkBatch(namespace, operations, (name) => this.#namespaces.get(name)?.log);
   }
 
   /** How many bytes a batch can add at most. */
   growth(operations: readonly Operation[]): number {
-    let bytes = 0;
-    for (const operation of operations) {
-      if (operation.kind === "append") bytes += operation.record.length;
-      else if (operation.kind === "put") bytes += operation.key.length + operation.value.length;
-    }
-    return bytes;
+    return growthOf(operations);
   }
 
   /** Applies a batch that `check` has let pass. */
@@ -154,21 +135,16 @@ export class Tables {
   }
 
   /** Records from `from` to `to`. */
-  records(request: {
-    readonly namespace: string;
-    readonly from: number;
-    readonly to?: number;
-    readonly bytesMax?: number;
-    readonly view?: number;
-  }):
+  records(
+    request: LogRange,
+  ):
     | { readonly from: number; readonly records: readonly Uint8Array[]; readonly more: boolean }
     | Problem {
     const at = this.#at(request.namespace, request.view);
     if ("code" in at) return at;
     const { to = at.log.last, bytesMax = limits.readBytes } = request;
-    if (!isIndex(request.from) || !Number.isSafeInteger(to) || to < 0 || !isIndex(bytesMax)) {
-      return argument("a log is read from an index of at least 1 on, at least a byte at a time");
-    }
+    const problem = logReadProblem(request.from, to, bytesMax);
+    if (problem !== null) return problem;
     const from = Math.max(request.from, at.log.first);
     const end = Math.min(to, at.log.last);
     const records: Uint8Array[] = [];
@@ -197,19 +173,13 @@ export class Tables {
 
   /** Keys and values of a range. */
   scan(
-    request: KeyRange & {
-      readonly namespace: string;
-      readonly reverse?: boolean;
-      readonly limit?: number;
-      readonly bytesMax?: number;
-      readonly view?: number;
-    },
+    request: ScanRange,
   ): { readonly entries: readonly Entry[]; readonly more: boolean } | Problem {
     const at = this.#at(request.namespace, request.view);
     if ("code" in at) return at;
     const { limit = Infinity, bytesMax = limits.readBytes } = request;
-    if (!(limit >= 1) || !(bytesMax >= 1))
-      return argument("a scan gives one entry and one byte at least");
+    const problem = scanProblem(limit, bytesMax);
+    if (problem !== null) return problem;
     const entries: Entry[] = [];
     let bytes = 0;
     let more = false;
@@ -228,9 +198,7 @@ export class Tables {
   openView(namespace: string): { readonly view: number } | Problem {
     const detail = nameProblem(namespace);
     if (detail !== null) return argument(detail);
-    if (this.#views.size >= limits.views) {
-      return { code: "KITH_STORAGE_VIEWS", detail: `${limits.views} views are open` };
-    }
+    if (this.#views.size >= limits.views) return tooManyViews();
     const { log, keys } = this.#namespaces.get(namespace) ?? emptyNamespace();
     this.#views.set(++this.#lastNumber, { namespace, log: log.snapshot(), keys: keys.snapshot() });
     return { view: this.#lastNumber };
@@ -250,12 +218,7 @@ export class Tables {
     for (const [number, install] of this.#installs) {
       if (install.namespace === namespace) this.#installs.delete(number);
     }
-    if (this.#installs.size >= limits.installs) {
-      return {
-        code: "KITH_STORAGE_BUSY",
-        detail: `${limits.installs} installations are under way`,
-      };
-    }
+    if (this.#installs.size >= limits.installs) return tooManyInstalls();
     this.#installs.set(++this.#lastNumber, { namespace, keys: new SortedMap() });
     return { install: this.#lastNumber };
   }
@@ -269,10 +232,8 @@ export class Tables {
   stage(number: number, entries: readonly Entry[]): Problem | null {
     const install = this.#installs.get(number);
     if (install === undefined) return unknownInstall(number);
-    for (const { key, value } of entries) {
-      const detail = keyProblem(key) ?? valueProblem(value);
-      if (detail !== null) return argument(detail);
-    }
+    const problem = entriesProblem(entries);
+    if (problem !== null) return problem;
     for (const { key, value } of entries) install.keys.set(copyOf(key), copyOf(value));
     return null;
   }
@@ -361,7 +322,7 @@ export class Tables {
     if (number === undefined) return this.#namespaces.get(namespace) ?? noNamespace;
     const view = this.#views.get(number);
     if (view?.namespace === namespace) return view;
-    return { code: "KITH_STORAGE_VIEW", detail: `there is no view ${number} of ${namespace}` };
+    return unknownView(number, namespace);
   }
 
   #open(name: string): Namespace {
@@ -376,71 +337,6 @@ const noNamespace: Namespace = emptyNamespace();
 
 function emptyNamespace(): Namespace {
   return { log: new RecordLog(), keys: new SortedMap() };
-}
-
-/** Checks one operation, and follows what it does to the bounds of the log. */
-function operationProblem(
-  operation: Operation,
-  at: { first: number; last: number },
-): string | null {
-  switch (operation.kind) {
-    case "append":
-      if (operation.index !== at.last + 1 || !isIndex(operation.index)) {
-        return `index ${operation.index} was appended to a log that goes on at ${at.last + 1}`;
-      }
-      at.last++;
-      return valueProblem(operation.record);
-    case "truncate":
-      if (!isIndex(operation.from) || operation.from < at.first) {
-        return `a log that begins at ${at.first} was truncated from ${operation.from} on`;
-      }
-      at.last = Math.min(at.last, operation.from - 1);
-      return null;
-    case "cut":
-      if (!Number.isSafeInteger(operation.to) || operation.to < 0)
-        return `a log was cut up to ${operation.to}`;
-      at.first = Math.max(at.first, operation.to + 1);
-      at.last = Math.max(at.last, operation.to);
-      return null;
-    case "put":
-      return keyProblem(operation.key) ?? valueProblem(operation.value);
-    case "delete":
-      return keyProblem(operation.key);
-    case "delete-range":
-      return null;
-    case "drop":
-      at.first = 1;
-      at.last = 0;
-      return null;
-  }
-}
-
-function nameProblem(name: string): string | null {
-  if (name.length >= 1 && name.length <= limits.namespaceLengthMax) return null;
-  return `a namespace's name has 1 to ${limits.namespaceLengthMax} units, not ${name.length}`;
-}
-
-function keyProblem(key: Uint8Array): string | null {
-  return key.length <= limits.keyBytesMax
-    ? null
-    : `a key has ${key.length} bytes, more than ${limits.keyBytesMax}`;
-}
-
-function valueProblem(value: Uint8Array): string | null {
-  if (value.length <= limits.valueBytesMax) return null;
-  return `a value or record has ${value.length} bytes, more than ${limits.valueBytesMax}`;
-}
-
-function isIndex(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 1;
-}
-
-function argument(detail: string): Problem {
-  return { code: "KITH_STORAGE_ARGUMENT", detail };
-}
-
-function unknownInstall(number: number): Problem {
-  return { code: "KITH_STORAGE_INSTALL", detail: `there is no installation ${number}` };
 }
 
 /** A copy of the plain class, whatever class of byte array it was. */

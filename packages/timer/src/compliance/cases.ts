@@ -289,9 +289,20 @@ export const timerCases: readonly Case<TimerHarness>[] = [
     const count = 10_000;
     system.enter(() => {
       for (const n of shuffled(count)) owner.arm(n, 20 + n / 50, n);
+      owner.arm(-1, 0);
     });
-    yield until("all have come", () => owner.noted.seen.length >= count, 20_000);
-    expect(owner.numbers.every((n, i) => n === i)).to.equal(true);
+    yield until("all have come", () => owner.noted.seen.length > count, 20_000);
+    // Time may pass while a provider takes all these requests, and a timer's time counts from when it is
+    // taken. The one armed last shows how much: none in a virtual world.
+    const last = owner.noted.seen.find(({ n }) => n === -1);
+    const taking = last === undefined ? NaN : -last.early;
+    const seen = owner.numbers.filter((n) => n >= 0);
+    expect(new Set(seen).size).to.equal(count);
+    let latest = 0;
+    for (const n of seen) {
+      latest = Math.max(latest, n);
+      expect((latest - n) / 50, `${n} after ${latest}`).to.be.at.most(taking + 0.0001);
+    }
     neverEarly(owner);
   }),
   one("10,000 timers can be cancelled", function* (owner, system) {

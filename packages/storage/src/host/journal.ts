@@ -1,0 +1,231 @@
+/**
+ * The journal: what commits a batch. Frames are appended to the last of its segments, and are durable when
+ * that is flushed; the tables on disk follow later, and then the segments before are removed.
+ *
+ * Room is made sure of before a batch is taken: zeros are written ahead of the frames. So a full disk
+ * refuses a batch while nothing of it is applied, and a flush need not write the file's length. A little
+ * of that room is kept for batches that make room.
+ */
+
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import type { Problem } from "../checks.ts";
+import { storageError } from "../errors.ts";
+import type { Files } from "./files.ts";
+import {
+  encodeHead,
+  frameHeaderBytes,
+  sealFrame,
+  segmentHeaderBytes,
+  segmentName,
+  segmentNumber,
+} from "./journal-format.ts";
+import { type Found, planRecovery } from "./recovery.ts";
+
+/** What is left to batches that do not grow. */
+const keptBytes = 16 * 1024;
+
+/** A file with room for the next segment: a full disk must not keep it from being begun. */
+const spareName = "journal-spare";
+
+/** The journal of a directory, open for writing. */
+export class Journal {
+  readonly #files: Files;
+  readonly #directory: string;
+  /** How much room is made at a time. */
+  readonly #stepBytes: number;
+  #file = -1;
+  #number = 0;
+  #salt = 0;
+  #sequence = 1;
+  #at = 0;
+  #reserved = 0;
+  #oldest = 0;
+  #spare = false;
+
+  private constructor(files: Files, directory: string, stepBytes: number) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#stepBytes = stepBytes;
+  }
+
+  /**
+   * Opens the journal, cuts off a torn end, and hands out what has to be replayed.
+   *
+   * @param from the first segment that the tables do not cover; null in a new directory
+   */
+  static open(
+    files: Files,
+    directory: string,
+    stepBytes: number,
+    from: number | null,
+  ): { readonly journal: Journal; readonly payloads: readonly Buffer[]; readonly torn: number } {
+    const journal = new Journal(files, directory, stepBytes);
+    const found: Found[] = [];
+    for (const name of files.list(directory).sort()) {
+      const number = segmentNumber(name);
+      if (number === null) continue;
+      const bytes = number < (from ?? 1) ? Buffer.alloc(0) : files.read(join(directory, name));
+      found.push({ number, bytes });
+    }
+    const plan = planRecovery(found, from);
+    if ("code" in plan) throw storageError(plan.code, `${directory}: ${plan.detail}.`);
+    for (const number of plan.remove) files.remove(journal.#path(number));
+    journal.#oldest = from ?? 1;
+    journal.#sequence = plan.next.sequence;
+    if (plan.last === null) journal.#create(plan.next.number);
+    else {
+      const { head, end } = plan.last;
+      journal.#number = head.number;
+      journal.#salt = head.salt;
+      journal.#file = files.open(journal.#path(head.number));
+      journal.#at = journal.#reserved = end;
+      // Written again: what a flush had failed to put there may be in the host's cache alone.
+      const bytes = found.find(({ number }) => number === head.number)?.bytes;
+      files.truncate(journal.#file, end);
+      if (bytes !== undefined) files.write(journal.#file, [bytes.subarray(0, end)], 0);
+      files.flushNow(journal.#file);
+      if (plan.remove.length > 0) files.flushDirectory(directory);
+    }
+    return { journal, payloads: plan.payloads, torn: plan.torn };
+  }
+
+  /** The number of the segment that is written to. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** How many bytes this segment has. */
+  get bytes(): number {
+    return this.#at;
+  }
+
+  /**
+   * Makes sure of room for a frame of so many bytes behind those that are not written yet.
+   *
+   * @param frees whether the batch makes room, and may use what is kept for that
+   */
+  reserve(bytes: number, frees: boolean): Problem | null {
+    const wanted = this.#at + bytes + (frees ? 0 : keptBytes);
+    if (wanted <= this.#reserved) return null;
+    // More than is needed where there is room for it, else what is needed.
+    for (const end of [Math.max(wanted, this.#reserved + this.#stepBytes), wanted]) {
+      const problem = this.#extend(end);
+      if (problem === null) return null;
+      if (problem.code !== "KITH_STORAGE_FULL") return problem;
+    }
+    return {
+      code: "KITH_STORAGE_FULL",
+      detail: `there is no room for ${bytes} bytes more in ${this.#directory}`,
+    };
+  }
+
+  /** Writes a frame; its first part begins with the room for the header. Throws what the host throws. */
+  append(parts: readonly Buffer[]): void {
+    const [head = Buffer.alloc(frameHeaderBytes), ...more] = parts;
+    sealFrame(head, this.#salt, this.#sequence, [head.subarray(frameHeaderBytes), ...more]);
+    this.#files.write(this.#file, parts, this.#at);
+    this.#sequence++;
+    for (const part of parts) this.#at += part.length;
+    this.#reserved = Math.max(this.#reserved, this.#at);
+  }
+
+  /** Puts all frames on the disk. */
+  flush(done: (error: Error | null) => void): void {
+    this.#files.flush(this.#file, done);
+  }
+
+  /** The same, at once. */
+  flushNow(): void {
+    this.#files.flushNow(this.#file);
+  }
+
+  /** Whether there is room for another segment; makes it where it can. */
+  canRotate(): boolean {
+    if (this.#spare) return true;
+    const path = join(this.#directory, spareName);
+    let file = -1;
+    try {
+      file = this.#files.open(path);
+      this.#files.write(file, [zeros.subarray(0, keptBytes)], 0);
+      this.#files.flushNow(file);
+      this.#spare = true;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    } finally {
+      if (file >= 0) this.#files.close(file);
+    }
+    return this.#spare;
+  }
+
+  /** Goes on in a new segment. All frames have to be on the disk. */
+  rotate(): void {
+    const before = this.#file;
+    this.#files.truncate(before, this.#at);
+    this.#files.flushNow(before);
+    this.#files.rename(join(this.#directory, spareName), this.#path(this.#number + 1));
+    this.#spare = false;
+    this.#create(this.#number + 1);
+    this.#reserved = keptBytes;
+    this.#files.close(before);
+  }
+
+  /** Removes the segments before this one: the tables cover them. */
+  forgetBefore(number: number): void {
+    for (; this.#oldest < number; this.#oldest++) this.#files.remove(this.#path(this.#oldest));
+  }
+
+  /** Closes the file; what has not been flushed is on its way to the disk still. */
+  close(): void {
+    if (this.#file >= 0) this.#files.close(this.#file);
+    this.#file = -1;
+  }
+
+  #create(number: number): void {
+    const salt = randomInt(0x1_0000_0000);
+    const file = this.#files.open(this.#path(number));
+    const head = encodeHead({ number, sequence: this.#sequence, salt });
+    this.#files.write(file, [head], 0);
+    // Before the first frame, or a torn head could not be told from a damaged one.
+    this.#files.flushNow(file);
+    this.#files.flushDirectory(this.#directory);
+    this.#file = file;
+    this.#number = number;
+    this.#salt = salt;
+    this.#at = this.#reserved = segmentHeaderBytes;
+  }
+
+  #extend(end: number): Problem | null {
+    const from = this.#reserved;
+    try {
+      for (let at = from; at < end; at += zeros.length) {
+        this.#files.write(this.#file, [zeros.subarray(0, end - at)], at);
+      }
+    } catch (cause) {
+      try {
+        this.#files.truncate(this.#file, from);
+      } catch {
+        // The zeros that are left harm nobody.
+      }
+      if (isFull(cause)) return { code: "KITH_STORAGE_FULL", detail: "the device is full" };
+      return { code: "KITH_STORAGE_FLUSH", detail: `a write failed: ${String(cause)}` };
+    }
+    this.#reserved = end;
+    return null;
+  }
+
+  #path(number: number): string {
+    return join(this.#directory, segmentName(number));
+  }
+}
+
+const zeros = new Uint8Array(256 * 1024);
+const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** Whether an error of the host says that there is no room. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    fullCodes.has(Reflect.get(error, "code")) || /No space left|MDB_MAP_FULL/.test(error.message)
+  );
+}
