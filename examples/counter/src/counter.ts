@@ -45,7 +45,11 @@ export class Counted extends event("counter/Counted")<{
 export class Increment extends request("counter/Increment", Counted) {}
 
 /** The total is another one now. The first one comes when the node knows what it counted in earlier lives. */
-export class Total extends event("counter/Total")<{ readonly total: number }> {}
+export class Total extends event("counter/Total")<{
+  readonly total: number;
+  /** What this node has counted of it. */
+  readonly own: number;
+}> {}
 
 /** A counter that all nodes share. */
 export const Counting = port("Counting", { requests: [Increment], indications: [Total] });
@@ -141,7 +145,7 @@ export class Counter extends Component {
     const total = [...state.counts.values()].reduce((sum, count) => sum + count, 0);
     if (state.begun === null || total === state.total) return;
     state.total = total;
-    this.counting.trigger(new Total({ total }));
+    this.counting.trigger(new Total({ total, own: state.counts.get(this.#self.peerId) ?? 0 }));
   }
 
   #gossip(): void {

@@ -7,33 +7,43 @@ class Click extends timeout("counter/Click") {}
 
 /** What a node has to know. */
 export interface NodeInit extends CounterInit {
-  /** How many increments this life asks for; default 0. */
-  readonly clicks?: number;
-  /** The time between two of them, in milliseconds. */
+  /** How far it counts, in all its lives together. */
+  readonly target: number;
+  /** The time between two increments, in milliseconds. */
   readonly pause: Millis;
 }
 
-/** The main component. Asks for increments, and knows what was answered. */
+/** The main component. Counts up to its target, one increment at a time, and knows what was answered. */
 export class Node extends Component {
   readonly counting = this.requires(Counting);
   readonly timer = this.requires(Timer);
   readonly counter;
-  readonly state = this.declareState({ asked: 0, acknowledged: 0, own: 0, total: 0 });
+  readonly state = this.declareState({
+    /** Whether earlier lives' counts are known, and whether an increment is under way. */
+    ready: false,
+    asking: false,
+    own: 0,
+    total: 0,
+  });
   readonly #increment = this.counting.onAnswer(Increment, (answer) => {
-    if (!(answer instanceof Counted)) return;
-    this.state.acknowledged++;
-    this.state.own = answer.own;
+    this.state.asking = false;
+    if (answer instanceof Counted) this.state.own = answer.own;
   });
 
   constructor(init: NodeInit) {
     super();
-    const { clicks = 0, pause } = init;
+    const { target, pause } = init;
+    const { state } = this;
     this.counter = this.create(Counter, init);
     this.connect(this.counter.ports.counting, this.counting);
-    this.counting.on(Total, ({ total }) => void (this.state.total = total));
+    this.counting.on(Total, ({ total, own }) => {
+      state.ready = true;
+      state.total = total;
+      state.own = own;
+    });
     this.timer.on(Click, () => {
-      if (this.state.asked >= clicks) return;
-      this.state.asked++;
+      if (!state.ready || state.asking || state.own >= target) return;
+      state.asking = true;
       this.#increment(new Increment());
     });
     this.onStart(() =>
