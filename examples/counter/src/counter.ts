@@ -71,15 +71,11 @@ export class Counter extends Component {
   readonly net = this.requires(Network);
   readonly storage = this.requires(Storage);
 
-  readonly state = this.declareState({
-    /** The largest count heard of each node; one's own is the flushed one. */
-    counts: new Map<number, number>(),
-    /** Who was last met at an address, and whom somebody else has met there. */
-    peers: new Map<string, PeerRef>(),
-    /** Increments that are on the disk or on their way to it; null until what earlier lives counted is known. */
-    begun: null as number | null,
-    /** Those who asked before that. */
-    early: [] as ReplyToken<Counted>[],
+  readonly state = this.declareState<CounterState>({
+    counts: new Map(),
+    peers: new Map(),
+    begun: null,
+    early: [],
     total: -1,
   });
 
@@ -176,6 +172,18 @@ export interface CounterInit {
   readonly every: Millis;
   /** Addresses (`host:port`) of nodes to begin with; the others are heard of. */
   readonly join?: readonly string[];
+}
+
+interface CounterState {
+  /** The largest count heard of each node; one's own is the flushed one. */
+  readonly counts: Map<number, number>;
+  /** Who was last met at an address, or heard of there. */
+  readonly peers: Map<string, PeerRef>;
+  /** Increments that are on the disk or on their way to it; null until what earlier lives counted is known. */
+  begun: number | null;
+  /** Those who asked before that. */
+  readonly early: ReplyToken<Counted>[];
+  total: number;
 }
 
 interface Saved {
