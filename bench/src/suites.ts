@@ -1,5 +1,6 @@
 /** All suites, by name. The first case of a suite is what the others are compared with. */
 
+import { codecSuites } from "./codec/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { simSuites } from "./sim/cases.ts";
@@ -8,4 +9,5 @@ import { simSuites } from "./sim/cases.ts";
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   ...coreSuites,
   ...simSuites,
+  ...codecSuites,
 };
