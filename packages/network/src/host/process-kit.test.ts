@@ -89,6 +89,7 @@ export function certificate(): { cert: string; key: string; ca: string } | null 
     const text = readFileSync(cert ?? "", "utf8");
     return { cert: text, key: readFileSync(key ?? "", "utf8"), ca: text };
   } catch {
+    console.log("      openssl is missing: install it for the tests of TLS");
     return null;
   } finally {
     rmSync(folder, { recursive: true, force: true });
