@@ -10,6 +10,7 @@ import { Speaker } from "../compliance/harness.ts";
 import { PlainCodec, type PeerRef } from "../index.ts";
 import {
   bindAddress,
+  type BoundAddress,
   type WebSocketInit,
   webSocketNetwork,
   type WebSocketNetwork,
