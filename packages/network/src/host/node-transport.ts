@@ -13,6 +13,8 @@ function dial({ host, port }: Place, user: WireUser, options: WireOptions): Wire
   const socket = new WebSocket(`${tls === null ? "ws" : "wss"}://${name}:${port}${path}`, {
     perMessageDeflate: false,
     skipUTF8Validation: true,
+    // A mask keeps a page's script from choosing the bytes that a proxy sees. Here is no page.
+    generateMask: (mask) => void mask.fill(0),
     maxPayload: frameBytesMax,
     ...closing(closeMs),
     ...(tls?.ca === undefined ? {} : { ca: tls.ca }),

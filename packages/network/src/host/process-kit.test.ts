@@ -10,6 +10,7 @@ import { Speaker } from "../compliance/harness.ts";
 import { PlainCodec, type PeerRef } from "../index.ts";
 import {
   bindAddress,
+  type BoundAddress,
   type WebSocketInit,
   webSocketNetwork,
   type WebSocketNetwork,
@@ -27,6 +28,7 @@ export interface TestProcess {
 }
 
 const running: System<Speaker>[] = [];
+const bound: BoundAddress[] = [];
 
 /** Starts a process with a network of its own. */
 export async function start(
@@ -35,6 +37,7 @@ export async function start(
   cls: new (init: WebSocketInit) => WebSocketNetwork = webSocketNetwork(new PlainCodec()),
 ): Promise<TestProcess> {
   const at = init.self ?? (await bindAddress());
+  if ("close" in at) bound.push(at);
   const self = init.self ?? { peerId, host: at.host, port: at.port, incarnation: 1 };
   const whole: WebSocketInit = { secret: "known to the members", ...init, self };
   const log: LogRecord[] = [];
@@ -57,6 +60,8 @@ export async function start(
 /** Stops all processes that a test has started. */
 export async function stopAll(): Promise<void> {
   await Promise.all(running.splice(0).map((system) => system.stop()));
+  // Those that no network has taken over.
+  for (const at of bound.splice(0)) at.close();
 }
 
 /** Waits for a condition, and fails without it. */
@@ -89,6 +94,7 @@ export function certificate(): { cert: string; key: string; ca: string } | null 
     const text = readFileSync(cert ?? "", "utf8");
     return { cert: text, key: readFileSync(key ?? "", "utf8"), ca: text };
   } catch {
+    console.log("      openssl is missing: install it for the tests of TLS");
     return null;
   } finally {
     rmSync(folder, { recursive: true, force: true });
