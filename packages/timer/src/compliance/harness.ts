@@ -17,11 +17,6 @@ import type { Harness } from "@kith/testing/compliance";
 export interface TimerHarness extends Harness {
   /** A world that offers the Timer under test; the suite launches one system in it. */
   readonly world: World;
-  /**
-   * True where time passes while events wait, so that a timer may come due while its cancellation is on the
-   * way: the kernel then counts an answer that nobody waits for, which in a virtual world would be a mistake.
-   */
-  readonly mayCross?: boolean;
   /** Replaces the provider in that system; without it, the case is left out. */
   readonly swapProvider?: (system: System) => void;
   /**
