@@ -110,6 +110,14 @@ export class NodeNemesis<K extends ComponentClass> {
     }
   }
 
+  /**
+   * A bit has rotted on a disk. At the end of its journal a recovery takes that for a torn write and
+   * cuts it: outside of the core, where nobody may forget, such a node does not come back.
+   */
+  rotten(index: number): void {
+    if (!this.#options.plan.core.includes(index)) this.#gone.add(index);
+  }
+
   /** Crashes a node before it does anything else; it comes back soon. */
   crashNow(index: number): void {
     const node = this.#options.simulation.node(index);
@@ -308,9 +316,13 @@ export class NodeNemesis<K extends ComponentClass> {
   ): void {
     node.start(how);
     if (node.life !== null) node.disk.mount(node.life.number);
-    // Whoever runs it replaces a disk that cannot be read any more.
     if (node.disk.recovery !== null && node.disk.recovery.refused !== null) {
       node.crash();
+      // A disk that cannot be read: the node is out, or has a new one where that may be.
+      if (!this.#options.plan.core.includes(node.index)) {
+        this.#gone.add(node.index);
+        return;
+      }
       node.start({ ...how, disk: "wiped" });
     }
     this.#options.changed(node.index, false);

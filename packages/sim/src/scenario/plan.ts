@@ -73,7 +73,10 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
   const faults = kinds.flatMap((kind) => {
     const own = drawsFor(seed, "plan", kind);
     if (!own.chance(hostility)) return [];
-    return episodes({ kind, draw: own, nodes, duration, victims, scenario });
+    // What rots is noticed: the node is out, and need not be one that may forget.
+    const struck = kind === "bit rot" && victims.length === 0 ? outside : victims;
+    if (amnesiac.has(kind) && struck.length === 0) return [];
+    return episodes({ kind, draw: own, nodes, duration, victims: struck, scenario });
   });
   return {
     seed,
@@ -98,7 +101,7 @@ export function kindsOf(
     (kind) =>
       only.includes(kind) &&
       without[kind] === undefined &&
-      (forgets || !amnesiac.has(kind)) &&
+      (forgets || !amnesiac.has(kind) || kind === "bit rot") &&
       (transport !== "datagram" || !ofConnections.has(kind)) &&
       (kind !== "hot key" || keys.length > 1),
   );

@@ -278,7 +278,10 @@ class Run<K extends ComponentClass> implements Office {
       const rule = new DiskNemesis(
         this.#plan,
         node.index,
-        (kind, fault) => this.#struck(kind, fault),
+        (kind, fault) => {
+          this.#struck(kind, fault);
+          if (kind === "bit rot") this.#nodes.rotten(node.index);
+        },
         () => this.#nodes.crashNow(node.index),
       );
       if (!rule.idle) this.#diskRules.push(node.disk.faults.add(rule));

@@ -94,7 +94,8 @@ export class Suite {
     const possible = kindsOf(scenario, scenario.transport ?? "stream", forgets);
     const withoutAmnesia: Partial<Record<FaultKind, string>> = {};
     if (!forgets)
-      for (const kind of amnesiac) withoutAmnesia[kind] = "no node may forget what was durable";
+      for (const kind of amnesiac)
+        if (kind !== "bit rot") withoutAmnesia[kind] = "no node may forget what was durable";
     return {
       scenario: scenario.name,
       seeds: this.#seeds,
