@@ -62,7 +62,6 @@ export async function sim(
   const progress = new Progress(output.terminal, seeds.length);
   const reports: SeedReport[] = [];
   const report = (one: SeedReport): void => {
-    suite.add(one);
     reports.push(one);
     progress.advance(one.failure !== null);
   };
@@ -72,6 +71,7 @@ export async function sim(
   progress.clear();
   const order = new Map(seeds.map((seed, index) => [seed, index]));
   reports.sort((a, b) => (order.get(a.seed) ?? 0) - (order.get(b.seed) ?? 0));
+  for (const one of reports) suite.add(one);
   const result = suite.result();
   const failed = reports.find(({ failure }) => failure !== null);
   // One seed reaches what it reaches: only several are judged by their marks.

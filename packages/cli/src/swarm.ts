@@ -11,7 +11,7 @@ import { availableParallelism, cpus } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { allKinds, Suite, type SuiteResult } from "@kith/sim/scenario";
+import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/scenario";
 import { listScenarios } from "./library.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress } from "./progress.ts";
@@ -36,15 +36,21 @@ for (const entry of await listScenarios(root)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const suite = new Suite(entry.scenario);
   const progress = new Progress(process.stderr, seeds.length);
+  const reports = new Map<number | string, SeedReport>();
   let cpuMicros = 0;
   await runSeeds(entry, seeds, {
     report: (report, micros) => {
-      suite.add(report);
+      reports.set(report.seed, report);
       cpuMicros += micros;
       progress.advance(report.failure !== null);
     },
   });
   progress.clear();
+  // In the order of the seeds: which process was first must not show.
+  for (const seed of seeds) {
+    const report = reports.get(seed);
+    if (report !== undefined) suite.add(report);
+  }
   const result = suite.result();
   rows.push({ result, cpuSeconds: cpuMicros / 1e6 });
   const { failures, problems, unstruck } = result;
