@@ -96,6 +96,14 @@ describe("kith sim", function () {
     expect(status).to.equal(0);
   });
 
+  it("gives the same result by one process and by two", () => {
+    const [one, two] = ["1", "2"].map(
+      (jobs) => kith("bad echo", "--seeds", "1..10", "--json", "--jobs", jobs).stdout,
+    );
+    expect(JSON.parse(one ?? "")).to.have.property("seeds", 10);
+    expect(two).to.equal(one);
+  });
+
   it("gives the hash of a seed to programs, and the same one again", () => {
     const [first, second] = [1, 2].map(() => {
       const { stdout } = kith("good echo", "--seed", "7", "--json");
