@@ -7,7 +7,7 @@
 
 import type { ComponentClass } from "@kith/core";
 import type { SystemCheckpoint } from "@kith/core/checkpoint";
-import type { Message, PeerRef, UnknownTag } from "@kith/network";
+import type { DropReason, Message, PeerRef, UnknownTag } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DeedOf } from "./deed.ts";
 import type { SavedDisk } from "./disk.ts";
@@ -98,6 +98,7 @@ export interface SavedItem {
   readonly number: number;
   readonly asked: Asked | null;
   readonly attempts: number;
+  readonly refused: DropReason | null;
 }
 
 /** A node as the network sees it. */
@@ -112,6 +113,7 @@ export interface SavedPlace {
 export interface SavedNode {
   readonly skew: ClockSkew;
   readonly lives: number;
+  readonly incarnation: number;
   readonly disk: SavedDisk;
   readonly life: number | null;
   readonly parked: readonly SavedAction[] | null;

@@ -168,11 +168,15 @@ function build(codec = true, transport: "stream" | "datagram" = "stream"): World
   world.at(26, (at) => at.node(1).start());
   world.at(24, (at) => at.node(2).pause());
   world.at(31, (at) => at.node(2).resume());
+  world.at(27, (at) => at.node(0).life?.clock.stand(true));
   world.at(33, (at) => at.node(0).drift(200));
+  world.at(36, (at) => at.node(0).life?.clock.stand(false));
   world.at(35, (at) => {
     at.node(0).system.swapThen("/Main-1/box/adder", { cls: Adder2 }, () => undefined);
   });
   world.at(48, (at) => at.node(2).stop());
+  world.at(50, (at) => at.node(0).crash());
+  world.at(52, (at) => at.node(0).start({ identity: "reused" }));
   return world.boot();
 }
 

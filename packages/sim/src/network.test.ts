@@ -306,6 +306,17 @@ describe("a delivery", () => {
     expect(drops).to.deep.equal([]);
   });
 
+  for (const transport of ["stream", "datagram"] as const)
+    it(`has failed where the other side is in another life, over a ${transport}`, () => {
+      const simulation = posts(2, { transport });
+      simulation.node(1).crash();
+      simulation.node(1).start();
+      root(simulation, 0).deliver(peerAt(1), "acknowledged", 1);
+      simulation.runFor(5000);
+      expect(root(simulation, 0).deliveries).to.deep.equal([{ n: 1, status: "failed" }]);
+      expect(root(simulation, 1).numbers).to.deep.equal([]);
+    });
+
   it("is unknown where the acknowledgement cannot come back, though the message arrived", () => {
     const simulation = posts(2);
     root(simulation, 0).send(peerAt(1), 1);
