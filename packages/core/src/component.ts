@@ -249,6 +249,18 @@ export abstract class Component {
     return this[coreOf].draws(purpose);
   }
 
+  /**
+   * Declares a cold path: a place where the rare case is as right as the usual one, such as giving up
+   * early, a batch of one, a queue that is full. A simulation takes it at random; everywhere else what
+   * is returned is always false, and costs a call.
+   *
+   * @param name unique in the package, such as `"give up early"`; declared once, kept in a field
+   */
+  protected cold(name: string): () => boolean {
+    const { system, path } = this[coreOf];
+    return system.cold?.(path, name) ?? never;
+  }
+
   /** What the world keeps behind its providers, for them alone; undefined in a world that keeps nothing. */
   protected get host(): object | undefined {
     return this[coreOf].system.host;
@@ -355,4 +367,8 @@ function inScope(owner: ComponentCore, reference: Reference): void {
 
 function handleOf(child: Child): ChildHandle {
   return child as unknown as ChildHandle;
+}
+
+function never(): boolean {
+  return false;
 }

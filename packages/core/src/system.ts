@@ -88,6 +88,8 @@ export class System<C extends Component = Component> {
   readonly scheduler: Scheduler;
   /** @internal */
   readonly host: object | undefined;
+  /** @internal */
+  readonly cold: World["cold"];
   /** @internal The component whose turn it is. */
   current: ComponentCore | null = null;
   /** @internal The monotonic time of this turn, or -1 before it was read. */
@@ -123,6 +125,7 @@ export class System<C extends Component = Component> {
     this.#world = world;
     this.scheduler = world.scheduler;
     this.host = world.host;
+    this.cold = world.cold;
     this.node = world.node ?? "";
     this.seed = world.seed ?? 0;
     this.holdBound = world.holdBound ?? defaultBound;

@@ -40,6 +40,11 @@ export interface World {
    * and narrow it by its class. It is no plain data, so it cannot be handed over in an init.
    */
   readonly host?: object;
+  /**
+   * Forces cold paths: given the path of a component and the name of its cold path, when it is declared,
+   * says what decides whether to take it each time. A real world has none.
+   */
+  readonly cold?: ((path: string, name: string) => () => boolean) | undefined;
   /** Names the system in logs and records, and keys its random draws; empty where there is one system. */
   readonly node?: string;
   /** The seed of all random draws; a world without one draws from seed 0. */

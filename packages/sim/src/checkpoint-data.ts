@@ -112,6 +112,7 @@ export interface SavedPlace {
 export interface SavedNode {
   readonly skew: ClockSkew;
   readonly lives: number;
+  readonly incarnation: number;
   readonly disk: SavedDisk;
   readonly life: number | null;
   readonly parked: readonly SavedAction[] | null;

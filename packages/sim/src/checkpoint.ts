@@ -160,13 +160,14 @@ class Capture {
   }
 
   #node(node: SimNode): SavedNode {
-    const { life, skew, lives } = node;
+    const { life, skew, lives, incarnation } = node;
     const disk = node.disk.save();
     if (life === null)
-      return { skew, lives, disk, life: null, parked: null, system: null, turns: [] };
+      return { skew, lives, incarnation, disk, life: null, parked: null, system: null, turns: [] };
     return {
       skew,
       lives,
+      incarnation,
       disk,
       life: this.#ends.of(life.endpoint),
       parked: life.parked?.map((due) => this.#action(due)) ?? null,

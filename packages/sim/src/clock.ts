@@ -30,6 +30,8 @@ export class NodeClock implements Clock {
   #fromLocal = 0;
   #ppm: number;
   #offsetMicros: number;
+  /** What the wall clock shows while it stands still; -1 while it goes. */
+  #stillMicros = -1;
 
   constructor(time: SimTime, epochMicros: number, skew: ClockSkew) {
     this.#time = time;
@@ -46,7 +48,14 @@ export class NodeClock implements Clock {
   }
 
   wallMicros(): number {
+    if (this.#stillMicros >= 0) return this.#stillMicros;
     return this.#wallAtZero + this.monotonicMicros() + this.#offsetMicros;
+  }
+
+  /** Lets the wall clock stand still, or go on as if it never had. */
+  stand(still: boolean): void {
+    this.#stillMicros = -1;
+    if (still) this.#stillMicros = Math.max(0, this.wallMicros());
   }
 
   /** The simulated time at which the monotonic clock will show `local`. */
@@ -68,15 +77,16 @@ export class NodeClock implements Clock {
 
   /** Its state, for checkpoints. */
   save(): readonly number[] {
-    return [this.#fromSim, this.#fromLocal, this.#ppm, this.#offsetMicros];
+    return [this.#fromSim, this.#fromLocal, this.#ppm, this.#offsetMicros, this.#stillMicros];
   }
 
   /** Goes on from a saved state. */
-  load([fromSim = 0, fromLocal = 0, ppm = 0, offsetMicros = 0]: readonly number[]): void {
+  load([fromSim = 0, fromLocal = 0, ppm = 0, offset = 0, still = -1]: readonly number[]): void {
     this.#fromSim = fromSim;
     this.#fromLocal = fromLocal;
     this.#ppm = ppm;
-    this.#offsetMicros = offsetMicros;
+    this.#offsetMicros = offset;
+    this.#stillMicros = still;
   }
 
   /** Sets the wall clock forward or back. */

@@ -172,6 +172,11 @@ export class Disk {
     return this.#recovery;
   }
 
+  /** Whether the present life cannot use it any more: a flush has failed, or the recovery refused. */
+  get failed(): boolean {
+    return this.#volume !== null && this.#volume.lost !== null;
+  }
+
   /** A copy of what the present life sees; while nobody has mounted it, of what the next would find. */
   contents(): Tables {
     return this.#volume?.tables.snapshot() ?? this.#replay();

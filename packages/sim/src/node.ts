@@ -122,6 +122,8 @@ export interface NodeOptions<K extends ComponentClass> {
   readonly guard: (action: () => void) => void;
   /** Told of a fault that no policy handled. */
   readonly fault: (error: KithError) => void;
+  /** Decides over the cold paths of the node's components, by the path of a component and a name. */
+  readonly cold?: ((path: string, name: string) => () => boolean) | undefined;
 }
 
 /** A machine of the simulation. */
@@ -135,6 +137,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   readonly #options: NodeOptions<K>;
   #skew: ClockSkew;
   #lives = 0;
+  #incarnation = 0;
   #life: Life | null = null;
   #system: System<InstanceType<K>> | null = null;
 
@@ -170,19 +173,32 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     return this.system.instance;
   }
 
-  /** Starts a life: with the disk as the last one has left it, or on an empty one. */
-  start({ disk = "kept" }: { readonly disk?: "kept" | "wiped" } = {}): void {
+  /** The incarnation of its present life, or of its last one; 0 before the first. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /**
+   * Starts a life: with the disk as the last one has left it, or on an empty one; with an incarnation of
+   * its own or, which a real host does when its clock or its disk was set back, with that of the last one.
+   */
+  start({
+    disk = "kept",
+    identity = "new",
+  }: { readonly disk?: "kept" | "wiped"; readonly identity?: "new" | "reused" } = {}): void {
     if (this.#life !== null)
       throw simError("KITH_SIM_NODE_STATE", `${this.name} was started, but it is ${this.state}.`);
     const { engine, main, epochMicros, fabric } = this.#options;
     if (disk === "wiped") this.disk.wipe();
     const clock = new NodeClock(engine, epochMicros, this.#skew);
+    this.#lives++;
+    if (identity === "new" || this.#incarnation === 0) this.#incarnation++;
     const life = new Life({
       engine,
       fabric,
       name: this.name,
       index: this.index,
-      number: ++this.#lives,
+      number: this.#incarnation,
       clock,
       disk: this.disk,
     });
@@ -201,8 +217,8 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   }
 
   #launch(life: Life): void {
-    const { main, init, install, log } = this.#options;
-    this.#adopt(launch(main, init(), worldOf(life, install, log)));
+    const { main, init, install, log, cold } = this.#options;
+    this.#adopt(launch(main, init(), { ...worldOf(life, install, log), cold }));
   }
 
   #adopt(system: System<InstanceType<K>>): void {
@@ -289,17 +305,19 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   /** Goes on where a checkpoint was taken. `life` has its clock and its disk again. */
   restore(
     skew: ClockSkew,
-    lives: number,
+    { lives, incarnation }: { readonly lives: number; readonly incarnation: number },
     life: Life | null,
     system: SystemCheckpoint | null,
   ): void {
     this.#skew = skew;
     this.#lives = lives;
+    this.#incarnation = incarnation;
     this.#life = life;
     if (life === null || system === null) return;
-    const { main, init, install, log, guard } = this.#options;
+    const { main, init, install, log, guard, cold } = this.#options;
+    const world = { ...worldOf(life, install, log), cold };
     life.restoring = true;
-    guard(() => this.#adopt(restoreSystem(main, init(), worldOf(life, install, log), system)));
+    guard(() => this.#adopt(restoreSystem(main, init(), world, system)));
     life.restoring = false;
     if (!life.stopping) return;
     life.stopping = false;

@@ -12,6 +12,7 @@ import {
   type LogRecord,
   type Millis,
   mix,
+  type Root,
   streamKey,
 } from "@kith/core";
 import { type PeerRef, PlainCodec } from "@kith/network";
@@ -57,6 +58,17 @@ export interface SimulationOptions<K extends ComponentClass> {
   readonly codec?: boolean;
   /** How many messages may wait for one peer; default 10,000. */
   readonly waitingMax?: number;
+  /** Offers more at the root of each life, beside Timer, Storage and Network. */
+  readonly install?: (root: Root) => void;
+  /** Which nodes `boot` starts; by default all. */
+  readonly boots?: (index: number) => boolean;
+  /** Told of a fault that no policy of a node handled; true where it is not to be thrown. */
+  readonly fault?: (
+    node: { readonly name: string; readonly index: number },
+    error: KithError,
+  ) => boolean;
+  /** Decides over the cold paths of a node's components; see `Component.cold`. By default none is taken. */
+  readonly cold?: (node: string, path: string, name: string) => () => boolean;
   /** False lets components use the host's clocks, randomness and timers; for measuring what the traps cost. */
   readonly traps?: boolean;
 }
@@ -126,9 +138,13 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
           root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
           root.offers(root.create(SimStorage, {}, { name: "Storage" }).ports.storage);
           root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
+          options.install?.(root);
         },
         guard: (action) => this.#run(action),
-        fault: (error) => (this.#failure ??= error),
+        fault: (error) => {
+          if (options.fault?.({ name, index }, error) !== true) this.#failure ??= error;
+        },
+        cold: options.cold && ((path, cold) => options.cold?.(name, path, cold) ?? (() => false)),
       });
     });
   }
@@ -164,7 +180,10 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     if (this.#booted) return this;
     this.#booted = true;
     this.#run(() => {
-      for (const node of this.nodes) if (node.state === "down" && node.lives === 0) node.start();
+      for (const node of this.nodes) {
+        const wanted = this.made.options.boots?.(node.index) ?? true;
+        if (wanted && node.state === "down" && node.lives === 0) node.start();
+      }
     });
     return this;
   }
@@ -235,7 +254,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
   /** The reference to a node's present life, or to the one to come where it is down. */
   peer(index: number): PeerRef {
     const node = this.node(index);
-    return peerOf(node.name, index, node.state === "down" ? node.lives + 1 : node.lives);
+    return peerOf(node.name, index, node.incarnation + (node.state === "down" ? 1 : 0));
   }
 
   /**

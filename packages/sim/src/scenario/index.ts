@@ -1,0 +1,45 @@
+/** Scenarios: what a protocol is put through and what has to hold, and who runs, searches and shrinks them. */
+
+export type { OperationCounts } from "./callers.ts";
+export {
+  constant,
+  type Distribution,
+  exponential,
+  normal,
+  oneOf,
+  uniform,
+  zipf,
+} from "./distribution.ts";
+export { type HistoryEvent, historyLines } from "./history.ts";
+export { allKinds, describeFault, type Fault, type FaultKind, faultKinds } from "./kinds.ts";
+export { type Plan, type PlannedOperation, planFor, type Rest } from "./plan.ts";
+export {
+  Fact,
+  type FactClass,
+  type Operation,
+  type OutcomeType,
+  Perform,
+  Performed,
+  Workload,
+} from "./port.ts";
+export { type Injected, type RunOptions, runPlan, type RunResult, runSeed } from "./run.ts";
+export {
+  type Check,
+  type Eventually,
+  type FaultChoice,
+  type Input,
+  type Invariant,
+  type OperationTurn,
+  type ProcessEnd,
+  type ProcessPlan,
+  type ProcessStart,
+  type Quota,
+  scenario,
+  type Scenario,
+  type Sometimes,
+  type Tolerance,
+  type Tolerances,
+  type Verdict,
+} from "./scenario.ts";
+export { isReport, type NodeView, type Reported, type View } from "./view.ts";
+export type { Failure } from "./watch.ts";
