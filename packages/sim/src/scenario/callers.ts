@@ -138,7 +138,7 @@ export class Callers {
       const node = nodes[(next + attempt) % nodes.length] ?? 0;
       const wait = type === null || type === "ok" ? 0 : 200;
       stage.at(stage.time + wait, "closing", attempt++, () => {
-        this.#call(caller, operation, node, closingTimeout(scenario), proceed);
+        this.#call(caller, operation, node, closingTimeout(scenario), proceed, true);
       });
     };
     proceed(null);
@@ -273,6 +273,7 @@ export class Callers {
     node: number,
     timeout: Millis,
     then: (type: OutcomeType) => void,
+    closing = false,
   ): void {
     const { stage } = this.#options;
     const id = ++this.#ids;
@@ -283,7 +284,8 @@ export class Callers {
     this.#thens.set(id, then);
     this.counts.invoked++;
     const { index } = caller;
-    this.called.push({ caller: index, at: stage.time, node, ...plain(operation) });
+    // What closes a run is not part of its plan.
+    if (!closing) this.called.push({ caller: index, at: stage.time, node, ...plain(operation) });
     this.#write(call, "invoke", operation.value);
     if (!stage.lives(node)) {
       this.#end(call, "fail", undefined, "the node is down");

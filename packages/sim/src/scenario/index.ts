@@ -11,7 +11,14 @@ export {
   zipf,
 } from "./distribution.ts";
 export { type HistoryEvent, historyLines } from "./history.ts";
-export { allKinds, describeFault, type Fault, type FaultKind, faultKinds } from "./kinds.ts";
+export {
+  allKinds,
+  describeFault,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  type Injected,
+} from "./kinds.ts";
 export { type Plan, type PlannedOperation, planFor, type Rest } from "./plan.ts";
 export {
   Fact,
@@ -22,7 +29,7 @@ export {
   Performed,
   Workload,
 } from "./port.ts";
-export { type Injected, type RunOptions, runPlan, type RunResult, runSeed } from "./run.ts";
+export { type RunOptions, runPlan, type RunResult, runSeed } from "./run.ts";
 export {
   type Check,
   type Eventually,
@@ -41,5 +48,8 @@ export {
   type Tolerances,
   type Verdict,
 } from "./scenario.ts";
+export { decisionsOf, shrink, type ShrinkOptions, type Shrunk } from "./shrink.ts";
+export { replay, type Story, storyFile } from "./story.ts";
+export { reportOf, runSuite, type SeedReport, Suite, type SuiteResult } from "./suite.ts";
 export { isReport, type NodeView, type Reported, type View } from "./view.ts";
 export type { Failure } from "./watch.ts";

@@ -139,6 +139,21 @@ export function isKind(text: string): text is FaultKind {
   return Object.hasOwn(faultKinds, text);
 }
 
+/** How often each kind struck. */
+export type Injected = Readonly<Record<FaultKind, number>>;
+
+/** A count for each kind. */
+export function countAll(count: (kind: FaultKind) => number): Injected {
+  const counts: Record<string, number> = {};
+  for (const kind of allKinds) counts[kind] = count(kind);
+  if (complete(counts)) return counts;
+  throw new Error("not reached: all kinds are counted");
+}
+
+function complete(counts: Readonly<Record<string, number>>): counts is Injected {
+  return allKinds.every((kind) => Object.hasOwn(counts, kind));
+}
+
 /** Kinds that make a node lose what it had made durable. */
 export const amnesiac: ReadonlySet<FaultKind> = new Set([
   "old disk",

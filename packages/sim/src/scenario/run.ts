@@ -17,13 +17,14 @@ import {
 import { always } from "../engine.ts";
 import type { Life } from "../node.ts";
 import { simulate, type Simulation, type SimulationOptions } from "../simulation.ts";
-import { uniform } from "../rules.ts";
+import { type Latency, uniform } from "../rules.ts";
+import type { DiskOptions } from "../disk.ts";
 import { Callers, type OperationCounts } from "./callers.ts";
 import { ColdPaths } from "./cold-paths.ts";
 import { Desk, type Office, staff } from "./desk.ts";
 import { DiskNemesis } from "./disk-nemesis.ts";
 import type { HistoryEvent } from "./history.ts";
-import { allKinds, type Fault, type FaultKind } from "./kinds.ts";
+import { countAll, type Fault, type FaultKind, type Injected } from "./kinds.ts";
 import { NetworkNemesis } from "./network-nemesis.ts";
 import { NodeNemesis } from "./node-nemesis.ts";
 import { type Plan, type PlannedOperation, planFor } from "./plan.ts";
@@ -31,9 +32,6 @@ import { type Fact, Perform, type Performed } from "./port.ts";
 import type { Scenario } from "./scenario.ts";
 import { Facts, type NodeView, type Reported, type View } from "./view.ts";
 import { type Failure, Watch } from "./watch.ts";
-
-/** How often each kind of faults struck. */
-export type Injected = Readonly<Record<FaultKind, number>>;
 
 /** What came of a run. */
 export interface RunResult {
@@ -75,7 +73,7 @@ export function runSeed<K extends ComponentClass>(
   seed: number | string,
   options: RunOptions = {},
 ): RunResult {
-  return runPlan(scenario, planFor(scenario, seed), options);
+  return runPlan(scenario, scenario.plan ?? planFor(scenario, seed), options);
 }
 
 /** Runs a plan of a scenario. */
@@ -91,6 +89,14 @@ const sweepMillis = 1000;
 /** A core that has nothing to finish runs for so long after its healing. */
 const graceMillis = 1000;
 const recordedMax = 100_000;
+
+/** Each link has a latency of its own, so that hardly anything is simultaneous. */
+const steadily: Latency = ({ from, to }) => 1000 + Number(from.slice(1)) * 50 + Number(to.slice(1));
+const steadyDisk: DiskOptions = {
+  read: { min: 30, max: 30 },
+  write: { min: 10, max: 10 },
+  flush: { min: 1000, max: 1000 },
+};
 
 /** The run of one plan. */
 class Run<K extends ComponentClass> implements Office {
@@ -175,7 +181,11 @@ class Run<K extends ComponentClass> implements Office {
       hash: simulation.hash,
       failure: this.#failure,
       operations: this.#callers.counts,
-      injected: countsOf(this.#injected.set("overflowing queue", simulation.fabric.counts.full)),
+      injected: countAll((kind) =>
+        kind === "overflowing queue"
+          ? simulation.fabric.counts.full
+          : (this.#injected.get(kind) ?? 0),
+      ),
       cold: this.#cold.counts(),
       reached: [...this.#watch.reached],
       history: this.#history,
@@ -198,7 +208,8 @@ class Run<K extends ComponentClass> implements Office {
       seed: plan.seed,
       nodes: plan.nodes,
       transport: plan.transport,
-      latency: plan.steady === true ? () => 1000 : uniform(0.2, 2),
+      latency: plan.steady === true ? steadily : uniform(0.2, 2),
+      disk: () => (plan.steady === true ? steadyDisk : {}),
       initOf: ({ index, name }) =>
         scenario.init({
           index,
@@ -415,19 +426,6 @@ class Run<K extends ComponentClass> implements Office {
       this.#keys.set(what, (key = streamKey(this.#plan.seed, "scenario", what).low));
     engine.at(always, Math.round(time * 1000), mix(key, number), action);
   }
-}
-
-function countsOf(injected: ReadonlyMap<FaultKind, number>): Injected {
-  const counts = Object.fromEntries(allKinds.map((kind) => [kind, injected.get(kind) ?? 0]));
-  return allCounted(counts) ? counts : never();
-}
-
-function allCounted(counts: Record<string, number>): counts is Record<FaultKind, number> {
-  return allKinds.every((kind) => counts[kind] !== undefined);
-}
-
-function never(): never {
-  throw new Error("not reached");
 }
 
 /** The failures that the simulator itself finds have names of their own. */

@@ -12,6 +12,7 @@ import { simError } from "../errors.ts";
 import type { Distribution } from "./distribution.ts";
 import type { FaultKind } from "./kinds.ts";
 import type { HistoryEvent } from "./history.ts";
+import type { Plan } from "./plan.ts";
 import type { FactClass, Operation } from "./port.ts";
 import type { View } from "./view.ts";
 
@@ -173,6 +174,8 @@ export interface Scenario<K extends ComponentClass = ComponentClass> {
   readonly eventually?: readonly Eventually[];
   readonly sometimes?: readonly Sometimes[];
   readonly finally?: readonly Verdict[];
+  /** What happens is written down: every seed does the same. See `replay`. */
+  readonly plan?: Plan;
 }
 
 /** Makes a scenario. @throws KithError `KITH_SIM_ARGUMENT` where its parts do not fit each other */

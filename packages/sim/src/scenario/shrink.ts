@@ -1,0 +1,255 @@
+/**
+ * Shrinking: from a plan that fails to one that fails in the same way with less.
+ *
+ * In order: what was called is written down; faults are taken out, then operations, then nodes, then
+ * time; what faults with a rate did is named deed by deed, the weather (latencies of links and disks)
+ * is made steady, and what is left of it perturbs single messages. A smaller plan counts only if the
+ * same invariant fails. Nothing of the result hangs on a rate: it stays red when a draw changes.
+ */
+
+import type { ComponentClass, Millis } from "@kith/core";
+import { simError } from "../errors.ts";
+import type { Fault } from "./kinds.ts";
+import { minimise } from "./minimise.ts";
+import { indices, type Plan, type PlannedOperation } from "./plan.ts";
+import { runPlan, type RunResult } from "./run.ts";
+import { nodesOf, type Scenario } from "./scenario.ts";
+
+/** What shrinking came to. */
+export interface Shrunk {
+  readonly plan: Plan;
+  /** The last run of it. */
+  readonly result: RunResult;
+  /** How many runs it took. */
+  readonly runs: number;
+  /** Faults and operations that are left. */
+  readonly decisions: number;
+}
+
+/** How long to go on. */
+export interface ShrinkOptions {
+  /** True where there is no more time; asked before each run. */
+  readonly stop?: () => boolean;
+  /** Told of each smaller plan. */
+  readonly progress?: (decisions: number, runs: number) => void;
+}
+
+/** Shrinks a plan that fails. @throws KithError `KITH_SIM_ARGUMENT` where it does not fail */
+export function shrink<K extends ComponentClass>(
+  scenario: Scenario<K>,
+  plan: Plan,
+  options: ShrinkOptions = {},
+): Shrunk {
+  return new Shrinker(scenario, plan, options).shrink();
+}
+
+/** The faults and operations of a plan. */
+export function decisionsOf({ faults, operations = [] }: Plan): number {
+  return faults.length + operations.length;
+}
+
+/** Perturbs messages by up to so many milliseconds, where the weather is steady. */
+const perturbation: Millis = 2;
+const perturbationTries = 8;
+
+class Shrinker<K extends ComponentClass> {
+  readonly #scenario: Scenario<K>;
+  readonly #options: ShrinkOptions;
+  readonly #invariant: string;
+  #best: RunResult;
+  #runs = 1;
+
+  constructor(scenario: Scenario<K>, plan: Plan, options: ShrinkOptions) {
+    this.#scenario = scenario;
+    this.#options = options;
+    this.#best = runPlan(scenario, plan, { record: true });
+    if (this.#best.failure === null)
+      throw simError(
+        "KITH_SIM_ARGUMENT",
+        `Seed ${plan.seed} of ${scenario.name} does not fail, so there is nothing to shrink.`,
+      );
+    this.#invariant = this.#best.failure.invariant;
+  }
+
+  get #plan(): Plan {
+    return this.#best.plan;
+  }
+
+  shrink(): Shrunk {
+    this.#script();
+    this.#cut();
+    this.#faults();
+    this.#operations();
+    this.#nodes();
+    this.#cut();
+    this.#name();
+    this.#calm();
+    for (let before = Infinity; before > decisionsOf(this.#plan) && !this.#stopped;) {
+      before = decisionsOf(this.#plan);
+      this.#faults();
+      this.#operations();
+      this.#nodes();
+      this.#cut();
+    }
+    if (this.#plan.steady !== true) this.#calm();
+    this.#hasten();
+    const plan = this.#plan;
+    return { plan, result: this.#best, runs: this.#runs, decisions: decisionsOf(plan) };
+  }
+
+  get #stopped(): boolean {
+    return this.#options.stop?.() ?? false;
+  }
+
+  /** Whether a plan fails as the first one did; then it is the best so far. */
+  #try(plan: Plan): boolean {
+    if (this.#stopped) return false;
+    this.#runs++;
+    const result = runPlan(this.#scenario, plan, { record: true });
+    if (result.failure?.invariant !== this.#invariant) return false;
+    this.#best = result;
+    this.#options.progress?.(decisionsOf(plan), this.#runs);
+    return true;
+  }
+
+  /** Writes down what was called. */
+  #script(): void {
+    if (this.#plan.operations !== undefined) return;
+    this.#try({ ...this.#plan, operations: this.#best.recorded.operations });
+  }
+
+  /** Nothing happens after the failure; and what closes a run may not be needed. */
+  #cut(): void {
+    const { failure } = this.#best;
+    const { duration, closing } = this.#plan;
+    if (failure !== null && failure.time < duration)
+      this.#try({ ...this.#plan, duration: Math.ceil(failure.time) + 1 });
+    if (closing !== false) this.#try({ ...this.#plan, closing: false });
+    // Long waits for nothing: what counts may have happened long before.
+    for (let tries = 0; tries < 6; tries++) {
+      const last = lastTime(this.#plan);
+      const { duration: now } = this.#plan;
+      const shorter = Math.ceil(Math.max(last + 1, now / 2));
+      if (shorter >= now || !this.#try({ ...this.#plan, duration: shorter })) break;
+    }
+  }
+
+  #faults(): void {
+    const plan = this.#plan;
+    minimise(
+      plan.faults,
+      (faults) => this.#try({ ...this.#plan, faults }),
+      () => this.#stopped,
+    );
+  }
+
+  #operations(): void {
+    const { operations } = this.#plan;
+    if (operations === undefined) return;
+    minimise(
+      operations,
+      (part) => this.#try({ ...this.#plan, operations: part }),
+      () => this.#stopped,
+    );
+  }
+
+  #nodes(): void {
+    const { min } = nodesOf(this.#scenario.nodes);
+    for (let node = this.#plan.nodes - 1; node >= 0; node--) {
+      if (this.#plan.nodes <= min) return;
+      this.#try(withoutNode(this.#plan, node));
+    }
+  }
+
+  /** Replaces what was drawn by what it did. */
+  #name(): void {
+    const { faults } = this.#plan;
+    const struck = this.#best.recorded.faults;
+    if (!faults.some(({ rate }) => rate !== undefined)) return;
+    const kept = faults.filter((fault) => fault.rate === undefined && !struck.includes(fault));
+    this.#try({ ...this.#plan, faults: [...kept, ...struck].sort((a, b) => a.at - b.at) });
+    this.#faults();
+  }
+
+  /** Makes the weather steady; where that is too calm, perturbs messages, and names which. */
+  #calm(): void {
+    if (this.#plan.steady === true) return;
+    if (this.#try({ ...this.#plan, steady: true })) return;
+    for (const number of indices(perturbationTries)) {
+      const { faults, duration } = this.#plan;
+      // The length keys what is drawn: each try is another weather.
+      const weather: Fault = {
+        kind: "latency tail",
+        at: 0,
+        for: duration * 10 + number,
+        rate: 1,
+        size: perturbation,
+      };
+      if (!this.#try({ ...this.#plan, steady: true, faults: [...faults, weather] })) continue;
+      this.#name();
+      return;
+    }
+  }
+
+  /** Brings everything nearer together. */
+  #hasten(): void {
+    for (let tries = 0; tries < 12; tries++)
+      if (!this.#try(scaled(this.#plan, 0.5)) && !this.#try(scaled(this.#plan, 0.8))) return;
+  }
+}
+
+function lastTime({ faults, operations = [] }: Plan): Millis {
+  return Math.max(0, ...faults.map(({ at }) => at), ...operations.map(({ at }) => at));
+}
+
+/** The same without a node; those behind it move up, and its callers call at others. */
+function withoutNode(plan: Plan, node: number): Plan {
+  const nodes = plan.nodes - 1;
+  const move = (index: number): number => (index > node ? index - 1 : index);
+  const moved = (list: readonly number[]): number[] =>
+    list.filter((index) => index !== node).map(move);
+  const faults = plan.faults.flatMap((fault): Fault[] => {
+    const left = fault.nodes && moved(fault.nodes);
+    const others = fault.others && moved(fault.others);
+    if (left?.length === 0 || others?.length === 0) return [];
+    return [
+      {
+        ...fault,
+        ...(left === undefined ? {} : { nodes: left }),
+        ...(others === undefined ? {} : { others }),
+      },
+    ];
+  });
+  const operations = plan.operations?.map((one): PlannedOperation => ({
+    ...one,
+    node: one.node === node ? 0 : move(one.node),
+  }));
+  const rest = Object.entries(plan.rest).flatMap(([index, what]) =>
+    Number(index) === node ? [] : [[move(Number(index)), what] as const],
+  );
+  return {
+    ...plan,
+    nodes,
+    faults,
+    core: moved(plan.core),
+    rest: Object.fromEntries(rest),
+    ...(operations === undefined ? {} : { operations }),
+  };
+}
+
+/** The same with all times multiplied. */
+function scaled(plan: Plan, factor: number): Plan {
+  const time = (millis: Millis): Millis => Math.round(millis * factor);
+  return {
+    ...plan,
+    duration: Math.max(1, time(plan.duration)),
+    faults: plan.faults.map((fault) => ({
+      ...fault,
+      at: time(fault.at),
+      ...(fault.for === undefined ? {} : { for: time(fault.for) }),
+    })),
+    ...(plan.operations === undefined
+      ? {}
+      : { operations: plan.operations.map((one) => ({ ...one, at: time(one.at) })) }),
+  };
+}
