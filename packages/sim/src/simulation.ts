@@ -15,7 +15,7 @@ import {
   type Root,
   streamKey,
 } from "@kith/core";
-import { type PeerRef, PlainCodec } from "@kith/network";
+import { type Codec, type PeerRef, PlainCodec } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DiskOptions } from "./disk.ts";
 import { type Checkpoint, passes, Scripted, takeCheckpoint } from "./checkpoint.ts";
@@ -54,8 +54,11 @@ export interface SimulationOptions<K extends ComponentClass> {
    * copies and reorderings through to the components.
    */
   readonly transport?: "stream" | "datagram";
-  /** False hands messages over as they are: faster, and blind to shared objects and unregistered classes. */
-  readonly codec?: boolean;
+  /**
+   * What messages pass through; default the plain codec. False hands them over as they are: faster, and
+   * blind to shared objects and unregistered classes.
+   */
+  readonly codec?: boolean | Codec;
   /** How many messages may wait for one peer; default 10,000. */
   readonly waitingMax?: number;
   /** Offers more at the root of each life, beside Timer, Storage and Network. */
@@ -116,7 +119,7 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     this.#traps = options.traps ?? true;
     this.fabric = new Fabric(this.engine, new Rules(options.seed), {
       latency: options.latency ?? uniform(0.2, 2),
-      codec: options.codec === false ? null : new PlainCodec(),
+      codec: codecOf(options.codec ?? true),
       datagrams: options.transport === "datagram",
       waitingMax: options.waitingMax ?? defaultWaitingMax,
     });
@@ -354,4 +357,9 @@ export function simulate<K extends ComponentClass>(
   options: SimulationOptions<K>,
 ): Simulation<K> {
   return new Simulation(main, options);
+}
+
+function codecOf(codec: boolean | Codec): Codec | null {
+  if (typeof codec !== "boolean") return codec;
+  return codec ? new PlainCodec() : null;
 }

@@ -29,6 +29,7 @@ export {
   Performed,
   Workload,
 } from "./port.ts";
+export { Recording } from "./recording.ts";
 export { type RunOptions, runPlan, type RunResult, runSeed } from "./run.ts";
 export {
   type Check,

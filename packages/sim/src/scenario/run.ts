@@ -26,6 +26,7 @@ import { DiskNemesis } from "./disk-nemesis.ts";
 import type { HistoryEvent } from "./history.ts";
 import { countAll, type Fault, type FaultKind, type Injected } from "./kinds.ts";
 import { NetworkNemesis } from "./network-nemesis.ts";
+import type { Recording } from "./recording.ts";
 import { NodeNemesis } from "./node-nemesis.ts";
 import { type Plan, type PlannedOperation, planFor } from "./plan.ts";
 import { type Fact, Perform, type Performed } from "./port.ts";
@@ -63,6 +64,8 @@ export interface RunResult {
 export interface RunOptions {
   /** Whether what strikes is to be written down. */
   readonly record?: boolean;
+  /** Takes down what happens: for a slice of causes, or a trace. The hash does not change by it. */
+  readonly recording?: Recording;
   /** Takes the nodes' log records. */
   readonly log?: LogSink;
 }
@@ -115,6 +118,7 @@ class Run<K extends ComponentClass> implements Office {
   readonly #recorded: Fault[] | null;
   readonly #keys = new Map<string, number>();
   readonly #core: ReadonlySet<number>;
+  readonly #recording: Recording | undefined;
   #news: Reported | null = null;
   #phase: View["phase"] = "faults";
   #failure: Failure | null = null;
@@ -125,6 +129,7 @@ class Run<K extends ComponentClass> implements Office {
     this.#plan = plan;
     this.#recorded = options.record === true ? [] : null;
     this.#core = new Set(plan.core);
+    this.#recording = options.recording;
     const strike = (kind: FaultKind, fault: Fault): void => this.#struck(kind, fault);
     this.#cold = new ColdPaths(plan, strike, () => this.#simulation.time);
     const simulation = simulate(scenario.main, this.#settings(options));
@@ -165,6 +170,7 @@ class Run<K extends ComponentClass> implements Office {
       at,
       changed: (node, ended) => {
         if (ended) this.#callers.ended(node);
+        this.#recordLife(node, ended);
         this.#news = null;
         this.#watch.changed("nodes");
       },
@@ -231,6 +237,7 @@ class Run<K extends ComponentClass> implements Office {
         return true;
       },
       ...(waitingMax === undefined ? {} : { waitingMax }),
+      ...(options.recording === undefined ? {} : { codec: options.recording.codec() }),
       ...(options.log === undefined ? {} : { log: options.log }),
     };
   }
@@ -266,6 +273,7 @@ class Run<K extends ComponentClass> implements Office {
     }
     this.#nodes.begin();
     simulation.boot();
+    for (const { index } of simulation.nodes) this.#recordLife(index, false);
     this.#callers.begin();
     this.#sweep();
   }
@@ -343,6 +351,15 @@ class Run<K extends ComponentClass> implements Office {
 
   #fail(invariant: string, complaint: string): void {
     this.#failure ??= { invariant, complaint, time: this.#simulation.time };
+  }
+
+  /** Listening to a system costs, so it is done only where somebody wants to know. */
+  #recordLife(index: number, ended: boolean): void {
+    const simulation = this.#simulation;
+    const node = simulation.node(index);
+    if (ended) this.#recording?.note(node.name, simulation.time, "its life ends");
+    else if (node.state !== "down")
+      this.#recording?.attach(node.system, node.name, () => simulation.time);
   }
 
   // --- the desks -------------------------------------------------------------------------------------

@@ -1,0 +1,41 @@
+/** A process that runs seeds: it is told a scenario once and then seeds, and answers with their reports. */
+
+import { reportOf, runSeed, type Scenario, type SeedReport } from "@kith/sim/scenario";
+import { scenarioAt } from "./library.ts";
+
+/** What a worker is told. */
+export type ToWorker =
+  | { readonly kind: "scenario"; readonly file: string; readonly exported: string }
+  | { readonly kind: "seeds"; readonly seeds: readonly (number | string)[] };
+
+/** What a worker answers. */
+export type FromWorker =
+  | { readonly kind: "ready" }
+  | { readonly kind: "report"; readonly report: SeedReport; readonly left: number }
+  | { readonly kind: "failed"; readonly error: string };
+
+function answer(message: FromWorker): void {
+  process.send?.(message);
+}
+
+let scenario: Scenario | null = null;
+
+async function take(message: ToWorker): Promise<void> {
+  if (message.kind === "scenario") {
+    scenario = await scenarioAt(message.file, message.exported);
+    answer({ kind: "ready" });
+    return;
+  }
+  if (scenario === null) return;
+  let left = message.seeds.length;
+  for (const seed of message.seeds)
+    answer({ kind: "report", report: reportOf(runSeed(scenario, seed)), left: --left });
+}
+
+process.on("message", (message: ToWorker) => {
+  take(message).catch((cause: unknown) => {
+    const error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    answer({ kind: "failed", error });
+  });
+});
+process.on("disconnect", () => process.exit(0));
