@@ -7,7 +7,7 @@
 
 import type { ComponentClass } from "@kith/core";
 import type { SystemCheckpoint } from "@kith/core/checkpoint";
-import type { Message, PeerRef, UnknownTag } from "@kith/network";
+import type { DropReason, Message, PeerRef, UnknownTag } from "@kith/network";
 import type { ClockSkew } from "./clock.ts";
 import type { DeedOf } from "./deed.ts";
 import type { SavedDisk } from "./disk.ts";
@@ -98,6 +98,7 @@ export interface SavedItem {
   readonly number: number;
   readonly asked: Asked | null;
   readonly attempts: number;
+  readonly refused: DropReason | null;
 }
 
 /** A node as the network sees it. */

@@ -90,6 +90,11 @@ export class Endpoint {
     if (asked === null || (status === "sent" && asked.until !== "sent")) return;
     item.asked = null;
     if (!this.life.alive) return;
+    if (status === "acknowledged" && item.refused !== null) {
+      const refused = new Delivery({ status: "failed", reason: item.refused });
+      this.sink?.answer(asked.token, refused);
+      return;
+    }
     const delivery = new Delivery(reason === undefined ? { status } : { status, reason });
     this.sink?.answer(asked.token, delivery);
   }

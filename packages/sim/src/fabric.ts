@@ -123,6 +123,7 @@ export class Fabric {
       number: 0,
       asked,
       attempts: 0,
+      refused: null,
     };
     try {
       this.#pass(message, item);
@@ -258,9 +259,14 @@ export class Fabric {
     if (trace.naming)
       trace.name(about, () => `${item.tag} from ${item.from.host} to ${to.peer.host}`);
     trace.add(decisions.message, micros, about);
-    if (item.to.incarnation !== to.incarnation) this.#tell(to, item, "wrong-incarnation");
-    else if (message instanceof UnknownTag) this.#tell(to, item, "unknown-tag");
+    if (item.to.incarnation !== to.incarnation) this.#refuse(to, item, "wrong-incarnation");
     else to.indicate(message);
+  }
+
+  /** It has arrived, and nobody gets it: its acknowledgement says so. */
+  #refuse(to: Endpoint, item: Item, reason: DropReason): void {
+    item.refused = reason;
+    this.#tell(to, item, reason);
   }
 
   /** Tells the sender that a message is lost. */

@@ -3,7 +3,7 @@
  */
 
 import { mix, type ReplyToken, streamKey } from "@kith/core";
-import type { Deliver, Delivery, Message, PeerRef, UnknownTag } from "@kith/network";
+import type { Deliver, Delivery, DropReason, Message, PeerRef, UnknownTag } from "@kith/network";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Who asked what becomes of a message. */
@@ -26,6 +26,8 @@ export interface Item {
   asked: Asked | null;
   /** How often it was lost and is to be sent again. */
   attempts: number;
+  /** Why the other side has not passed it on, although it arrived. */
+  refused: DropReason | null;
 }
 
 /** A node as the network sees it: it outlives the node's lives. */

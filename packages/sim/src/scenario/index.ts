@@ -51,6 +51,13 @@ export {
 } from "./scenario.ts";
 export { decisionsOf, shrink, type ShrinkOptions, type Shrunk } from "./shrink.ts";
 export { replay, type Story, storyFile } from "./story.ts";
-export { reportOf, runSuite, type SeedReport, Suite, type SuiteResult } from "./suite.ts";
+export {
+  freshSeeds,
+  reportOf,
+  runSuite,
+  type SeedReport,
+  Suite,
+  type SuiteResult,
+} from "./suite.ts";
 export { isReport, type NodeView, type Reported, type View } from "./view.ts";
 export type { Failure } from "./watch.ts";

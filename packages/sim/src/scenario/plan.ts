@@ -218,14 +218,14 @@ function episode({ kind, draw, nodes, duration, victims, scenario }: Occasion): 
     case "slow flush":
       return { ...window, nodes: [one], rate, size: draw.pick([10, 100, 1000]) };
     case "read error":
-      return { ...window, nodes: [one], rate: 0.5 };
+      return { kind, at, nodes: [one], for: draw.between(2, 40) };
     case "bit rot":
       return { ...window, nodes: [draw.pick(victims)], rate };
     case "full disk":
       return { ...window, nodes: [one] };
     case "lost write":
     case "torn write":
-      return { ...window, nodes: [one], rate: 0.5 };
+      return { ...window, nodes: [one] };
     case "clock offset":
       return { kind, at: 0, nodes: [one], size: draw.between(-3_600_000, 3_600_000) };
     case "drift":

@@ -194,7 +194,11 @@ const shownMax = 120;
 
 /** An event in one line. */
 function show(event: Event): string {
-  const { from, to, ...fields } = { from: undefined, to: undefined, ...event };
+  const all = new Map<string, unknown>(Object.entries(event));
+  const [from, to] = [all.get("from"), all.get("to")];
+  all.delete("from");
+  all.delete("to");
+  const fields = Object.fromEntries(all);
   const ends = [peerName(" from", from), peerName(" to", to)].join("");
   const text = JSON.stringify(fields, (_, value: unknown) =>
     typeof value === "bigint" ? String(value) : value,

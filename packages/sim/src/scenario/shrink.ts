@@ -9,7 +9,7 @@
 
 import type { ComponentClass, Millis } from "@kith/core";
 import { simError } from "../errors.ts";
-import type { Fault } from "./kinds.ts";
+import { allKinds, type Fault, type FaultKind } from "./kinds.ts";
 import { minimise } from "./minimise.ts";
 import { indices, type Plan, type PlannedOperation } from "./plan.ts";
 import { runPlan, type RunResult } from "./run.ts";
@@ -167,8 +167,18 @@ class Shrinker<K extends ComponentClass> {
     const struck = this.#best.recorded.faults;
     if (!faults.some(({ rate }) => rate !== undefined)) return;
     const kept = faults.filter((fault) => fault.rate === undefined && !struck.includes(fault));
-    this.#try({ ...this.#plan, faults: [...kept, ...struck].sort((a, b) => a.at - b.at) });
+    if (!this.#try({ ...this.#plan, faults: [...kept, ...struck].sort((a, b) => a.at - b.at) }))
+      for (const kind of allKinds) this.#nameOnly(kind);
     this.#faults();
+  }
+
+  /** The same for one kind, where all of them at once do not do. */
+  #nameOnly(kind: FaultKind): void {
+    const { faults } = this.#plan;
+    const drawn = (fault: Fault): boolean => fault.kind === kind && fault.rate !== undefined;
+    if (!faults.some(drawn)) return;
+    const struck = this.#best.recorded.faults.filter((fault) => fault.kind === kind);
+    this.#try({ ...this.#plan, faults: [...faults.filter((fault) => !drawn(fault)), ...struck] });
   }
 
   /** Makes the weather steady; where that is too calm, perturbs messages, and names which. */

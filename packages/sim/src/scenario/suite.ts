@@ -3,9 +3,9 @@
  * reached and where too few operations succeeded, so that nothing passes by refusing to work.
  */
 
-import type { ComponentClass } from "@kith/core";
+import { type ComponentClass, mix, streamKey } from "@kith/core";
 import { allKinds, amnesiac, countAll, type FaultKind, type Injected } from "./kinds.ts";
-import { kindsOf } from "./plan.ts";
+import { indices, kindsOf } from "./plan.ts";
 import { runSeed, type RunResult } from "./run.ts";
 import { nodesOf, type Scenario } from "./scenario.ts";
 import type { OperationCounts } from "./callers.ts";
@@ -154,6 +154,15 @@ export function runSuite<K extends ComponentClass>(
   const suite = new Suite(scenario);
   for (let seed = from; seed < from + count; seed++) suite.add(reportOf(runSeed(scenario, seed)));
   return suite.result();
+}
+
+/**
+ * Seeds that hang on a number alone, for tests that try others each time: they print the number, and
+ * given it again they try the same.
+ */
+export function freshSeeds(number: number, count = 20): number[] {
+  const { low } = streamKey("fresh", number);
+  return indices(count).map((i) => mix(low, i));
 }
 
 function add<Name extends string>(counts: Map<Name, number>, name: Name, count: number): void {

@@ -1,0 +1,81 @@
+import { expect } from "chai";
+import { contracts } from "./contracts.test.ts";
+import { freshSeeds, reportOf, runSeed, runSuite, type Scenario, Suite } from "./index.ts";
+import { tally } from "./tally.test.ts";
+
+const number = Number(process.env["KITH_FRESH"] ?? Date.now());
+
+/** Seeds that once failed, each for a bug that was mended. */
+const corpus: Readonly<Record<string, readonly number[]>> = {
+  // A message for another life was acknowledged, although nobody got it.
+  contracts: [8, 9, 12, 14, 19, 21, 23, 31],
+  // A burst of calls at a node that was down never let the time go on.
+  tally: [7, 11],
+};
+
+describe("scenarios without planted bugs", () => {
+  const scenarios: readonly Scenario[] = [tally(), contracts];
+  for (const scenario of scenarios) {
+    it(`hold for seeds that are fresh from ${number}: ${scenario.name}`, function () {
+      this.timeout(60_000);
+      for (const seed of freshSeeds(number, 20)) {
+        const { failure } = runSeed(scenario, seed);
+        expect(failure, `seed ${seed}`).to.equal(null);
+      }
+    });
+
+    it(`hold for seeds that once failed: ${scenario.name}`, function () {
+      this.timeout(60_000);
+      for (const seed of corpus[scenario.name] ?? [])
+        expect(runSeed(scenario, seed).failure, `seed ${seed}`).to.equal(null);
+    });
+  }
+});
+
+describe("a suite", () => {
+  it("counts what its runs have done, in any order", () => {
+    const reports = [1, 2, 3].map((seed) => reportOf(runSeed(contracts, seed)));
+    const one = new Suite(contracts);
+    const other = new Suite(contracts);
+    for (const report of reports) one.add(report);
+    for (const report of reports.toReversed()) other.add(report);
+    expect(one.result()).to.deep.equal(other.result());
+    expect(one.result().seeds).to.equal(3);
+    expect(one.result().operations.ok).to.equal(
+      reports.reduce((sum, { operations }) => sum + operations.ok, 0),
+    );
+  });
+
+  it("fails where a mark is never reached", () => {
+    const scenario = tally("none", {
+      sometimes: [{ name: "pigs fly", inputs: ["history"], begin: () => () => false }],
+    });
+    expect(runSuite(scenario, { from: 1, count: 2 }).problems).to.deep.equal([
+      'The mark "pigs fly" was never reached.',
+    ]);
+  });
+
+  it("fails where too few operations succeed in the mean, and in one run", () => {
+    const lazy = tally("none", { succeed: { each: 1, mean: 1_000_000 } });
+    expect(runSuite(lazy, { from: 1, count: 2 }).problems[0]).to.match(/too few/);
+    const lazier = tally("none", { succeed: { each: 1_000_000, mean: 1 } });
+    const [problem] = runSuite(lazier, { from: 1, count: 1 }).problems;
+    expect(problem).to.match(
+      /Seed 1: enough succeeds: \d+ operations were ok; 1000000 are too few/,
+    );
+  });
+
+  it("says which kinds never struck, and which are excluded and why", () => {
+    const scenario = tally("none", {
+      faults: { only: ["loss", "reset"], without: { reset: "for the test" } },
+    });
+    const result = runSuite(scenario, { from: 4, count: 1 });
+    expect(result.unstruck).to.deep.equal(["loss"]);
+    expect(result.without.reset).to.equal("for the test");
+  });
+
+  it("tries the same fresh seeds for the same number, and others for another", () => {
+    expect(freshSeeds(1, 5)).to.deep.equal(freshSeeds(1, 5));
+    expect(freshSeeds(1, 5)).not.to.deep.equal(freshSeeds(2, 5));
+  });
+});
