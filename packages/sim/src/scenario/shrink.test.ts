@@ -1,0 +1,196 @@
+import { SchedulePeriodic, timeout } from "@kith/core";
+import { message } from "@kith/network";
+import { Storage, Write } from "@kith/storage";
+import { expect } from "chai";
+import {
+  decisionsOf,
+  describeFault,
+  Recording,
+  replay,
+  runPlan,
+  runSeed,
+  type Scenario,
+  shrink,
+  type Shrunk,
+  storyFile,
+} from "./index.ts";
+import { type Bug, tally, Tally, type TallyInit } from "./tally.test.ts";
+
+function firstFailing(scenario: Scenario<typeof Tally>): number {
+  for (let seed = 1; ; seed++) if (runSeed(scenario, seed).failure !== null) return seed;
+}
+
+const shrunk = new Map<Bug, Shrunk>();
+
+function shrunkOf(bug: Bug): Shrunk {
+  const scenario = tally(bug);
+  const known = shrunk.get(bug);
+  if (known !== undefined) return known;
+  const made = shrink(scenario, runSeed(scenario, firstFailing(scenario)).plan);
+  shrunk.set(bug, made);
+  return made;
+}
+
+class Idle extends timeout("shrink-test/Idle") {}
+class Noise extends message("shrink-test/Noise") {}
+
+/** The same, with something more to do: timers, messages to everyone and writes of its own. */
+class Busier extends Tally {
+  readonly more = this.requires(Storage);
+  readonly #note = this.more.onAnswer(Write, () => undefined);
+
+  constructor(init: TallyInit) {
+    super(init);
+    this.net.on(Noise, () => undefined);
+    this.timer.on(Idle, () => {
+      for (const to of init.peers) this.net.trigger(new Noise({ to }));
+      this.#note(
+        new Write({
+          namespace: "noise",
+          operations: [{ kind: "put", key: new Uint8Array([1]), value: new Uint8Array(10) }],
+        }),
+      );
+    });
+    this.onStart(() =>
+      this.timer.trigger(new SchedulePeriodic({ period: 170, timeout: new Idle() })),
+    );
+  }
+}
+
+describe("shrinking", () => {
+  for (const bug of ["acknowledges early", "forgets", "asks too few"] as const) {
+    it(`makes a few decisions of a failing seed, and a plan that fails in the same way: ${bug}`, function () {
+      this.timeout(60_000);
+      const { plan, result, decisions } = shrunkOf(bug);
+      expect(decisions, plan.faults.map(describeFault).join("; ")).to.be.at.most(12);
+      expect(decisions).to.equal(decisionsOf(plan));
+      expect(plan.nodes).to.equal(3);
+      const again = runPlan(tally(bug), plan);
+      expect(again.hash).to.equal(result.hash);
+      expect(again.failure).to.deep.equal(result.failure);
+      // It is the bug that fails, not the plan.
+      expect(runPlan(tally("none"), plan).failure).to.equal(null);
+    });
+  }
+
+  it("names faults, and draws none", function () {
+    this.timeout(60_000);
+    const { plan } = shrunkOf("forgets");
+    expect(plan.faults.every(({ rate }) => rate === undefined)).to.equal(true);
+    expect(plan.operations).not.to.equal(undefined);
+  });
+
+  it("leaves a story that stays red when something unrelated changes", function () {
+    this.timeout(60_000);
+    const scenario = tally("forgets");
+    const { plan } = shrunkOf("forgets");
+    const story = replay(scenario, { name: "story", about: "A story.", plan });
+    const { failure } = runSeed(story, "any seed");
+    expect(failure).not.to.equal(null);
+    const changed = runSeed({ ...story, main: Busier }, "any seed");
+    expect(changed.failure?.invariant).to.equal(failure?.invariant);
+    expect(changed.hash).not.to.equal(runSeed(story, "any seed").hash);
+  });
+
+  it("does not take a seed that holds", () => {
+    expect(() => shrink(tally(), runSeed(tally(), 1).plan)).to.throw(/nothing to shrink/);
+  });
+
+  it("gives what it has when the time is over", function () {
+    this.timeout(60_000);
+    const scenario = tally("forgets");
+    const { plan } = runSeed(scenario, firstFailing(scenario));
+    let left = 5;
+    const { runs, result } = shrink(scenario, plan, { stop: () => left-- <= 0 });
+    expect(runs).to.be.at.most(7);
+    expect(result.failure).not.to.equal(null);
+  });
+
+  it("writes the story as a file of its own", () => {
+    const scenario = tally("forgets");
+    const { plan, failure } = runSeed(scenario, firstFailing(scenario));
+    if (failure === null) throw new Error("it holds");
+    const text = storyFile({ exported: "tallyScenario", from: "./tally.ts", plan, failure });
+    expect(text).to.include('import { tallyScenario } from "./tally.ts";');
+    expect(text).to.include("export const story = replay(tallyScenario, {");
+  });
+});
+
+describe("a recording", () => {
+  const scenario = tally("forgets");
+
+  it("does not change the run, and neither does writing down what strikes", () => {
+    const plain = runSeed(scenario, 3);
+    expect(runSeed(scenario, 3, { recording: new Recording() }).hash).to.equal(plain.hash);
+    expect(runSeed(scenario, 3, { record: true }).hash).to.equal(plain.hash);
+    expect(runSeed(scenario, 3).hash).to.equal(plain.hash);
+  });
+
+  it("tells what led to a failure, up to what the scenario was told, over messages", function () {
+    this.timeout(60_000);
+    const { plan } = shrunkOf("acknowledges early");
+    const recording = new Recording();
+    runPlan(tally("acknowledges early"), plan, { recording });
+    const slice = recording.slice();
+    expect(slice.length).to.be.within(5, 30);
+    expect(slice.at(-1)).to.match(/answers Performed|states Kept/);
+    expect(slice.join("\n")).to.match(/sends (Put|Get).*\n(.*\n)*.*gets (Put|Get)/);
+    const times = slice.map((line) => Number.parseFloat(line));
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+  });
+
+  it("can be read by ShiViz: each clock counts its own events, and knows no more than it was sent", () => {
+    const recording = new Recording();
+    const result = runSeed(scenario, 3, { recording });
+    const [pattern, delimiter, ...lines] = recording.shiviz().trimEnd().split("\n");
+    expect(pattern).to.equal("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)");
+    expect(delimiter).to.equal("");
+    const own = new Map<string, number>();
+    let joined = 0;
+    for (let i = 0; i < lines.length; i += 2) {
+      const [, host = "", clock = ""] = /^(\S*) (\{.*\})$/.exec(lines[i] ?? "") ?? [];
+      const counts = new Map<string, number>(Object.entries(JSON.parse(clock)));
+      expect(counts.get(host)).to.equal((own.get(host) ?? 0) + 1);
+      own.set(host, counts.get(host) ?? 0);
+      for (const [other, count] of counts) expect(count).to.be.at.most(own.get(other) ?? 0);
+      if (counts.size > 1) joined++;
+    }
+    expect(own.size).to.equal(result.plan.nodes);
+    expect(joined).to.be.above(lines.length / 4);
+  });
+});
+
+describe("the history of a run", () => {
+  it("has one open call for each process, and no calls after an unknown outcome", () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { history, operations } = runSeed(tally(), seed);
+      const open = new Map<number, string>();
+      const retired = new Set<number>();
+      const values = new Set<unknown>();
+      const counts = { invoke: 0, ok: 0, fail: 0, info: 0 };
+      let before = 0;
+      for (const { process, type, op, value, time } of history) {
+        expect(time).to.be.at.least(before);
+        before = time;
+        counts[type]++;
+        expect(retired.has(process), "called after info").to.equal(false);
+        if (type === "invoke") {
+          expect(open.has(process), "two open calls").to.equal(false);
+          open.set(process, op);
+          if (op === "add") expect(values.has(value), "a value twice").to.equal(false);
+          if (op === "add") values.add(value);
+        } else {
+          expect(open.get(process)).to.equal(op);
+          open.delete(process);
+          if (type === "info") retired.add(process);
+        }
+      }
+      const { invoked, ...outcomes } = operations;
+      expect(counts).to.deep.equal({ invoke: invoked, ...outcomes });
+    }
+  });
+
+  it("is the same for the same seed", () => {
+    expect(runSeed(tally(), 2).history).to.deep.equal(runSeed(tally(), 2).history);
+  });
+});
