@@ -12,8 +12,8 @@ import type { FromWorker, ToWorker } from "./worker.ts";
 export interface PoolOptions {
   /** How many processes; by default one for each core. */
   readonly jobs?: number;
-  /** Told of each run, in the order in which they end. */
-  readonly report: (report: SeedReport) => void;
+  /** Told of each run and what it took, in the order in which they end. */
+  readonly report: (report: SeedReport, cpuMicros: number) => void;
 }
 
 const batch = 4;
@@ -50,7 +50,7 @@ function work(
   worker: ChildProcess,
   first: ToWorker,
   waiting: (number | string)[],
-  report: (report: SeedReport) => void,
+  report: PoolOptions["report"],
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const tell = (message: ToWorker): void => void worker.send(message);
@@ -63,7 +63,7 @@ function work(
       if (message.kind === "failed") reject(cliError("KITH_CLI_WORKER", message.error));
       else if (message.kind === "ready") next();
       else {
-        report(message.report);
+        report(message.report, message.cpuMicros);
         if (message.left === 0) next();
       }
     });

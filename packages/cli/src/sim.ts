@@ -81,7 +81,7 @@ export async function sim(
       : result.failures.map(({ failure }) => `${failure.invariant}: ${failure.complaint}`);
   const looked = failed ?? reports[0];
   const again = looked && look(entry, looked, options, output);
-  const command = `npx kith sim ${name} --seed ${String(looked?.seed ?? "")}`;
+  const command = `npx kith sim ${quoted(name)} --seed ${quoted(String(looked?.seed ?? ""))}`;
   if (options.json === true) {
     const hashes = reports.map(({ seed, hash }) => ({ seed, hash }));
     const one = reports.length === 1 ? { hash: reports[0]?.hash } : { hashes };
@@ -223,4 +223,8 @@ function wrapped(text: string): string[] {
     line += ` ${word}`;
   }
   return [...lines, line];
+}
+
+function quoted(text: string): string {
+  return /^[\w./@-]+$/.test(text) ? text : JSON.stringify(text);
 }

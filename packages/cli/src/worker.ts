@@ -11,7 +11,13 @@ export type ToWorker =
 /** What a worker answers. */
 export type FromWorker =
   | { readonly kind: "ready" }
-  | { readonly kind: "report"; readonly report: SeedReport; readonly left: number }
+  | {
+      readonly kind: "report";
+      readonly report: SeedReport;
+      /** What the run took of this process, in microseconds. */
+      readonly cpuMicros: number;
+      readonly left: number;
+    }
   | { readonly kind: "failed"; readonly error: string };
 
 function answer(message: FromWorker): void {
@@ -28,8 +34,12 @@ async function take(message: ToWorker): Promise<void> {
   }
   if (scenario === null) return;
   let left = message.seeds.length;
-  for (const seed of message.seeds)
-    answer({ kind: "report", report: reportOf(runSeed(scenario, seed)), left: --left });
+  for (const seed of message.seeds) {
+    const before = process.cpuUsage();
+    const report = reportOf(runSeed(scenario, seed));
+    const { user, system } = process.cpuUsage(before);
+    answer({ kind: "report", report, cpuMicros: user + system, left: --left });
+  }
 }
 
 process.on("message", (message: ToWorker) => {

@@ -1,0 +1,136 @@
+/**
+ * The full counts: every scenario of the repository for many seeds, with the result as a page that is
+ * committed: which commit, which seeds, what was injected, what was reached, what failed.
+ *
+ * `npm run swarm -- [--seeds 1..2000] [--out FILE] [scenario …]`
+ */
+
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { allKinds, Suite, type SuiteResult } from "@kith/sim/scenario";
+import { listScenarios } from "./library.ts";
+import { runSeeds } from "./pool.ts";
+import { Progress } from "./progress.ts";
+import { parseSeeds } from "./seeds.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const { values, positionals } = parseArgs({
+  options: { seeds: { type: "string" }, out: { type: "string" } },
+  allowPositionals: true,
+});
+const range = values.seeds ?? "1..2000";
+const seeds = parseSeeds(range);
+
+interface Row {
+  readonly result: SuiteResult;
+  readonly cpuSeconds: number;
+}
+
+const rows: Row[] = [];
+for (const entry of await listScenarios(root)) {
+  const { name } = entry.scenario;
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const suite = new Suite(entry.scenario);
+  const progress = new Progress(process.stderr, seeds.length);
+  let cpuMicros = 0;
+  await runSeeds(entry, seeds, {
+    report: (report, micros) => {
+      suite.add(report);
+      cpuMicros += micros;
+      progress.advance(report.failure !== null);
+    },
+  });
+  progress.clear();
+  const result = suite.result();
+  rows.push({ result, cpuSeconds: cpuMicros / 1e6 });
+  const { failures, problems, unstruck } = result;
+  console.log(`${name}: ${failures.length} failures, ${unstruck.length} kinds never struck`);
+  for (const problem of problems.slice(0, 10)) console.log(`  ${problem}`);
+  if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
+}
+
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+  cwd: root,
+  encoding: "utf8",
+});
+const changed = execFileSync("git", ["status", "--porcelain"], { cwd: root, encoding: "utf8" });
+const text = page(`${commit.trim()}${changed.trim() === "" ? "" : ", with changes"}`);
+const file = path.resolve(root, values.out ?? "bench/results/swarm.md");
+writeFileSync(file, text);
+console.log(`Written to ${path.relative(root, file)}`);
+
+function page(at: string): string {
+  const names = rows.map(({ result }) => result.scenario);
+  const table = (
+    head: readonly string[],
+    body: readonly (readonly (string | number)[])[],
+  ): string =>
+    [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const excluded = rows.flatMap(({ result: { scenario, without } }) =>
+    Object.entries(without).map(([kind, why]) => `- ${scenario}: ${kind}: ${why}`),
+  );
+  const problems = rows.flatMap(({ result: { scenario, problems: all } }) =>
+    all.map((problem) => `- ${scenario}: ${problem}`),
+  );
+  const marks = rows.flatMap(({ result: { scenario, reached } }) =>
+    Object.entries(reached).map(([mark, runs]) => [scenario, mark, runs]),
+  );
+  return `# Swarm
+
+Made by \`npm run swarm -- --seeds ${range}\` at commit ${at}, on Node ${process.version}, ${availableParallelism()} cores
+(${cpus()[0]?.model ?? "unknown"}). CPU time is that of the processes that ran the seeds.
+
+${table(
+  [
+    "scenario",
+    "seeds",
+    "failures",
+    "seeds per CPU second",
+    "simulated hours",
+    "operations ok",
+    "failed",
+    "unknown",
+  ],
+  rows.map(({ result: { scenario, seeds: count, failures, operations, time }, cpuSeconds }) => [
+    scenario,
+    count,
+    failures.length,
+    (count / cpuSeconds).toFixed(1),
+    (time / 3_600_000).toFixed(1),
+    operations.ok,
+    operations.fail,
+    operations.info,
+  ]),
+)}
+
+## Failures
+
+${problems.length === 0 ? "None." : problems.join("\n")}
+
+## Injected
+
+How often each kind struck, and in how many runs.
+
+${table(
+  ["kind", ...names],
+  allKinds.map((kind) => [
+    kind,
+    ...rows.map(({ result: { injected, struckRuns } }) =>
+      injected[kind] === 0 ? "–" : `${injected[kind]} in ${struckRuns[kind]}`,
+    ),
+  ]),
+)}
+
+Excluded:
+
+${excluded.length === 0 ? "Nothing." : excluded.join("\n")}
+
+## Reached
+
+${table(["scenario", "mark", "runs"], marks)}
+`;
+}
