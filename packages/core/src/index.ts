@@ -62,7 +62,7 @@ export {
   type Subscription,
   type TokenFor,
 } from "./port.ts";
-export { type Draw, draw as drawOf, mix, type StreamKey, streamKey } from "./random.ts";
+export { type Draw, DrawStream, mix, type StreamKey, streamKey } from "./random.ts";
 export { RealScheduler } from "./real-scheduler.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";

@@ -260,6 +260,7 @@ export class Fabric {
       trace.name(about, () => `${item.tag} from ${item.from.host} to ${to.peer.host}`);
     trace.add(decisions.message, micros, about);
     if (item.to.incarnation !== to.incarnation) this.#refuse(to, item, "wrong-incarnation");
+    else if (message instanceof UnknownTag) this.#refuse(to, item, "unknown-tag");
     else to.indicate(message);
   }
 

@@ -3,6 +3,7 @@
 import { mix, streamKey } from "@kith/core";
 import { type Fault } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
+import { Named } from "./named.ts";
 import type { Plan } from "./plan.ts";
 
 /** Decides over the cold paths of a run. */
@@ -11,7 +12,7 @@ export class ColdPaths {
   readonly #strike: Strike;
   readonly #time: () => number;
   readonly #rate: number;
-  readonly #named = new Map<string, Fault>();
+  readonly #named = new Named();
   readonly #asked = new Map<string, number>();
   readonly #taken = new Map<string, number>();
   #stopped = false;
@@ -25,7 +26,7 @@ export class ColdPaths {
       if (fault.kind !== "cold path") continue;
       const { nodes: [node = 0] = [], tag = "", number } = fault;
       if (number === undefined) rate = fault.rate ?? 0;
-      else this.#named.set(`n${node + 1} ${tag} ${number}`, fault);
+      else this.#named.add(`n${node + 1} ${tag}`, fault);
     }
     this.#rate = rate;
   }
@@ -47,18 +48,18 @@ export class ColdPaths {
     // Each seed takes about half of them, so that not all are taken always.
     const on = streamKey(this.#plan.seed, "cold", name).low % 2 === 0;
     const bound = on ? Math.round(this.#rate * 0x1_0000_0000) : 0;
-    if (bound === 0 && this.#named.size === 0) return () => false;
+    if (bound === 0 && this.#named.none) return () => false;
     const place = `${node} ${path} ${name}`;
     return () => {
       const number = (this.#asked.get(place) ?? 0) + 1;
       this.#asked.set(place, number);
       if (this.#stopped) return false;
-      const named = this.#named.get(`${place} ${number}`);
+      const named = this.#named.take(place, this.#time());
       if (named === undefined && mix(key.low, number) >= bound) return false;
       this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1);
       const index = Number(node.slice(1)) - 1;
       const tag = `${path} ${name}`;
-      const fault: Fault = { kind: "cold path", at: this.#time(), nodes: [index], tag, number };
+      const fault: Fault = { kind: "cold path", at: this.#time(), nodes: [index], tag, number: 1 };
       this.#strike("cold path", named ?? fault);
       return true;
     };

@@ -4,6 +4,7 @@ import { mix, streamKey } from "@kith/core";
 import type { DiskDeed, DiskOperation, DiskRule, DiskVerdict } from "../disk-faults.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
+import { Named } from "./named.ts";
 import type { Plan } from "./plan.ts";
 
 /** What of a disk's deeds a kind strikes. */
@@ -32,6 +33,7 @@ export class DiskNemesis implements DiskRule {
   readonly #node: number;
   readonly #episodes: readonly (readonly [fault: Fault, deed: DiskDeed, key: number])[];
   readonly #strike: Strike;
+  readonly #named = new Named();
   readonly #crash: (fault: Fault) => void;
   /** Those whose crash is under way, or done. */
   readonly #crashed = new Set<Fault>();
@@ -46,33 +48,37 @@ export class DiskNemesis implements DiskRule {
       const deed = deeds[kind];
       if (faultKinds[kind] !== "disk" || deed === undefined) return [];
       if (nodes !== undefined && !nodes.includes(node)) return [];
+      if (fault.number !== undefined) {
+        this.#named.add(deed, fault);
+        return [];
+      }
       return [[fault, deed, streamKey(plan.seed, kind, at).low] as const];
     });
   }
 
   /** Whether it has anything to judge. */
   get idle(): boolean {
-    return this.#episodes.length === 0;
+    return this.#episodes.length === 0 && this.#named.none;
   }
 
   judge(operation: DiskOperation): DiskVerdict | undefined {
     const { deed, time } = operation;
+    const meant = this.#named.take(deed, time);
+    if (meant !== undefined) {
+      this.#strike(meant.kind, meant);
+      return this.#verdict(meant, operation, meant.size ?? 0);
+    }
     for (const [fault, struck, key] of this.#episodes) {
       if (deed === "write" && struck === "crash") this.#trip(fault, time);
       if (struck !== deed) continue;
       const { kind, at, rate, size = 0 } = fault;
-      const number = operation.number + 1;
       const draw = mix(operation.draw ^ key, 1);
-      if (fault.number !== undefined) {
-        if (fault.number !== number) continue;
-      } else {
-        if (time < at || time >= at + (fault.for ?? Infinity)) continue;
-        if (rate !== undefined && draw >= rate * 0x1_0000_0000) continue;
-      }
-      const drawn = fault.number === undefined ? (mix(draw, 2) % (size * 1000 + 1)) / 1000 : size;
+      if (time < at || time >= at + (fault.for ?? Infinity)) continue;
+      if (rate !== undefined && draw >= rate * 0x1_0000_0000) continue;
+      const drawn = (mix(draw, 2) % (size * 1000 + 1)) / 1000;
       const verdict = this.#verdict(fault, operation, drawn);
       if (verdict === undefined) continue;
-      const named: Fault = { kind, at: time, nodes: [this.#node], number, size: drawn };
+      const named: Fault = { kind, at: time, nodes: [this.#node], number: 1, size: drawn };
       this.#strike(kind, rate === undefined ? fault : named);
       return verdict;
     }

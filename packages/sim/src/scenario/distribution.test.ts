@@ -1,10 +1,10 @@
-import { drawOf, streamKey } from "@kith/core";
+import { DrawStream, streamKey } from "@kith/core";
 import { expect } from "chai";
 import fc from "fast-check";
 import { constant, type Distribution, exponential, normal, oneOf, uniform, zipf } from "./index.ts";
 
 function sample(distribution: Distribution, count = 20_000): number[] {
-  const draw = drawOf(streamKey("test", distribution.text), "", new Map());
+  const draw = new DrawStream(streamKey("test", distribution.text));
   return Array.from({ length: count }, () => distribution.draw(draw));
 }
 
@@ -63,7 +63,7 @@ describe("distributions", () => {
   });
 
   it("choose by weight", () => {
-    const draw = drawOf(streamKey("weights"), "", new Map());
+    const draw = new DrawStream(streamKey("weights"));
     const drawn = Array.from({ length: 10_000 }, () =>
       oneOf(draw, [
         [3, "a"],

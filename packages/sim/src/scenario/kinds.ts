@@ -3,8 +3,8 @@
  * seed draws when, where and how much.
  *
  * A fault is plain data. It is either an episode (from `at`, `for` so long, at a `rate` or of a `size`),
- * or one deed that is named: the `number`-th message with a `tag` from a node to another, the
- * `number`-th flush of a disk. Episodes with a rate turn into named deeds when a run is shrunk, so that
+ * or one deed that is named: the `number`-th message with a `tag` from a node to another since `at`, the
+ * `number`-th flush of a disk since then. Episodes with a rate turn into named deeds when a run is shrunk, so that
  * what is left does not hang on draws.
  */
 
@@ -127,7 +127,7 @@ export interface Fault {
   readonly size?: number;
   /** Of a named deed: the message's tag, the component's path, the cold path's name. */
   readonly tag?: string;
-  /** Of a named deed: which one of its sort, from 1. */
+  /** Of a named deed: which one of its sort since `at`, from 1. */
   readonly number?: number;
 }
 

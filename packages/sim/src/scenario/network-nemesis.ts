@@ -2,13 +2,14 @@
  * The faults of the network: one rule that judges every message by the episodes that are on, and by the
  * messages that a plan names.
  *
- * A message is named by its link, its tag and its number among those. What an episode draws depends on
+ * A message is named by its link, its tag and the time since when it is the first of those. What an episode draws depends on
  * the seed, the episode and the message alone: taking an episode out leaves the draws of the others.
  */
 
 import { type Millis, mix, streamKey } from "@kith/core";
 import type { Rule, Travelling, Verdict } from "../rules.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
+import { Named } from "./named.ts";
 import type { Plan, Rest } from "./plan.ts";
 
 /** An episode that is on, or will be. */
@@ -43,18 +44,15 @@ const losing: ReadonlySet<FaultKind> = new Set([
 export class NetworkNemesis implements Rule {
   readonly name = "scenario";
   readonly #episodes: readonly Episode[];
-  readonly #named = new Map<string, Fault>();
-  readonly #numbers = new Map<string, number>();
+  readonly #named = new Named();
   readonly #indices = new Map<string, number>();
   readonly #strike: Strike;
   readonly #datagrams: boolean;
-  readonly #naming: boolean;
   readonly #core: ReadonlySet<number>;
   readonly #rest: Readonly<Record<number, Rest>>;
   #healed = false;
 
-  /** @param naming whether strikes are wanted as named deeds */
-  constructor(plan: Plan, strike: Strike, naming: boolean) {
+  constructor(plan: Plan, strike: Strike) {
     this.#strike = strike;
     this.#datagrams = plan.transport === "datagram";
     this.#core = new Set(plan.core);
@@ -67,14 +65,13 @@ export class NetworkNemesis implements Rule {
       if (number !== undefined) {
         const [from = 0] = nodes ?? [];
         const [to = 0] = others ?? [];
-        this.#named.set(`${from}>${to} ${tag ?? ""} ${number}`, fault);
+        this.#named.add(`${from}>${to} ${tag ?? ""}`, fault);
         continue;
       }
       const { low } = streamKey(plan.seed, kind, at, fault.for ?? 0);
       episodes.push({ fault, key: low, until: at + (fault.for ?? Infinity), nextPass: 0 });
     }
     this.#episodes = episodes;
-    this.#naming = naming || this.#named.size > 0;
   }
 
   /** Among the core nothing goes wrong any more. */
@@ -89,12 +86,8 @@ export class NetworkNemesis implements Rule {
       if (this.#core.has(from) && this.#core.has(to)) return undefined;
       if (this.#rest[from] === "cut off" || this.#rest[to] === "cut off") return drop;
     }
-    let number = 0;
-    if (this.#naming) {
-      const link = `${from}>${to} ${message.tag}`;
-      number = (this.#numbers.get(link) ?? 0) + 1;
-      this.#numbers.set(link, number);
-      const named = this.#named.get(`${link} ${number}`);
+    if (!this.#named.none) {
+      const named = this.#named.take(`${from}>${to} ${message.tag}`, message.time);
       if (named !== undefined) {
         this.#strike(named.kind, named);
         return this.#verdict(named, named.size ?? 0);
@@ -109,7 +102,7 @@ export class NetworkNemesis implements Rule {
       if (size === null) continue;
       const { kind } = fault;
       const { tag, time } = message;
-      const named: Fault = { kind, at: time, nodes: [from], others: [to], tag, number, size };
+      const named: Fault = { kind, at: time, nodes: [from], others: [to], tag, number: 1, size };
       this.#strike(kind, fault.rate === undefined ? fault : named);
       return this.#verdict(fault, size);
     }

@@ -7,7 +7,7 @@
 import { type ComponentClass, Event, type Millis, SwapFailed } from "@kith/core";
 import { message } from "@kith/network";
 import type { SavedDisk } from "../disk.ts";
-import { act, always } from "../engine.ts";
+import { always } from "../engine.ts";
 import type { SimNode } from "../node.ts";
 import type { Rule, Travelling } from "../rules.ts";
 import type { Simulation } from "../simulation.ts";
@@ -341,7 +341,7 @@ export class NodeNemesis<K extends ComponentClass> {
   #soon(what: string, action: () => void): void {
     const { engine } = this.#options.simulation;
     engine.trace.name(0, () => what);
-    engine.at(always, engine.micros, 0, { run: () => act(action) });
+    engine.at(always, engine.micros, 0, action);
   }
 }
 

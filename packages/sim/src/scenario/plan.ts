@@ -6,7 +6,7 @@
  * draws of a kind depend on the seed and that kind alone.
  */
 
-import { type Draw, drawOf, type Millis, streamKey } from "@kith/core";
+import { type Draw, DrawStream, type Millis, streamKey } from "@kith/core";
 import { allKinds, amnesiac, type Fault, type FaultKind, ofConnections } from "./kinds.ts";
 import type { Operation } from "./port.ts";
 import { nodesOf, type Scenario } from "./scenario.ts";
@@ -42,13 +42,16 @@ export interface Plan {
   readonly operations?: readonly PlannedOperation[];
   /** Whether the closing operations of the scenario are called; default true. */
   readonly closing?: boolean;
-  /** True where each message takes 1 ms but for those that a fault delays; default: drawn. */
-  readonly steady?: boolean;
+  /**
+   * A number of a steady weather: each link and each disk takes always as long as it does, and which
+   * links are faster hangs on the number. Without it latencies are drawn.
+   */
+  readonly steady?: number;
 }
 
 /** The draws of one purpose of a seed. */
 export function drawsFor(seed: number | string, ...purpose: readonly (string | number)[]): Draw {
-  return drawOf(streamKey(seed, "scenario", ...purpose), "", new Map());
+  return new DrawStream(streamKey(seed, "scenario", ...purpose));
 }
 
 /** Draws the plan of a seed. */

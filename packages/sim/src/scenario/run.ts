@@ -93,8 +93,20 @@ const sweepMillis = 1000;
 const graceMillis = 1000;
 const recordedMax = 100_000;
 
-/** Each link has a latency of its own, so that hardly anything is simultaneous. */
-const steadily: Latency = ({ from, to }) => 1000 + Number(from.slice(1)) * 50 + Number(to.slice(1));
+/** Each link has a latency of its own, from 0.5 to 1.5 ms, so that hardly anything is simultaneous. */
+function steadily(weather: number): Latency {
+  const latencies = new Map<string, number>();
+  return ({ from, to }) => {
+    const link = `${from}>${to}`;
+    let latency = latencies.get(link);
+    if (latency === undefined) {
+      latency = 500 + (mix(streamKey("steady", link).low, weather) % 1000);
+      latencies.set(link, latency);
+    }
+    return latency;
+  };
+}
+
 const steadyDisk: DiskOptions = {
   read: { min: 30, max: 30 },
   write: { min: 10, max: 10 },
@@ -162,7 +174,7 @@ class Run<K extends ComponentClass> implements Office {
         this.#watch.changed("history");
       },
     });
-    this.#network = new NetworkNemesis(plan, strike, this.#recorded !== null);
+    this.#network = new NetworkNemesis(plan, strike);
     this.#nodes = new NodeNemesis<K>({
       simulation,
       plan,
@@ -214,8 +226,8 @@ class Run<K extends ComponentClass> implements Office {
       seed: plan.seed,
       nodes: plan.nodes,
       transport: plan.transport,
-      latency: plan.steady === true ? steadily : uniform(0.2, 2),
-      disk: () => (plan.steady === true ? steadyDisk : {}),
+      latency: plan.steady === undefined ? uniform(0.2, 2) : steadily(plan.steady),
+      disk: () => (plan.steady === undefined ? {} : steadyDisk),
       initOf: ({ index, name }) =>
         scenario.init({
           index,
