@@ -385,9 +385,11 @@ class Run<K extends ComponentClass> implements Office {
   }
 
   stated(life: Life, fact: Fact): void {
+    // Not the life's own number: a reused identity has that of the life before.
+    const node = this.#simulation.nodes.find(({ name }) => name === life.name);
     const report: Reported = {
       node: life.name,
-      life: life.number,
+      life: node?.lives ?? life.number,
       time: this.#simulation.time,
       fact,
     };
