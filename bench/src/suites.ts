@@ -1,6 +1,7 @@
 /** All suites, by name. The first case of a suite is what the others are compared with. */
 
 import { codecSuites } from "./codec/cases.ts";
+import { checkerSuites } from "./checkers/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { simSuites } from "./sim/cases.ts";
@@ -12,4 +13,5 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...simSuites,
   ...codecSuites,
   ...storageSuites,
+  ...checkerSuites,
 };

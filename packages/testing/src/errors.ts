@@ -3,6 +3,12 @@
 import { KithError } from "@kith/core";
 
 const nextSteps = {
+  KITH_HISTORY_LINE: "Write one event a line, as `formatHistory` does.",
+  KITH_HISTORY_OPEN: "Give each operation that runs beside another one a process of its own.",
+  KITH_HISTORY_RETIRED: "Go on with a process number that has not been used yet.",
+  KITH_HISTORY_RETURN: "Record the call before its return, with the same op, key and steps.",
+  KITH_HISTORY_UNIQUE: "Write each value at most once for each key.",
+  KITH_HISTORY_VALUE: "Look at the table of operations and their values at `HistoryEvent`.",
   KITH_TEST_ACTION: "Look at the cause: the statement itself could not be carried out.",
   KITH_TEST_BLOCK: "Return from the block what its last statement returned.",
   KITH_TEST_CONSTRUCTED:
