@@ -245,10 +245,12 @@ function compareKind(
       if (verdict.spent > 0) return mistake("undecided");
       continue;
     }
-    const found = verdict.verdict === "valid";
-    if (found && !right && sound === undefined) return mistake("not found to be wrong");
-    if (!found && right) return mistake(`found to be wrong: ${verdict.anomaly}`);
-    if (!found && isRegister && !standsAlone(one, verdict.operations, brute)) {
+    if (verdict.verdict === "valid") {
+      if (!right && sound === undefined) return mistake("not found to be wrong");
+      continue;
+    }
+    if (right) return mistake(`found to be wrong: ${verdict.anomaly}`);
+    if (isRegister && !standsAlone(one, verdict.operations, brute)) {
       return mistake("the operations named are not wrong by themselves");
     }
   }

@@ -12,7 +12,7 @@
  * - An operation that need not happen is forgotten once nobody expects its value any more.
  * - Of two configurations that differ only in operations that need not happen, the one that has used
  *   fewer of them is kept: it can do all that the other one can. Of two such operations that do the same, the
- *   earlier one is used first.
+ *   earlier one is used first; and its value is used, by a read or a compare-and-set, before it is replaced.
  */
 
 import { ABSENT, NOTHING, type Prepared } from "./register.ts";
@@ -97,17 +97,22 @@ class Search {
     const bit = this.#bits.get(one) ?? 0n;
     const next: Configurations = new Map();
     const seen: Configurations = new Map();
-    const todo: { readonly value: number; readonly effects: Effects }[] = [];
-    const visit = (value: number, effects: Effects): void => {
+    const seenUnused: Configurations = new Map();
+    const todo: { readonly value: number; readonly effects: Effects; readonly unused: boolean }[] =
+      [];
+    const visit = (value: number, effects: Effects, unused: boolean): void => {
       if ((effects & bit) !== 0n) {
         put(next, value, effects ^ bit);
-      } else if (put(seen, value, effects)) {
-        todo.push({ value, effects });
+        return;
+      }
+      if (unused && seen.get(value)?.has(effects) === true) return;
+      if (put(unused ? seenUnused : seen, value, effects)) {
+        todo.push({ value, effects, unused });
       }
     };
     for (const [value, sets] of this.#now) {
       this.#spent += sets.size;
-      for (const effects of sets) visit(value, effects);
+      for (const effects of sets) visit(value, effects, false);
     }
     for (let from = todo.pop(); from !== undefined; from = todo.pop()) {
       if (++this.#spent > this.#budget) return false;
@@ -115,12 +120,15 @@ class Search {
         if (candidate === undefined || candidate.writes === NOTHING) continue;
         const own = this.#bits.get(candidate) ?? 0n;
         if ((from.effects & own) !== 0n) continue;
-        if (candidate.expects !== NOTHING && candidate.expects !== from.value) continue;
-        if ((own & this.#optional) !== 0n && this.#hasEarlierTwin(candidate, from.effects))
+        if (candidate.expects !== from.value && (candidate.expects !== NOTHING || from.unused)) {
           continue;
+        }
+        const isOptional = (own & this.#optional) !== 0n;
+        if (isOptional && this.#hasEarlierTwin(candidate, from.effects)) continue;
         let effects = from.effects | own;
         if (candidate.expects === NOTHING) effects |= this.#hidden();
-        visit(candidate.writes, effects | this.#readsOf(candidate.writes));
+        const reads = this.#readsOf(candidate.writes) & ~effects;
+        visit(candidate.writes, effects | reads, isOptional && reads === 0n);
       }
     }
     this.#free(one, bit);
