@@ -70,8 +70,14 @@ export function appendsBrute(history: readonly HistoryEvent[]): boolean {
 export function setBrute(history: readonly HistoryEvent[]): boolean {
   return hasOrder(history, (state, { op, key = "", value }, answer, must) => {
     const has = (state[key] ?? []) as readonly number[];
-    if (op === "add") return { ...state, [key]: [...has, value].sort() };
-    return !must || same(has, [...((answer ?? []) as number[])].sort()) ? state : null;
+    if (op === "add") return { ...state, [key]: [...has, value as number].sort((a, b) => a - b) };
+    return !must ||
+      same(
+        has,
+        [...((answer ?? []) as number[])].sort((a, b) => a - b),
+      )
+      ? state
+      : null;
   });
 }
 

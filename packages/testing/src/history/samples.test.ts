@@ -190,8 +190,8 @@ export function forks(seed: number): HistoryEvent[] {
   });
 }
 
-/** Compares checkers with brute force on histories of every kind, `count` of each; stops at the first mistake. */
-export function compare(judge: Checkers, count: number): Record<string, Comparison> {
+/** Compares checkers with brute force on histories of every kind or of one, `count` of each; stops at the first mistake. */
+export function compare(judge: Checkers, count: number, only?: string): Record<string, Comparison> {
   const { checkRegisters, checkAppends, checkSet, checkCounter, checkLongFork } = judge;
   const kinds: Record<string, Kind> = {
     "registers, unique": [(seed) => registers(seed, true), registersBrute, checkRegisters],
@@ -207,8 +207,9 @@ export function compare(judge: Checkers, count: number): Record<string, Comparis
     "long fork": [forks, longForkBrute, checkLongFork],
   };
   const comparisons: Record<string, Comparison> = {};
-  for (const [name, kind] of Object.entries(kinds))
-    comparisons[name] = compareKind(judge, kind, count);
+  for (const [name, kind] of Object.entries(kinds)) {
+    if (only === undefined || only === name) comparisons[name] = compareKind(judge, kind, count);
+  }
   return comparisons;
 }
 
