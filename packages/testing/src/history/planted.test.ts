@@ -70,10 +70,10 @@ const bugs: readonly Bug[] = [
     kind: "registers, few values",
   },
   {
-    what: "one unknown operation stands for all of its kind",
+    what: "a write that must happen has to be used before the next one",
     file: "search.ts",
-    text: "(effects & (this.#bits.get(one) ?? 0n)) === 0n,",
-    planted: "effects >= 0n,",
+    text: "visit(candidate.writes, effects | reads, isOptional && reads === 0n);",
+    planted: "visit(candidate.writes, effects | reads, reads === 0n);",
     kind: "registers, few values",
   },
   {

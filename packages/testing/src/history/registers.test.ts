@@ -75,6 +75,17 @@ const right: Readonly<Record<string, string>> = {
     1 fail
     2 read x
     2 ok null`,
+  "two unknown writes of one value take effect one after the other": `
+    1 write x 1
+    1 info
+    2 write x 1
+    2 info
+    3 read x
+    3 ok 1
+    3 write x 2
+    3 ok
+    3 read x
+    3 ok 1`,
   "a delete makes the key absent": `
     1 write x 1
     1 ok
@@ -205,6 +216,25 @@ const wrong: Readonly<
     2 ok
     2 read x
     2 ok 1`,
+  ],
+  "two unknown writes of one value that take effect three times": [
+    "not linearizable",
+    7,
+    `
+    1 write x 1
+    1 info
+    2 write x 1
+    2 info
+    3 read x
+    3 ok 1
+    3 write x 2
+    3 ok
+    3 read x
+    3 ok 1
+    3 write x 3
+    3 ok
+    3 read x
+    3 ok 1`,
   ],
   "a deleted key that comes back": [
     "not linearizable",
