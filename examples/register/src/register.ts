@@ -143,16 +143,14 @@ export class Abd extends Component {
     if (answer.more && last !== undefined) return this.#read(after(last.key));
     return this.#countLife();
   });
-  readonly #begin = this.storage.onAnswer(Write, (answer, _write, { life }: { life: number }) => {
-    if (!(answer instanceof Flushed)) return this.#retryLater(answer);
-    this.#life = life;
-    for (const id of this.#silent) this.#send(id, (to) => new Hello({ to }));
-  });
-  readonly #keep = this.storage.onAnswer(
+  readonly #write = this.storage.onAnswer(
     Write,
-    (answer, _write, { to, phase }: { to: PeerRef; phase: PhaseId }) => {
+    (answer, _write, stored: Pick<Store, "from" | "phase"> | null) => {
+      if (stored === null)
+        return answer instanceof Flushed ? this.#live() : this.#retryLater(answer);
       // What cannot be written is not acknowledged: it comes again.
-      if (answer instanceof Flushed) this.net.trigger(new Stored({ to, phase }));
+      if (!(answer instanceof Flushed)) return undefined;
+      return this.net.trigger(new Stored({ to: stored.from, phase: stored.phase }));
     },
   );
 
@@ -270,7 +268,7 @@ export class Abd extends Component {
     // What it has, be it newer or as old: an earlier batch may have failed, or not be flushed yet.
     const keeps = isNewer ? what : (this.#values.get(key) ?? what);
     const operations = [{ kind: "put" as const, key: encode(`=${key}`), value: encode(keeps) }];
-    this.#keep(new Write({ namespace: NAMESPACE, operations }), { context: { to: from, phase } });
+    this.#write(new Write({ namespace: NAMESPACE, operations }), { context: { from, phase } });
   }
 
   // The life of the peer.
@@ -290,9 +288,15 @@ export class Abd extends Component {
 
   /** Nothing is sent before the life is counted on the disk. */
   #countLife(): void {
-    const life = this.#lifeOnDisk + 1;
-    const operations = [{ kind: "put" as const, key: encode(LIFE), value: encode(life) }];
-    this.#begin(new Write({ namespace: NAMESPACE, operations }), { context: { life } });
+    const operations = [
+      { kind: "put" as const, key: encode(LIFE), value: encode(this.#lifeOnDisk + 1) },
+    ];
+    this.#write(new Write({ namespace: NAMESPACE, operations }), { context: null });
+  }
+
+  #live(): void {
+    this.#life = this.#lifeOnDisk + 1;
+    for (const id of this.#silent) this.#send(id, (to) => new Hello({ to }));
   }
 
   #retryLater(answer: unknown): void {
