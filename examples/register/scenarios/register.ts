@@ -21,7 +21,7 @@ import {
   isHigher,
   ReadRegister,
   Register,
-  RegisterAnswer,
+  type RegisterAnswer,
   type Tag,
   type Value,
   WriteRegister,
