@@ -52,8 +52,8 @@ export const ReliableBroadcast = port("ReliableBroadcast", {
   indications: [Delivered],
 });
 
-/** A message on its way. */
-export class Carry extends message("broadcast/Carry")<{ readonly item: Item }> {}
+/** Messages on their way; those of an origin in order. */
+export class Carry extends message("broadcast/Carry")<{ readonly items: readonly Item[] }> {}
 
 /** What a peer has delivered: how many messages of each origin. Acknowledges them. */
 export class Have extends message("broadcast/Have")<{
@@ -125,9 +125,9 @@ export class Gossip extends Component {
     this.#self = peers[index]?.peerId ?? -1;
     this.#peers = new Peers(peers, this.#self);
     this.broadcast.on(Broadcast, ({ payload }, reply) => this.#accept(payload, reply));
-    this.net.on(Carry, ({ from, item }) => {
+    this.net.on(Carry, ({ from, items }) => {
       this.#peers.heard(from);
-      this.#take({ item, reply: null });
+      for (const item of items) this.#take({ item, reply: null });
     });
     this.net.on(Have, (have) => this.#onHave(have));
     this.timer.on(Tick, () => this.#tick());
@@ -189,19 +189,21 @@ export class Gossip extends Component {
     if (id === this.#self || id === item.origin) return;
     const known = this.#acknowledged.get(id)?.get(item.origin) ?? 0;
     const to = this.#peers.get(id);
-    if (to !== undefined && known < item.number) this.net.trigger(new Carry({ to, item }));
+    if (to !== undefined && known < item.number) {
+      this.net.trigger(new Carry({ to, items: [item] }));
+    }
   }
 
   #onHave({ from, vector }: Have): void {
     this.#peers.heard(from);
     const has = new Map(vector);
     this.#acknowledged.set(from.peerId, has);
-    let left = CATCH_UP_MAX;
+    const lacks: Item[] = [];
     for (const [origin, items] of this.#delivered) {
-      const lacks = items.slice(has.get(origin) ?? 0, (has.get(origin) ?? 0) + left);
-      left -= lacks.length;
-      for (const item of lacks) this.net.trigger(new Carry({ to: from, item }));
+      const count = has.get(origin) ?? 0;
+      lacks.push(...items.slice(count, count + CATCH_UP_MAX - lacks.length));
     }
+    if (lacks.length > 0) this.net.trigger(new Carry({ to: from, items: lacks }));
   }
 
   #tick(): void {
