@@ -1,4 +1,7 @@
-/** The peers of a fixed group, each in the last life that was heard of: what is sent to an earlier one is lost. */
+/**
+ * The peers of a fixed group, each in the last life that was heard of: what is sent to another one is lost. What a peer
+ * is told about the others when it starts is a guess, until they say something.
+ */
 
 import type { PeerRef } from "@kith/network";
 
@@ -8,11 +11,13 @@ export class Peers {
   /** Those who have not said anything in this life of ours; they may not know of it. */
   readonly silent = new Set<number>();
   readonly #refs = new Map<number, PeerRef>();
+  readonly #guessed = new Set<number>();
 
   constructor(peers: readonly PeerRef[], self: number) {
     this.all = peers.map(({ peerId }) => peerId);
     for (const peer of peers) {
       this.#refs.set(peer.peerId, peer);
+      this.#guessed.add(peer.peerId);
       if (peer.peerId !== self) this.silent.add(peer.peerId);
     }
   }
@@ -24,10 +29,12 @@ export class Peers {
 
   /** Somebody lives. */
   heard(from: PeerRef): void {
-    this.silent.delete(from.peerId);
-    const known = this.#refs.get(from.peerId);
-    if (known !== undefined && known.incarnation < from.incarnation) {
-      this.#refs.set(from.peerId, from);
+    const { peerId, incarnation } = from;
+    this.silent.delete(peerId);
+    const known = this.#refs.get(peerId);
+    if (known === undefined) return;
+    if (this.#guessed.delete(peerId) || known.incarnation < incarnation) {
+      this.#refs.set(peerId, from);
     }
   }
 }

@@ -39,6 +39,7 @@ import {
   Write,
 } from "@kith/storage";
 import { decode, encode } from "./records.ts";
+import { Peers } from "./peers.ts";
 import { isHigher, NO_TAG, type Tag, type Value, type Versioned } from "./tag.ts";
 
 /** How an operation ended: with a value, or it was not begun because too many are open, or the peer is starting. */
@@ -123,9 +124,8 @@ export class Abd extends Component {
   readonly timer = this.requires(Timer);
 
   readonly #self: number;
-  /** Everybody in the group, this peer too, each in the last life that was heard of. */
-  readonly #peers = new Map<number, PeerRef>();
-  readonly #silent = new Set<number>();
+  /** Everybody in the group, this peer too. */
+  readonly #peers: Peers;
   readonly #values = new Map<string, Versioned>();
   readonly #open = new Map<number, Open>();
   /** The last number that this life has given to a write of a key. */
@@ -157,17 +157,14 @@ export class Abd extends Component {
   constructor({ peers, index }: { readonly peers: readonly PeerRef[]; readonly index: number }) {
     super();
     this.#self = peers[index]?.peerId ?? -1;
-    for (const peer of peers) {
-      this.#peers.set(peer.peerId, peer);
-      if (peer.peerId !== this.#self) this.#silent.add(peer.peerId);
-    }
+    this.#peers = new Peers(peers, this.#self);
     this.register.on(ReadRegister, ({ key }, token) => this.#start(key, undefined, token));
     this.register.on(WriteRegister, ({ key, value }, token) => this.#start(key, value, token));
     this.net.on(Hello, ({ from }) => {
-      this.#heard(from);
+      this.#peers.heard(from);
       this.net.trigger(new Welcome({ to: from }));
     });
-    this.net.on(Welcome, ({ from }) => this.#heard(from));
+    this.net.on(Welcome, ({ from }) => this.#peers.heard(from));
     this.net.on(Query, (query) => this.#onQuery(query));
     this.net.on(Report, (report) => this.#onReport(report));
     this.net.on(Store, (store) => this.#onStore(store));
@@ -231,7 +228,7 @@ export class Abd extends Component {
 
   /** The operation that this answers, with the answer counted. */
   #answered(from: PeerRef, { life, number }: PhaseId): Open | undefined {
-    this.#heard(from);
+    this.#peers.heard(from);
     if (life !== this.#life) return undefined;
     const open = this.#open.get(number);
     open?.answered.add(from.peerId);
@@ -241,7 +238,7 @@ export class Abd extends Component {
   /** Asks those who have not answered in this phase. */
   #ask({ phase: number, key, stores, answered }: Open): void {
     const phase = { life: this.#life, number };
-    for (const id of this.#peers.keys()) {
+    for (const id of this.#peers.all) {
       if (answered.has(id)) continue;
       this.#send(id, (to) =>
         stores === null
@@ -254,14 +251,14 @@ export class Abd extends Component {
   // The replica's side.
 
   #onQuery({ from, phase, key }: Query): void {
-    this.#heard(from);
+    this.#peers.heard(from);
     if (this.#life === 0) return;
     const has = this.#values.get(key) ?? { tag: NO_TAG, value: null };
     this.net.trigger(new Report({ to: from, phase, has }));
   }
 
   #onStore({ from, phase, key, what }: Store): void {
-    this.#heard(from);
+    this.#peers.heard(from);
     if (this.#life === 0) return;
     const isNewer = isHigher(what.tag, this.#values.get(key)?.tag ?? NO_TAG);
     if (isNewer) this.#values.set(key, what);
@@ -296,7 +293,7 @@ export class Abd extends Component {
 
   #live(): void {
     this.#life = this.#lifeOnDisk + 1;
-    for (const id of this.#silent) this.#send(id, (to) => new Hello({ to }));
+    for (const id of this.#peers.silent) this.#send(id, (to) => new Hello({ to }));
   }
 
   #retryLater(answer: unknown): void {
@@ -311,7 +308,7 @@ export class Abd extends Component {
       this.#read(new Uint8Array());
     }
     if (this.#life === 0) return;
-    for (const id of this.#silent) this.#send(id, (to) => new Hello({ to }));
+    for (const id of this.#peers.silent) this.#send(id, (to) => new Hello({ to }));
     for (const open of this.#open.values()) {
       if (open.waited) this.#ask(open);
       open.waited = true;
@@ -323,16 +320,7 @@ export class Abd extends Component {
     if (to !== undefined) this.net.trigger(build(to));
   }
 
-  /** Somebody lives: what is sent to an earlier life of it would be lost. */
-  #heard(from: PeerRef): void {
-    this.#silent.delete(from.peerId);
-    const known = this.#peers.get(from.peerId);
-    if (known !== undefined && known.incarnation < from.incarnation) {
-      this.#peers.set(from.peerId, from);
-    }
-  }
-
   #majority(): number {
-    return Math.floor(this.#peers.size / 2) + 1;
+    return Math.floor(this.#peers.all.length / 2) + 1;
   }
 }
