@@ -37,8 +37,6 @@ export class Journal extends Component {
   #isReady = false;
   /** The largest token seen. What is on the disk may be smaller, as long as nobody was told. */
   #fence = 0;
-  /** The token that put the entries there. */
-  #writer = 0;
   #entries: readonly number[] = [];
 
   readonly #scan = this.storage.onAnswer(Scan, (answer) => {
@@ -50,7 +48,6 @@ export class Journal extends Component {
     const all = kept(answer.entries);
     const entries = all.get("entries");
     this.#fence = numberOf(all, "fence");
-    this.#writer = numberOf(all, "writer");
     this.#entries = typeof entries === "object" ? entries : [];
     this.#isReady = true;
     return undefined;
@@ -78,18 +75,16 @@ export class Journal extends Component {
     if (token < this.#fence) return this.net.trigger(new Refused({ to: from, attempt }));
     this.#fence = token;
     const operations = [keep("fence", token)];
-    if (entries !== null) operations.push(keep("entries", entries), keep("writer", token));
+    if (entries !== null) operations.push(keep("entries", entries));
     return this.#write(new Write({ namespace: NAMESPACE, operations }), { context: asked });
   }
 
-  #flushed({ from, attempt, token, entries }: Asked): void {
+  #flushed({ from, attempt, entries }: Asked): void {
     if (entries === null) {
       return this.net.trigger(new Fetched({ to: from, attempt, entries: this.#entries }));
     }
-    if (token >= this.#writer) {
-      this.#entries = entries;
-      this.#writer = token;
-    }
+    // Batches are flushed in the order of their tokens, for smaller ones were refused.
+    this.#entries = entries;
     return this.net.trigger(new Replaced({ to: from, attempt }));
   }
 }

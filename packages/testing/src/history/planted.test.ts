@@ -3,11 +3,10 @@
  * finds. A bug is a replacement of text that must occur exactly once.
  */
 
-import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
+import { Copies } from "../planting.ts";
 import { type Checkers, compare } from "./samples.test.ts";
 
 interface Bug {
@@ -169,53 +168,34 @@ const bugs: readonly Bug[] = [
   },
 ];
 
-const folder = path.dirname(fileURLToPath(import.meta.url));
-const root = path.resolve(folder, "../../../..");
+const folder = fileURLToPath(new URL("..", import.meta.url));
+const root = path.resolve(folder, "../../..");
 
 describe("a bug planted into the checkers", function () {
   this.timeout(60_000);
-  let copies = "";
+  let copies: Copies;
 
   before(() => {
-    copies = fs.mkdtempSync(path.join(os.tmpdir(), "kith-checkers-"));
-    fs.writeFileSync(path.join(copies, "package.json"), '{ "type": "module" }');
-    fs.symlinkSync(path.join(root, "node_modules"), path.join(copies, "node_modules"), "junction");
+    copies = new Copies(folder, root);
   });
-  after(() => fs.rmSync(copies, { recursive: true, force: true }));
+  after(() => copies.remove());
 
-  /** The checkers from a copy of their sources, changed. */
-  async function copy(name: string, change: (of: string) => void): Promise<Checkers> {
-    const place = path.join(copies, name);
-    fs.cpSync(folder, path.join(place, "history"), { recursive: true });
-    fs.copyFileSync(path.join(folder, "../errors.ts"), path.join(place, "errors.ts"));
-    change(path.join(place, "history"));
-    return (await import(pathToFileURL(path.join(place, "history/index.ts")).href)) as Checkers;
+  /** The checkers from a copy of their sources. */
+  async function copy(bug: Bug | null): Promise<Checkers> {
+    const planted = bug === null ? null : { ...bug, file: `history/${bug.file}` };
+    const index = path.join(copies.make(planted), "history/index.ts");
+    return (await import(pathToFileURL(index).href)) as Checkers;
   }
 
   it("is what is found: a copy without one agrees with brute force", async () => {
-    const comparisons = compare(await copy("none", () => {}), 200);
+    const comparisons = compare(await copy(null), 200);
     for (const { mistake } of Object.values(comparisons)) expect(mistake).equal(undefined);
   });
 
-  bugs.forEach((bug, i) => {
+  for (const bug of bugs) {
     it(`is found where ${bug.what}`, async () => {
-      const judge = await copy(`${i}`, (of) => plant(path.join(of, bug.file), bug));
-      const found = compare(judge, 4000, bug.kind);
+      const found = compare(await copy(bug), 4000, bug.kind);
       expect(found[bug.kind]?.mistake, "a mistake").a("string");
     });
-  });
+  }
 });
-
-/** Replaces text by its words and signs, whatever white space the formatter puts between them. */
-function plant(file: string, { text, planted }: Bug): void {
-  const words = text.match(/\w+|[^\w\s]/g) ?? [];
-  const pattern = words.map((word) => word.replace(/\W/, "\\$&")).join(",?\\s*");
-  const before = fs.readFileSync(file, "utf8");
-  const places = [...before.matchAll(new RegExp(pattern, "g"))];
-  expect(places.length, `occurrences of the text to replace in ${path.basename(file)}`).equal(1);
-  const [place] = places as [RegExpExecArray];
-  fs.writeFileSync(
-    file,
-    before.slice(0, place.index) + planted + before.slice(place.index + place[0].length),
-  );
-}
