@@ -139,7 +139,7 @@ export const register = scenario({
   processes: [
     {
       name: "client",
-      count: 4,
+      count: 8,
       wait: exponential(100),
       timeout: 3000,
       next: ({ draw, key, unique }) =>

@@ -17,26 +17,31 @@ describe("the register with a planted bug", function () {
   });
   after(() => copies.remove());
 
-  /** Runs a seed of the scenario, in a copy. */
-  async function run(bug: Mutant | null, seed: number): Promise<RunResult> {
+  /** Runs seeds of the scenario in a copy, until one fails; the last result. */
+  async function run(bug: Mutant | null, from: number, count: number): Promise<RunResult> {
     const file = path.join(copies.make(bug), "scenarios/register.ts");
     const { register } = (await import(
       pathToFileURL(file).href
     )) as typeof import("../scenarios/register.ts");
     // The same way as the copy, so that both have the same framework.
     const { runSeed } = await import("@kith/sim/scenario");
-    return runSeed(register, seed);
+    let result = runSeed(register, from);
+    for (let seed = from + 1; seed < from + count && result.failure === null; seed++) {
+      result = runSeed(register, seed);
+    }
+    return result;
   }
 
   for (const mutant of mutants) {
     it(`is found where ${mutant.what}`, async () => {
-      expect((await run(mutant, mutant.seed)).failure).not.equal(null);
+      // A few more than the one that is known: another draw anywhere makes it another run.
+      expect((await run(mutant, mutant.seed, 20)).failure).not.equal(null);
     });
   }
 
   it("is what is found: the same seeds pass without one", async () => {
     for (const seed of new Set(mutants.map((mutant) => mutant.seed))) {
-      expect((await run(null, seed)).failure).equal(null);
+      expect((await run(null, seed, 1)).failure).equal(null);
     }
   });
 });

@@ -18,7 +18,7 @@ import { isHigher, NO_TAG } from "./tag.ts";
 
 class Peer extends Component {
   readonly register = this.requires(Register);
-  readonly seen: (Value | "busy" | "timeout")[] = [];
+  readonly seen: Value[] = [];
   readonly tags: Tag[] = [];
   readonly abd;
   readonly #read = this.register.onAnswer(ReadRegister, (answer) => this.#note(answer));
