@@ -1,6 +1,7 @@
 /** All suites, by name. The first case of a suite is what the others are compared with. */
 
 import { codecSuites } from "./codec/cases.ts";
+import { checkerSuites } from "./checkers/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
@@ -14,4 +15,5 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...codecSuites,
   ...storageSuites,
   ...networkSuites,
+  ...checkerSuites,
 };

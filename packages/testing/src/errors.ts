@@ -3,6 +3,12 @@
 import { KithError } from "@kith/core";
 
 const nextSteps = {
+  KITH_HISTORY_LINE: "Write one event a line, as `formatHistory` does.",
+  KITH_HISTORY_OPEN: "Give each operation that runs beside another one a process of its own.",
+  KITH_HISTORY_RETIRED: "Go on with a process number that has not been used yet.",
+  KITH_HISTORY_RETURN: "Record the call before its return, with the same op, key and steps.",
+  KITH_HISTORY_UNIQUE: "Write each value at most once for each key.",
+  KITH_HISTORY_VALUE: "Look at the table of operations and their values at `HistoryEvent`.",
   KITH_TEST_ACTION: "Look at the cause: the statement itself could not be carried out.",
   KITH_TEST_BLOCK: "Return from the block what its last statement returned.",
   KITH_TEST_CONSTRUCTED:
@@ -12,6 +18,7 @@ const nextSteps = {
   KITH_TEST_EXPECTED:
     "Correct the component or the script: the events above show what it did instead.",
   KITH_TEST_FORBIDDEN: "Correct the component, or forbid less.",
+  KITH_TEST_PLANT: "Plant the same mistake in the present text, which must occur once in its file.",
   KITH_TEST_PORT:
     "Name a port that the component declares in a field of its own, or one that was offered.",
   KITH_TEST_UNEXPECTED: "Expect these events, or allow them.",

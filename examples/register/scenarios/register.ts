@@ -1,0 +1,189 @@
+/**
+ * The replicated register under faults: clients read and write two keys at any peer, and what they saw must be
+ * linearizable; beside that, the tags have to grow with time, and no two values may have one tag.
+ */
+
+import { AskTimeout, Component, event } from "@kith/core";
+import type { PeerRef } from "@kith/network";
+import {
+  exponential,
+  Fact,
+  isReport,
+  Perform,
+  Performed,
+  scenario,
+  type View,
+  Workload,
+} from "@kith/sim/scenario";
+import { checkRegisters, complaint } from "@kith/testing/history";
+import {
+  Abd,
+  isHigher,
+  ReadRegister,
+  Register,
+  type RegisterAnswer,
+  type Tag,
+  type Value,
+  WriteRegister,
+} from "../src/index.ts";
+
+/** An operation is done: what it wrote or read, and since when it was open. */
+export class Done extends event("register-scenario/Done", Fact)<{
+  readonly key: string;
+  readonly value: Value;
+  readonly tag: Tag;
+  /** The simulated milliseconds at which it began, by the clock of its node. */
+  readonly wrote: boolean;
+  readonly call: number;
+}> {}
+
+/** An operation begins. */
+export class Begun extends event("register-scenario/Begun", Fact)<{
+  readonly key: string;
+  readonly call: number;
+}> {}
+
+interface Call {
+  readonly id: number;
+  readonly key: string;
+  readonly wrote: boolean;
+}
+
+/** One peer, and what its clients ask of it. */
+export class Peer extends Component {
+  readonly workload = this.requires(Workload);
+  readonly register = this.requires(Register);
+  readonly abd;
+  readonly #read = this.register.onAnswer(ReadRegister, (answer, _read, call: Call) =>
+    this.#done(answer, call),
+  );
+  readonly #write = this.register.onAnswer(WriteRegister, (answer, _write, call: Call) =>
+    this.#done(answer, call),
+  );
+
+  constructor(init: { readonly peers: readonly PeerRef[]; readonly index: number }) {
+    super();
+    this.abd = this.create(Abd, init);
+    this.connect(this.abd.ports.register, this.register);
+    this.workload.on(Perform, ({ id, op, key = "", value }) => {
+      this.workload.trigger(new Begun({ key, call: id }));
+      const context = { id, key, wrote: op === "write" };
+      if (op !== "write") this.#read(new ReadRegister({ key }), { timeout: 5000, context });
+      else if (typeof value === "number") {
+        this.#write(new WriteRegister({ key, value }), { timeout: 5000, context });
+      }
+    });
+  }
+
+  #done(answer: RegisterAnswer | AskTimeout, { id, key, wrote }: Call): void {
+    if (answer instanceof AskTimeout) {
+      return this.workload.trigger(new Performed({ id, type: "info", error: "timeout" }));
+    }
+    const { status, value, tag } = answer;
+    if (status === "busy") {
+      return this.workload.trigger(new Performed({ id, type: "fail", error: "busy" }));
+    }
+    this.workload.trigger(new Done({ key, value, tag, wrote, call: id }));
+    return this.workload.trigger(new Performed({ id, type: "ok", value }));
+  }
+}
+
+/** Operations that begin after another one was done must not have a lower tag, and writes a higher one. */
+function tagsGrow(): (view: View) => string | undefined {
+  const highest = new Map<string, Tag>();
+  const floor = new Map<number, Tag | undefined>();
+  return ({ news }) => {
+    if (isReport(news, Begun)) floor.set(news.fact.call, highest.get(news.fact.key));
+    if (!isReport(news, Done)) return undefined;
+    const { key, tag, wrote, call, value } = news.fact;
+    const before = floor.get(call);
+    floor.delete(call);
+    const now = highest.get(key);
+    if (now === undefined || isHigher(tag, now)) highest.set(key, tag);
+    if (before === undefined || isHigher(tag, before)) return undefined;
+    if (!wrote && !isHigher(before, tag)) return undefined;
+    return `${wrote ? "A write" : "A read"} of ${key} (${value}) has the tag ${show(tag)}; when it began, ${show(before)} was there.`;
+  };
+}
+
+/** A tag stands for one value. */
+function tagsAreUnique(): (view: View) => string | undefined {
+  const values = new Map<string, Value>();
+  return ({ news }) => {
+    if (!isReport(news, Done)) return undefined;
+    const { key, tag, value } = news.fact;
+    const name = `${key} ${show(tag)}`;
+    const other = values.get(name);
+    values.set(name, value);
+    if (other === undefined || other === value) return undefined;
+    return `The tag ${name} stands for ${other} and for ${value}.`;
+  };
+}
+
+function show({ number, writer, life }: Tag): string {
+  return `${number}.${writer}.${life}`;
+}
+
+/** The scenario of the register. */
+export const register = scenario({
+  name: "register",
+  about:
+    "A register for each key, replicated on three to five peers (Attiya, Bar-Noy, Dolev). Clients read and write at any peer, while messages are lost, peers crash and come back with their disks, and clocks lie. What they see is linearizable.",
+  nodes: { min: 3, max: 5 },
+  main: Peer,
+  init: ({ peers, index }) => ({ peers, index }),
+  transport: "either",
+  keys: ["x", "y"],
+  duration: 10_000,
+  settle: 20_000,
+  processes: [
+    {
+      name: "client",
+      count: 8,
+      wait: exponential(100),
+      timeout: 3000,
+      next: ({ draw, key, unique }) =>
+        draw.chance(0.5)
+          ? { op: "read", key: key() }
+          : { op: "write", key: key(), value: unique() },
+    },
+  ],
+  closing: ({ keys }) => [...keys, ...keys].map((key) => ({ op: "read", key })),
+  succeed: { each: 4, mean: 60 },
+  fault: "crash",
+  invariants: [
+    { name: "tags grow", inputs: [Begun, Done], begin: tagsGrow },
+    { name: "a tag has one value", inputs: [Done], begin: tagsAreUnique },
+  ],
+  sometimes: [
+    {
+      name: "two writers find the same highest tag",
+      inputs: [Done],
+      begin: () => {
+        const numbers = new Map<string, string>();
+        return ({ news }) => {
+          if (!isReport(news, Done) || !news.fact.wrote) return false;
+          const { key, tag } = news.fact;
+          const name = `${key} ${tag.number}`;
+          const other = numbers.get(name);
+          numbers.set(name, show(tag));
+          return other !== undefined && other !== show(tag);
+        };
+      },
+    },
+    {
+      name: "a peer writes in a later life",
+      inputs: [Done],
+      begin:
+        () =>
+        ({ news }) =>
+          isReport(news, Done) && news.fact.wrote && news.fact.tag.life > 1,
+    },
+  ],
+  finally: [
+    {
+      name: "linearizable",
+      check: ({ history }) => complaint(checkRegisters(history)),
+    },
+  ],
+});

@@ -1,0 +1,96 @@
+/**
+ * Planted bugs: a copy of a folder of sources in which one text is replaced by another one. Tests of tests run
+ * such a copy and expect to find the bug. Nothing of the repository is changed.
+ *
+ * A text must occur exactly once; white space, and what the formatter puts at the end of a list, do not count. Where
+ * the sources have changed so that it does not, plant the same mistake in the new text.
+ */
+
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { testError } from "./errors.ts";
+
+/** One planted bug. */
+export interface Mutant {
+  /** What is wrong, in a sentence without a full stop. */
+  readonly what: string;
+  /** The file, from the folder on. */
+  readonly file: string;
+  readonly text: string;
+  readonly planted: string;
+  /** How many rare things have to come together until it shows. */
+  readonly rareSteps: number;
+  /** A seed of the folder's scenario that finds it. */
+  readonly seed: number;
+}
+
+/** Copies of one folder. */
+export class Copies {
+  readonly #folder: string;
+  readonly #place: string;
+  #count = 0;
+
+  /**
+   * @param folder is copied, but for what it has built or installed
+   * @param root has the `node_modules` that the copies use
+   */
+  constructor(folder: string, root: string) {
+    this.#folder = folder;
+    this.#place = fs.mkdtempSync(path.join(os.tmpdir(), "kith-planted-"));
+    fs.writeFileSync(path.join(this.#place, "package.json"), '{ "type": "module" }');
+    fs.symlinkSync(
+      path.join(root, "node_modules"),
+      path.join(this.#place, "node_modules"),
+      "junction",
+    );
+  }
+
+  /** The folder of a new copy, with a bug or without one. @throws KithError `KITH_TEST_PLANT` */
+  make(bug: Pick<Mutant, "file" | "text" | "planted"> | null): string {
+    const copy = path.join(this.#place, `${this.#count++}`);
+    fs.cpSync(this.#folder, copy, {
+      recursive: true,
+      filter: (of) => !/[/\\](node_modules|dist)$/.test(of),
+    });
+    if (bug !== null) plant(path.join(copy, bug.file), bug);
+    return copy;
+  }
+
+  /** Removes all copies. */
+  remove(): void {
+    fs.rmSync(this.#place, { recursive: true, force: true });
+  }
+}
+
+/** Reads a table of mutants, `mutants.json`. @throws KithError `KITH_TEST_PLANT` */
+export function readMutants(file: string): Mutant[] {
+  const table: unknown = JSON.parse(fs.readFileSync(file, "utf8"));
+  if (Array.isArray(table) && table.every(isMutant)) return table;
+  throw testError("KITH_TEST_PLANT", `${file} is no table of mutants.`);
+}
+
+function isMutant(of: unknown): of is Mutant {
+  if (typeof of !== "object" || of === null) return false;
+  const row: Partial<Record<keyof Mutant, unknown>> = of;
+  const texts = [row.what, row.file, row.text, row.planted];
+  return (
+    texts.every((text) => typeof text === "string") &&
+    Number.isSafeInteger(row.seed) &&
+    Number.isSafeInteger(row.rareSteps)
+  );
+}
+
+function plant(file: string, { text, planted }: Pick<Mutant, "text" | "planted">): void {
+  const words = text.match(/\w+|[^\w\s]/g) ?? [];
+  const pattern = words.map((word) => word.replace(/\W/, "\\$&")).join(",?\\s*");
+  const before = fs.readFileSync(file, "utf8");
+  const places = [...before.matchAll(new RegExp(pattern, "g"))];
+  const [place] = places;
+  if (place === undefined || places.length > 1) {
+    const what = `The text to replace occurs ${places.length} times in ${path.basename(file)}: ${text}`;
+    throw testError("KITH_TEST_PLANT", what);
+  }
+  const { index } = place;
+  fs.writeFileSync(file, before.slice(0, index) + planted + before.slice(index + place[0].length));
+}
