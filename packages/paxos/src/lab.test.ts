@@ -93,6 +93,8 @@ export class Lab {
   now = 0;
   /** Pairs of peers that cannot hear each other: `a>b`. */
   readonly cuts = new Set<string>();
+  /** Reads without an answer, and who was asked. */
+  readonly openReads = new Map<number, number>();
   readonly readsDone: { readonly id: number; readonly outcome: string }[] = [];
   readonly #options: LabOptions;
   readonly #say: (line: string) => void;
@@ -162,6 +164,7 @@ export class Lab {
     state.now = this.now;
     this.#reads.set(id, this.#committed.length);
     const refused = read(state, id);
+    if (refused === null) this.openReads.set(id, peerId);
     if (refused !== null) this.#say(`${peerId} refuses read ${id}: ${refused}`);
     this.#turn(this.machine(peerId));
   }
@@ -243,6 +246,7 @@ export class Lab {
     machine.disk.pending = [];
     machine.state = null;
     machine.sending.clear();
+    for (const [id, asked] of this.openReads) if (asked === peerId) this.openReads.delete(id);
   }
 
   restart(peerId: number): void {
@@ -291,9 +295,11 @@ export class Lab {
         throw new Error(
           `L9: read ${id} saw ${state.applied}, though ${wanted} was committed before`,
         );
+      this.openReads.delete(id);
       this.readsDone.push({ id, outcome });
     }
     for (const message of effects.messages) {
+      this.#checkPromise(machine, message);
       this.#say(`${machine.peerId} -> ${message.toPeer} ${describe(message)}`);
       if (!this.cuts.has(`${machine.peerId}>${message.toPeer}`)) this.network.push(message);
     }
@@ -335,6 +341,21 @@ export class Lab {
       if (known !== undefined && known !== table.hash) throw new Error(`G4 at ${entry.index}`);
       this.#hashes[entry.index] = table.hash;
     }
+  }
+
+  /** What a message promises is on the disk when it leaves. */
+  #checkPromise({ disk, self, peerId }: Machine, message: PeerMessage): void {
+    const fail = (what: string): never => {
+      throw new Error(`T8: peer ${peerId} promises ${what} before it is durable`);
+    };
+    if (message.kind === "append-answer") {
+      if (message.match > disk.base.index + disk.entries.length) fail(`entry ${message.match}`);
+      if (message.match > 0 && message.term > disk.term) fail(`term ${message.term}`);
+    }
+    const votes = message.kind === "vote" || (message.kind === "vote-answer" && message.granted);
+    if (!votes || message.term < disk.term) return;
+    const vote = message.kind === "vote" ? self : message.to;
+    if (disk.term !== message.term || disk.vote !== vote) fail(`a vote in term ${message.term}`);
   }
 
   #ghostEntry({ state }: Machine, entry: Entry): void {

@@ -14,6 +14,7 @@
 import { type Millis, mix } from "@kith/core";
 import { type Config, type ReplicaId, noConfig } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
+import { ensure } from "./errors.ts";
 import { emptyLog, type Log } from "./log.ts";
 import type { Base, PeerMessage, SnapshotPart } from "./peer-message.ts";
 import { defaultSettings, type GroupSettings } from "./settings.ts";
@@ -240,6 +241,11 @@ export function replica(options: ReplicaOptions, durable: Durable): GroupState {
   const { gid, self, peerId, seed, now } = options;
   const log = emptyLog(durable.base.index, durable.base.term);
   const configs = [{ index: durable.base.index, config: durable.base.config }];
+  ensure(
+    log.base <= durable.applied && durable.applied <= log.base + durable.entries.length,
+    "L7",
+    () => `the table is applied to ${durable.applied}, and the log begins after ${log.base}`,
+  );
   let { time } = durable.base;
   for (const entry of durable.entries) {
     log.entries.push(entry);
