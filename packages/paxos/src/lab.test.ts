@@ -17,7 +17,7 @@ import {
 } from "./config.ts";
 import type { Entry, Index } from "./entry.ts";
 import { dueAt, flushed, propose, receive, tick, turn } from "./group.ts";
-import { entryAt, lastIndex } from "./log.ts";
+import { entryAt, lastIndex, termAt } from "./log.ts";
 import { changeMembers } from "./membership.ts";
 import type { Base, PeerMessage, SnapshotPart } from "./peer-message.ts";
 import { read } from "./reads.ts";
@@ -104,6 +104,8 @@ export class Lab {
   readonly #entries = new Map<string, string>();
   readonly #committed: string[] = [];
   readonly #hashes: number[] = [];
+  readonly #votes = new Map<string, number>();
+  readonly #commits = new Map<number, { term: number; led: boolean; commit: number }>();
   readonly #reads = new Map<number, Index>();
   readonly #seen = { leaderChanges: 0, snapshots: 0, truncations: 0 };
 
@@ -286,6 +288,7 @@ export class Lab {
     const { state } = machine;
     if (state === null) return;
     const effects = turn(state);
+    this.#checkCommit(machine);
     this.#write(machine, effects);
     this.#apply(machine, effects);
     for (const { id, outcome } of effects.reads) {
@@ -356,6 +359,33 @@ export class Lab {
     if (!votes || message.term < disk.term) return;
     const vote = message.kind === "vote" ? self : message.to;
     if (disk.term !== message.term || disk.vote !== vote) fail(`a vote in term ${message.term}`);
+    const known = this.#votes.get(`${self} ${message.term}`);
+    if (known !== undefined && known !== vote)
+      throw new Error(`G1: replica ${self} votes for ${known} and ${vote} in term ${message.term}`);
+    this.#votes.set(`${self} ${message.term}`, vote);
+  }
+
+  /** What a leader commits, it commits by an entry of its own term. */
+  #checkCommit({ state, peerId }: Machine): void {
+    if (state === null) return;
+    const before = this.#commits.get(peerId);
+    const at = state.configs.at(-1);
+    const entry = at && entryAt(state.log, at.index);
+    if (at === undefined || (at.index > state.log.base && entry?.kind !== "config"))
+      throw new Error(
+        `L5: peer ${peerId} goes by a membership at ${at?.index} that is not in its log`,
+      );
+    const led = state.role === "leader" && before?.term === state.term && before.led;
+    if (led && state.commit > before.commit) {
+      const term = termAt(state.log, state.commit);
+      if (term !== state.term)
+        throw new Error(`L4: the leader of term ${state.term} commits ${state.commit}.${term}`);
+    }
+    this.#commits.set(peerId, {
+      term: state.term,
+      led: state.role === "leader",
+      commit: state.commit,
+    });
   }
 
   #ghostEntry({ state }: Machine, entry: Entry): void {

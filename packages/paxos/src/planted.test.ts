@@ -171,12 +171,6 @@ const bugs: readonly Bug[] = [
     text: "vote: durable.vote,",
     planted: "vote: 0,",
   },
-  {
-    what: "a leader goes on in a term that is over",
-    file: "election.ts",
-    text: "if (term > state.term) becomeFollower(state, term, 0);",
-    planted: "if (term > state.term && state.leadership === null) becomeFollower(state, term, 0);",
-  },
 ];
 
 /** How many seeds a bug may survive. */
