@@ -118,7 +118,7 @@ export function install(state: GroupState, message: PeerMessage & SnapshotPart):
   if (!wanted || base.index <= state.commit || state.role === "leader") return false;
   const { log } = state;
   const keep = termAt(log, base.index) === base.term;
-  const write = record(state, { kind: "install", base, keep });
+  const write = record(state, { kind: "install", base, keep, replaced: log.base });
   if (keep) {
     cut(log, base.index);
     state.configs = [base, ...state.configs.filter(({ index }) => index > base.index)];

@@ -31,6 +31,8 @@ export type LogRecord =
       readonly kind: "install";
       readonly base: Base;
       readonly keep: boolean;
+      /** The base before it. */
+      readonly replaced: Index;
     };
 
 /** What became of a read. */
