@@ -6,7 +6,7 @@
  * of the one meets any majority of the other (Ongaro 2014, §4.1).
  */
 
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import type { ByteReader, ByteWriter } from "./bytes.ts";
 import { ensure } from "./errors.ts";
 
 /** Names a replica within its group: an integer from 1 up; 0 where there is none. */

@@ -18,7 +18,7 @@ function fingerprint(lab: Lab): string {
     );
     return [
       `${role} ${term} ${vote} ${commit} ${stable} ${written} ${flushed}`,
-      [...granted].sort().join(),
+      [...granted].sort((a, b) => a - b).join(),
       entries(log.entries),
       held.map(({ after, message }) => `${after} ${describeMessage(message)}`).join(),
       matches.join(" "),

@@ -171,8 +171,7 @@ describe("replicated groups", () => {
     const world = cluster(3);
     const leader = leaderOf(world);
     for (let i = 0; i < 30; i++) {
-      for (const node of world.nodes)
-        void node.system.swapThen("/Peer-1/groups", {}, () => undefined);
+      for (const node of world.nodes) node.system.swapThen("/Peer-1/groups", {}, () => undefined);
       const done = asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
       expect(resultOf(done)).equal(`${i + 1} v${i}`);
     }

@@ -20,7 +20,14 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { ConnectionUp, Network, parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
+import {
+  ConnectionUp,
+  Dropped,
+  Network,
+  parsePeer,
+  type PeerRef,
+  self as ownPeer,
+} from "@kith/network";
 import {
   BeginInstall,
   CommitInstall,
@@ -147,7 +154,7 @@ export abstract class ReplicatedGroups extends Component {
     births: new Array<Operation>(),
     founding: new Array<ReplyToken<ConsensusAnswer>>(),
     /** What was written without a flush, and is durable with the next one. */
-    unflushed: new Map() as Written,
+    unflushed: nothingWritten(),
     lastTick: 0,
     lastSave: 0,
     streams: noStreams(),
@@ -170,6 +177,10 @@ export abstract class ReplicatedGroups extends Component {
     this.#loader = this.#makeLoader(scan);
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
     this.network.on(ConnectionUp, ({ peer }) => this.#met(peer));
+    this.network.on(Dropped, ({ reason, from }) => {
+      // It was for an earlier life of this process, and says which one the sender lives now.
+      if (reason === "wrong-incarnation") this.#met(from);
+    });
     this.disk.on(StorageLost, ({ code, detail }) => {
       throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);
     });
@@ -672,6 +683,10 @@ export abstract class ReplicatedGroups extends Component {
       },
     });
   }
+}
+
+function nothingWritten(): Written {
+  return new Map();
 }
 
 /** What a turn writes and sends. */

@@ -91,7 +91,7 @@ export class Loader {
   scanned(answer: Entries | StorageFailed, ask: Scan, context: LoadContext): void {
     const again = (from?: Uint8Array): void => {
       const bounds = from === undefined ? {} : { from };
-      this.#ports.scan(new Scan({ ...ask, ...bounds }), { context });
+      this.#ports.scan(new Scan({ namespace: ask.namespace, ...bounds }), { context });
     };
     if (answer instanceof StorageFailed) {
       this.#failed(answer, () => again());
@@ -111,7 +111,7 @@ export class Loader {
   /** Records were read. */
   logged(answer: LogRecords | StorageFailed, ask: ReadLog, context: LoadContext): void {
     const again = (from: number): void =>
-      this.#ports.log(new ReadLog({ ...ask, from }), { context });
+      this.#ports.log(new ReadLog({ namespace: ask.namespace, from }), { context });
     if (answer instanceof StorageFailed) {
       this.#failed(answer, () => again(ask.from));
       return;

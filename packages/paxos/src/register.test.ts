@@ -1,8 +1,8 @@
 /** A replicated register for tests, and a peer that holds groups of it and does what a test tells it. */
 
-import { Component } from "@kith/core";
+import { Component, KithError } from "@kith/core";
 import type { Change, PeerAddress } from "./config.ts";
-import { replicatedGroups } from "./host.ts";
+import { replicatedGroups, type ReplicatedGroups } from "./host.ts";
 import type { Machine } from "./machine.ts";
 import {
   Applied,
@@ -20,6 +20,7 @@ import {
   Status,
   TransferLeadership,
 } from "./port.ts";
+import type { Replica } from "./replica.ts";
 import type { GroupSettings } from "./settings.ts";
 
 const encoder = new TextEncoder();
@@ -61,6 +62,7 @@ export class Peer extends Component {
   readonly consensus = this.requires(Consensus);
   readonly leads = new Set<string>();
   readonly halted: string[] = [];
+  lost = false;
   readonly left: string[] = [];
   status: Status | null = null;
   readonly answers: ConsensusAnswer[] = [];
@@ -85,7 +87,15 @@ export class Peer extends Component {
     this.groups = this.create(
       replicatedGroups(register),
       { announce: true, twice: true, ...init },
-      { name: "groups" },
+      {
+        name: "groups",
+        // A storage that fails takes the replicas with it; anything else is a defect.
+        onFault: ({ cause }) => {
+          const lost = cause instanceof KithError && cause.code === "KITH_PAXOS_STORAGE";
+          this.lost ||= lost;
+          return lost ? "stop" : "escalate";
+        },
+      },
     );
     this.connect(this.groups.ports.consensus, this.consensus);
     this.consensus.on(LeaderChanged, ({ gid, here }) => {
@@ -95,6 +105,12 @@ export class Peer extends Component {
     this.consensus.on(Applied, (applied) => this.onApplied?.(applied));
     this.consensus.on(GroupHalted, ({ reason }) => void this.halted.push(reason));
     this.consensus.on(GroupLeft, ({ gid }) => void this.left.push(gid));
+  }
+
+  /** White box: the replica of a group here. */
+  replica(gid: string): Replica | undefined {
+    const host = (this.groups as unknown as { core: { instance: ReplicatedGroups } }).core.instance;
+    return host.state.replicas.get(gid);
   }
 
   #note(answer: unknown): void {
