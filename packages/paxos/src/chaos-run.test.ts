@@ -90,6 +90,8 @@ export function chaos(seed: number, length = 30_000): Happened {
   const world = simulate(Peer, {
     seed,
     nodes,
+    log: ({ node, text, data }) =>
+      void (process.env["KITH_PAXOS_LOG"] !== undefined && console.log(node, text, data)),
     transport: faults.copies || faults.order ? "datagram" : "stream",
     init: { settings: { keepEntries: draw(40), cutEntries: 1 + draw(60) } },
     clock: (i) => (faults.clock ? { driftPpm: (i % 3) * 200 - 200, offset: i * 1000 } : {}),
@@ -266,7 +268,10 @@ export function chaos(seed: number, length = 30_000): Happened {
 
   const describeReplica = (index: number): string => {
     const one = groupsOf(index);
-    if (one === undefined) return `n${index + 1} has none`;
+    if (one === undefined) {
+      const node = world.node(index);
+      return `n${index + 1} has none: ${node.state} ${node.state === "up" ? node.root.describeHost() : ""}`;
+    }
     const { state } = one;
     const members = (state.configs.at(-1)?.config.members ?? []).map(
       ({ replicaId, peerId, voter }) => `${voter ? "" : "~"}${peerId}#${replicaId}`,

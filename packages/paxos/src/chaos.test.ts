@@ -3,7 +3,7 @@
 import { expect } from "chai";
 import { chaos, type Happened, nothing } from "./chaos-run.test.ts";
 
-const seeds = Number(process.env["KITH_PAXOS_CHAOS"] ?? 12);
+const seeds = Number(process.env["KITH_PAXOS_CHAOS"] ?? 8);
 const first = Number(process.env["KITH_PAXOS_FIRST"] ?? 1);
 
 describe("a replicated register under faults", function () {

@@ -107,7 +107,7 @@ describe("exhaustively", function () {
       invite(lab, 1, 2);
       return lab;
     };
-    const { states, led } = explore(begin, deep ? 18 : 13, false);
+    const { states, led } = explore(begin, deep ? 18 : 11, false);
     if (process.env["KITH_PAXOS_MARKS"] !== undefined) console.log({ states, led });
     expect(led).greaterThan(0);
   });
@@ -119,7 +119,7 @@ describe("exhaustively", function () {
       invite(lab, 1, 2);
       return lab;
     };
-    const { states, led } = explore(begin, deep ? 14 : 10, true);
+    const { states, led } = explore(begin, deep ? 14 : 9, true);
     if (process.env["KITH_PAXOS_MARKS"] !== undefined) console.log({ states, led });
     expect(led).greaterThan(0);
   });

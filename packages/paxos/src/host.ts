@@ -178,8 +178,10 @@ export abstract class ReplicatedGroups extends Component {
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
     this.network.on(ConnectionUp, ({ peer }) => this.#met(peer));
     this.network.on(Dropped, ({ reason, from }) => {
-      // It was for an earlier life of this process, and says which one the sender lives now.
-      if (reason === "wrong-incarnation") this.#met(from);
+      if (reason !== "wrong-incarnation") return;
+      // It was for an earlier life of this process: tell the sender which one this is.
+      this.#met(from);
+      this.network.trigger(new Bundle({ to: from, from: this.#self, messages: [] }));
     });
     this.disk.on(StorageLost, ({ code, detail }) => {
       throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);

@@ -18,6 +18,8 @@ interface Bug {
   readonly file: string;
   readonly text: string;
   readonly planted: string;
+  /** The first seed that catches it, where that is not 1. */
+  readonly seed?: number;
 }
 
 const bugs: readonly Bug[] = [
@@ -50,12 +52,14 @@ const bugs: readonly Bug[] = [
     file: "election.ts",
     text: "(state.vote === 0 || state.vote === from) &&",
     planted: "",
+    seed: 3,
   },
   {
     what: "a vote goes to whoever asks, whatever its log",
     file: "log.ts",
     text: "return term > own || (term === own && index >= lastIndex(log));",
     planted: "return term > own || index >= 0;",
+    seed: 2,
   },
   {
     what: "entries of earlier terms are committed by counting",
@@ -68,12 +72,14 @@ const bugs: readonly Bug[] = [
     file: "config.ts",
     text: "const all = votersOf(config)",
     planted: "const all = config.members",
+    seed: 71,
   },
   {
     what: "a read is answered before the new leader's own entry",
     file: "reads.ts",
     text: "return state.commit >= led.noop && (termAt(state.log, state.commit) ?? state.term) === state.term;",
     planted: "return state.commit + led.noop >= 0;",
+    seed: 3,
   },
   {
     what: "a read is confirmed by a round that began before it came",
@@ -86,6 +92,7 @@ const bugs: readonly Bug[] = [
     file: "reads.ts",
     text: "if (!confirmed(round)) return true;",
     planted: "if (!confirmed(0)) return true;",
+    seed: 87,
   },
   {
     what: "reads are forgotten by a leader that steps down",
@@ -98,12 +105,14 @@ const bugs: readonly Bug[] = [
     file: "state.ts",
     text: "return state.configs.at(-1)?.config ?? noConfig;",
     planted: "return committedConfig(state);",
+    seed: 7,
   },
   {
     what: "a change is proposed before the one before it is committed",
     file: "membership.ts",
     text: "if ((state.configs.at(-1)?.index ?? 0) > state.commit)",
     planted: "if (state.commit < 0)",
+    seed: 20,
   },
   {
     what: "replica ids are given out again",
@@ -134,12 +143,14 @@ const bugs: readonly Bug[] = [
     file: "replication.ts",
     text: "commitTo(state, Math.min(message.commit, last));",
     planted: "commitTo(state, Math.min(message.commit, lastIndex(log)));",
+    seed: 14,
   },
   {
     what: "entries are appended without a look at the one before them",
     file: "replication.ts",
     text: "if (prevIndex >= log.base && known !== prevTerm) {",
     planted: "if (prevIndex >= log.base && known === undefined) {",
+    seed: 3,
   },
   {
     what: "entries that are there already are cut off",
@@ -152,12 +163,14 @@ const bugs: readonly Bug[] = [
     file: "snapshots.ts",
     text: "const to = state.appliedDurable - keepEntries;",
     planted: "const to = (state.appliedDurable = state.applied) - keepEntries;",
+    seed: 3,
   },
   {
     what: "after a snapshot the rest of the log stays, whatever it is",
     file: "snapshots.ts",
     text: "const keep = termAt(log, base.index) === base.term;",
     planted: "const keep = termAt(log, base.index) !== undefined;",
+    seed: 146,
   },
   {
     what: "a snapshot is confirmed before it is installed durably",
@@ -170,6 +183,7 @@ const bugs: readonly Bug[] = [
     file: "state.ts",
     text: "vote: durable.vote,",
     planted: "vote: 0,",
+    seed: 4,
   },
 ];
 
@@ -236,9 +250,13 @@ describe("a bug planted into the group", function () {
       const run = await build(folder, bug);
       let caught: unknown = null;
       let seed = 0;
-      while (caught === null && seed < SEEDS_MAX) {
+      // First the seed that has caught it before; `KITH_PAXOS_PLANTED=search` looks from the beginning.
+      const known = process.env["KITH_PAXOS_PLANTED"] === "search" ? [] : [bug.seed ?? 1];
+      const order = [...known, ...Array.from({ length: SEEDS_MAX }, (_, i) => i + 1)];
+      for (let at = 0; caught === null && at < order.length; at++) {
+        seed = order[at] ?? 0;
         try {
-          run(++seed);
+          run(seed);
         } catch (cause) {
           caught = cause;
         }

@@ -107,6 +107,13 @@ export class Peer extends Component {
     this.consensus.on(GroupLeft, ({ gid }) => void this.left.push(gid));
   }
 
+  /** White box: what the host knows beside its replicas. */
+  describeHost(): string {
+    const host = (this.groups as unknown as { core: { instance: ReplicatedGroups } }).core.instance;
+    const { ready, loading, tombs, writes, streams } = host.state;
+    return `ready ${ready} loading ${[...loading.keys()].join()} tombs ${[...tombs].join(" ")} writes ${writes} streams ${streams.outgoing.size} ${streams.incoming.size}`;
+  }
+
   /** White box: the replica of a group here. */
   replica(gid: string): Replica | undefined {
     const host = (this.groups as unknown as { core: { instance: ReplicatedGroups } }).core.instance;
