@@ -44,12 +44,12 @@ import {
   Write,
 } from "@kith/storage";
 import { Bundle } from "./bundle.ts";
-import { type Change, foundingConfig, type ReplicaId } from "./config.ts";
-import { sizeOf } from "./entry.ts";
+import { type Change, foundingConfig } from "./config.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, propose, receive, rouse, tick, turn, upgrade } from "./group.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
+import { Mail } from "./mail.ts";
 import { changeMembers } from "./membership.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import {
@@ -91,6 +91,7 @@ import { type Durable, type Effects, founded, joining, replica } from "./state.t
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
 import { emptyTable, readerOf, takeDirty } from "./table.ts";
 import { transferTo } from "./transfer.ts";
+import { type Batch, noWrites, type WriteContext, Writes, type Written } from "./writes.ts";
 
 /** The init of the component. */
 export interface GroupsInit {
@@ -108,21 +109,8 @@ class Tick extends timeout("paxos/Tick") {}
 class TurnEnds extends event("paxos/TurnEnds") {}
 const Turns = port("PaxosTurns", { requests: [TurnEnds] });
 
-/** What a write holds of each group: the number of the group's write, and up to where its table is applied. */
-type Written = Map<
-  string,
-  { readonly self: ReplicaId; readonly write: number; readonly applied: number }
->;
-
-interface WriteContext {
-  readonly groups: Written;
-  readonly founded: readonly ReplyToken<ConsensusAnswer>[];
-}
-
 type UseContext = StreamContext | LoadContext;
 
-const writesMax = 64;
-const bundleBytesMax = 512 * 1024;
 const dirtyMax = 512;
 const saveEveryMs = 1000;
 const stallMs = 250;
@@ -147,14 +135,7 @@ export abstract class ReplicatedGroups extends Component {
     peers: new Map<number, PeerRef>(),
     dirty: new Set<string>(),
     turnDue: false,
-    /** Writes that are not answered, and whether a turn waits for one. */
-    writes: 0,
-    turnWaits: false,
-    /** Operations that belong to no turn of a group, and who waits for them. */
-    births: new Array<Operation>(),
-    founding: new Array<ReplyToken<ConsensusAnswer>>(),
-    /** What was written without a flush, and is durable with the next one. */
-    unflushed: nothingWritten(),
+    writes: noWrites(),
     lastTick: 0,
     lastSave: 0,
     streams: noStreams(),
@@ -162,6 +143,8 @@ export abstract class ReplicatedGroups extends Component {
 
   readonly #init: GroupsInit;
   readonly #self: PeerRef;
+  readonly #mail: Mail;
+  readonly #writes: Writes;
   readonly #streams: Streams;
   readonly #loader: Loader;
 
@@ -171,17 +154,21 @@ export abstract class ReplicatedGroups extends Component {
     this.#self = parsePeer(this.setting(ownPeer));
     this.connect(this.turns, this.turner);
     this.turns.on(TurnEnds, () => this.#turn());
-    const { scan, write } = this.#askStorage();
-    this.#write = write;
+    const scan = this.disk.onAnswer(Scan, (answer, ask, context: UseContext) => {
+      if (answer instanceof AskTimeout) return;
+      if (context.use === "snapshot") this.#streams.scanned(answer, context);
+      else this.#loader.scanned(answer, ask, context);
+    });
+    this.#mail = new Mail(this.state, this.#self, (bundle) => this.network.trigger(bundle));
+    this.#writes = this.#makeWrites();
     this.#streams = this.#makeStreams(scan);
     this.#loader = this.#makeLoader(scan);
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
-    this.network.on(ConnectionUp, ({ peer }) => this.#met(peer));
+    this.network.on(ConnectionUp, ({ peer }) => this.#mail.met(peer));
     this.network.on(Dropped, ({ reason, from }) => {
       if (reason !== "wrong-incarnation") return;
       // It was for an earlier life of this process: tell the sender which one this is.
-      this.#met(from);
-      this.network.trigger(new Bundle({ to: from, from: this.#self, messages: [] }));
+      this.#mail.greet(from);
     });
     this.disk.on(StorageLost, ({ code, detail }) => {
       throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);
@@ -199,7 +186,7 @@ export abstract class ReplicatedGroups extends Component {
 
   #answerRequests(): void {
     const { consensus } = this;
-    consensus.on(PeerAt, ({ peer }) => this.#met(peer));
+    consensus.on(PeerAt, ({ peer }) => this.#mail.met(peer));
     consensus.on(Found, ({ gid, peers }, token) => {
       const config = foundingConfig(peers);
       const own = config.members.find(({ peerId }) => peerId === this.#self.peerId);
@@ -211,7 +198,7 @@ export abstract class ReplicatedGroups extends Component {
         this.#refuse(token, "invalid", `peer ${this.#self.peerId} is none of the founders`);
       else {
         this.#create(gid, own.replicaId, founded(config));
-        this.state.founding.push(token);
+        this.state.writes.founding.push(token);
       }
     });
     consensus.on(Propose, ({ gid, command }, token) =>
@@ -307,14 +294,8 @@ export abstract class ReplicatedGroups extends Component {
 
   // --- the network and the time ------------------------------------------------------------------
 
-  #met(peer: PeerRef): void {
-    const known = this.state.peers.get(peer.peerId);
-    if (known === undefined || known.incarnation <= peer.incarnation)
-      this.state.peers.set(peer.peerId, peer);
-  }
-
   #receive({ from, messages }: Bundle): void {
-    this.#met(from);
+    this.#mail.met(from);
     if (!this.state.ready) return; // As if it were lost: it comes again.
     const now = this.clock.monotonic;
     for (const message of messages) {
@@ -341,7 +322,7 @@ export abstract class ReplicatedGroups extends Component {
     const state = replica(this.#optionsOf(gid, replicaId), durable);
     const one = newReplica(state, emptyTable(versions[0] ?? 1));
     this.state.replicas.set(gid, one);
-    this.state.births.push(...birth(gid, replicaId, durable));
+    this.state.writes.births.push(...birth(gid, replicaId, durable));
     this.#touch(gid);
     return one;
   }
@@ -361,7 +342,7 @@ export abstract class ReplicatedGroups extends Component {
     this.#refuseQueries(one);
     this.state.replicas.delete(gid);
     this.state.tombs.set(gid, leastId);
-    this.state.births.push(...death(gid, leastId));
+    this.state.writes.births.push(...death(gid, leastId));
     this.#touch(gid);
   }
 
@@ -421,17 +402,8 @@ export abstract class ReplicatedGroups extends Component {
   #turn(): void {
     const { state } = this;
     state.turnDue = false;
-    if (state.writes >= writesMax) {
-      state.turnWaits = true;
-      return;
-    }
-    const batch: Batch = {
-      operations: state.births.splice(0),
-      groups: new Map(),
-      messages: [],
-      flush: false,
-    };
-    if (batch.operations.length > 0) batch.flush = true;
+    const batch = this.#writes.begin();
+    if (batch === null) return;
     // Snapshots that are sent read the table as this batch leaves it.
     const snapshots: { one: Replica; effects: Effects }[] = [];
     const dirty = [...state.dirty];
@@ -445,10 +417,10 @@ export abstract class ReplicatedGroups extends Component {
         if (effects.snapshots.length > 0) snapshots.push({ one, effects });
       });
     }
-    this.#commit(batch);
-    this.#send(batch.messages);
+    this.#writes.commit(batch);
+    this.#mail.send(batch.messages);
     for (const { one, effects } of snapshots) this.#guard(one, () => this.#stream(one, effects));
-    if (state.births.length > 0) this.#touch("");
+    if (state.writes.births.length > 0) this.#touch("");
   }
 
   #collect(one: Replica, effects: Effects, batch: Batch): void {
@@ -460,7 +432,7 @@ export abstract class ReplicatedGroups extends Component {
     else {
       // What comes before it is written before it; the snapshot and what comes after it, as one batch.
       batch.operations.push(...operations.slice(0, installs).flat());
-      this.#commit(batch);
+      this.#writes.commit(batch);
       this.#install(one, write, operations.slice(installs).flat());
     }
     if (write > 0) {
@@ -520,70 +492,6 @@ export abstract class ReplicatedGroups extends Component {
     }
   }
 
-  #stream(one: Replica, { snapshots }: Effects): void {
-    for (const deed of snapshots) {
-      if (deed.kind === "send") this.#streams.send(one, deed.to);
-      else if (deed.kind === "stage") this.#streams.stage(one, deed.message);
-      else this.#streams.proceed(one, deed.to, deed.part, deed.taken);
-    }
-    this.#touch(one.state.gid);
-  }
-
-  /** Sends all that goes to one process as one message, or few large ones. */
-  #send(messages: readonly PeerMessage[]): void {
-    const bundles = new Map<number, { messages: PeerMessage[]; bytes: number }>();
-    for (const message of messages) {
-      let bundle = bundles.get(message.toPeer);
-      if (bundle === undefined) bundles.set(message.toPeer, (bundle = { messages: [], bytes: 0 }));
-      bundle.messages.push(message);
-      bundle.bytes += bytesOf(message);
-      if (bundle.bytes < bundleBytesMax) continue;
-      this.#post(message.toPeer, bundle.messages);
-      bundles.delete(message.toPeer);
-    }
-    for (const [peerId, bundle] of bundles) this.#post(peerId, bundle.messages);
-  }
-
-  #post(peerId: number, messages: PeerMessage[]): void {
-    const to = this.state.peers.get(peerId) ?? this.#addressOf(peerId, messages);
-    if (to !== undefined) this.network.trigger(new Bundle({ to, from: this.#self, messages }));
-  }
-
-  /** Where a member was when it was added. Its incarnation is a guess, which the connection corrects. */
-  #addressOf(peerId: number, messages: readonly PeerMessage[]): PeerRef | undefined {
-    for (const { gid } of messages) {
-      for (const { config } of this.state.replicas.get(gid)?.state.configs ?? []) {
-        const member = config.members.find((one) => one.peerId === peerId);
-        if (member !== undefined)
-          return { peerId, host: member.host, port: member.port, incarnation: 1 };
-      }
-    }
-    return undefined;
-  }
-
-  // --- the storage -------------------------------------------------------------------------------
-
-  readonly #write: (ask: Write, options: { context: WriteContext }) => void;
-
-  /** Hands the batch to the storage: all groups of the process, one record, one flush. */
-  #commit(batch: Batch): void {
-    const { state } = this;
-    const operations = batch.operations.splice(0);
-    const groups = new Map(batch.groups);
-    batch.groups.clear();
-    const { flush } = batch;
-    batch.flush = false;
-    if (operations.length === 0 && groups.size === 0) return;
-    const context: WriteContext = { groups, founded: flush ? state.founding.splice(0) : [] };
-    if (flush) {
-      for (const [gid, before] of state.unflushed) if (!groups.has(gid)) groups.set(gid, before);
-      state.unflushed = new Map();
-    } else for (const [gid, written] of groups) state.unflushed.set(gid, written);
-    state.writes++;
-    const namespace = "paxos.none";
-    this.#write(new Write({ namespace, operations, flush }), { context });
-  }
-
   /** Makes what is staged the table, with the records that belong to it. */
   #install(one: Replica, write: number, operations: readonly Operation[]): void {
     const { gid, self } = one.state;
@@ -595,15 +503,23 @@ export abstract class ReplicatedGroups extends Component {
     one.saveDue = false;
     answerUnknown(one, ready.table.applied, (reply) => this.#reply(reply));
     const groups: Written = new Map([[gid, { self, write, applied: one.saved }]]);
-    this.state.writes++;
-    this.#commitInstall(new CommitInstall({ install: ready.install, operations }), {
-      context: { groups, founded: [] },
-    });
+    this.#writes.install(ready.install, operations, groups);
   }
+
+  #stream(one: Replica, { snapshots }: Effects): void {
+    for (const deed of snapshots) {
+      if (deed.kind === "send") this.#streams.send(one, deed.to);
+      else if (deed.kind === "stage") this.#streams.stage(one, deed.message);
+      else this.#streams.proceed(one, deed.to, deed.part, deed.taken);
+    }
+    this.#touch(one.state.gid);
+  }
+
+  // --- the storage -------------------------------------------------------------------------------
 
   #written(answer: unknown, { groups, founded }: WriteContext): void {
     const { state } = this;
-    state.writes--;
+    const waited = this.#writes.answered();
     if (answer instanceof StorageFailed)
       throw paxosError("KITH_PAXOS_STORAGE", `A write failed: ${answer.detail} (${answer.code}).`);
     if (answer instanceof Flushed) {
@@ -617,32 +533,18 @@ export abstract class ReplicatedGroups extends Component {
       }
       for (const token of founded) this.#reply({ token, answer: new Founded() });
     }
-    if (!state.turnWaits) return;
-    state.turnWaits = false;
-    this.#touch("");
+    if (waited) this.#touch("");
   }
 
-  #commitInstall: (ask: CommitInstall, options: { context: WriteContext }) => void = () =>
-    undefined;
-
-  /** Declares what becomes of the storage's answers. */
-  #askStorage(): {
-    readonly scan: (ask: Scan, options: { context: UseContext }) => void;
-    readonly write: (ask: Write, options: { context: WriteContext }) => void;
-  } {
-    this.#commitInstall = this.disk.onAnswer(CommitInstall, (answer, _, context: WriteContext) =>
-      this.#written(answer, context),
-    );
-    return {
+  #makeWrites(): Writes {
+    return new Writes(this.state.writes, {
       write: this.disk.onAnswer(Write, (answer, _, context: WriteContext) =>
         this.#written(answer, context),
       ),
-      scan: this.disk.onAnswer(Scan, (answer, ask, context: UseContext) => {
-        if (answer instanceof AskTimeout) return;
-        if (context.use === "snapshot") this.#streams.scanned(answer, context);
-        else this.#loader.scanned(answer, ask, context);
-      }),
-    };
+      install: this.disk.onAnswer(CommitInstall, (answer, _, context: WriteContext) =>
+        this.#written(answer, context),
+      ),
+    });
   }
 
   #makeStreams(scan: (ask: Scan, options: { context: UseContext }) => void): Streams {
@@ -687,29 +589,9 @@ export abstract class ReplicatedGroups extends Component {
   }
 }
 
-function nothingWritten(): Written {
-  return new Map();
-}
-
-/** What a turn writes and sends. */
-interface Batch {
-  readonly operations: Operation[];
-  readonly groups: Written;
-  readonly messages: PeerMessage[];
-  flush: boolean;
-}
-
 /** A component that replicates a machine: `create(replicatedGroups(counter), {}, { name: "Groups" })`. */
 export function replicatedGroups(machine: Machine): new (init?: GroupsInit) => ReplicatedGroups {
   return class Groups extends ReplicatedGroups {
     protected override readonly machine = machine;
   };
-}
-
-function bytesOf(message: PeerMessage): number {
-  if (message.kind === "append")
-    return message.entries.reduce((sum, entry) => sum + sizeOf(entry), 64);
-  if (message.kind === "snapshot")
-    return message.cells.reduce((sum, [key, value]) => sum + key.length + value.length, 64);
-  return 64;
 }

@@ -111,7 +111,7 @@ export class Peer extends Component {
   describeHost(): string {
     const host = (this.groups as unknown as { core: { instance: ReplicatedGroups } }).core.instance;
     const { ready, loading, tombs, writes, streams } = host.state;
-    return `ready ${ready} loading ${[...loading.keys()].join()} tombs ${[...tombs].join(" ")} writes ${writes} streams ${streams.outgoing.size} ${streams.incoming.size}`;
+    return `ready ${ready} loading ${[...loading.keys()].join()} tombs ${[...tombs].join(" ")} writes ${writes.underWay} streams ${streams.outgoing.size} ${streams.incoming.size}`;
   }
 
   /** White box: the replica of a group here. */
