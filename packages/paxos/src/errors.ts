@@ -13,6 +13,8 @@ const nextSteps = {
     "Keep the data and report it: the group has stopped here, because going on could lose what was promised.",
   KITH_PAXOS_STORAGE:
     "Stop the peer and start it again: only a new start knows which of its writes are on the disk.",
+  KITH_PAXOS_VERSION:
+    "Start the peer with code that has this version of the machine; its data are kept until then.",
 } as const;
 
 /** The codes of the errors of `@kith/paxos`. */

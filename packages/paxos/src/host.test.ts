@@ -3,7 +3,8 @@
 import { simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import { Busy, Changed, type ConsensusAnswer, Done, Founded, NotLeader, Refused } from "./port.ts";
-import { addressAt, Peer, resultOf } from "./register.test.ts";
+import { replicatedGroups } from "./host.ts";
+import { addressAt, Peer, register, registerV2, resultOf } from "./register.test.ts";
 
 type World = Simulation<typeof Peer>;
 
@@ -175,6 +176,34 @@ describe("replicated groups", () => {
       const done = asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
       expect(resultOf(done)).equal(`${i + 1} v${i}`);
     }
+  });
+
+  it("go over to a newer version of the machine when all members have its code, and no earlier", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    const newer = replicatedGroups(registerV2);
+    const init = { announce: true, twice: true };
+    const swap = (index: number): void => {
+      world.node(index).system.swapThen("/Peer-1/groups", { cls: newer, init }, () => undefined);
+      world.runFor(1500);
+    };
+    const others = [0, 1, 2].filter((index) => index !== leader);
+    swap(leader);
+    for (const index of others) {
+      expect(asked(world, leader, (peer) => peer.upgrade("g", 2))).instanceOf(Busy);
+      expect(resultOf(asked(world, leader, (peer) => peer.write("g", "a", 1)))).match(/ a$/);
+      swap(index);
+    }
+    expect(asked(world, leader, (peer) => peer.upgrade("g", 2))).instanceOf(Done);
+    expect(resultOf(asked(world, leader, (peer) => peer.write("g", "a", 1)))).equal("3 A");
+    world.runFor(500);
+    // Who has only the old code now stops, with its data kept; the others go on.
+    const [old = 0] = others;
+    const older = replicatedGroups(register);
+    world.node(old).system.swapThen("/Peer-1/groups", { cls: older, init }, () => undefined);
+    expect(resultOf(asked(world, leader, (peer) => peer.write("g", "b", 1)))).equal("4 B");
+    world.runFor(500);
+    expect(world.node(old).root.halted.join()).match(/version 2/);
   });
 
   it("answer Busy before they would grow without limit", () => {

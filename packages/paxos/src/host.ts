@@ -89,7 +89,7 @@ import {
 import type { GroupSettings } from "./settings.ts";
 import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
-import { emptyTable, readerOf, takeDirty } from "./table.ts";
+import { emptyTable, queryTable, takeDirty } from "./table.ts";
 import { transferTo } from "./transfer.ts";
 import { type Batch, noWrites, type WriteContext, Writes, type Written } from "./writes.ts";
 
@@ -351,7 +351,10 @@ export abstract class ReplicatedGroups extends Component {
     const { state } = this;
     const stalled = state.lastTick > 0 && now - state.lastTick > (this.#init.tick ?? 25) + stallMs;
     state.lastTick = now;
+    const version = this.machine.versions.at(-1) ?? 1;
     for (const [gid, one] of state.replicas) {
+      // A replacement may be able to apply by newer rules than its predecessor.
+      one.state.version = version;
       if (!stalled && now < dueAt(one.state)) continue;
       this.#guard(one, () => tick(one.state, now, stalled));
       this.#touch(gid);
@@ -470,8 +473,8 @@ export abstract class ReplicatedGroups extends Component {
         this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
         continue;
       }
-      const { applied: index, version, time } = one.table;
-      const result = this.machine.query({ query, table: readerOf(one.table), time, version });
+      const { applied: index } = one.table;
+      const result = queryTable(one.table, this.machine, query);
       this.#reply({ token, answer: new Done({ index, result }) });
     }
   }

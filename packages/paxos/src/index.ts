@@ -39,4 +39,12 @@ export {
   Unknown,
   Upgrade,
 } from "./port.ts";
+export {
+  inSession,
+  openSession,
+  type SessionCommand,
+  type SessionResult,
+  sessionResult,
+  withSessions,
+} from "./sessions.ts";
 export { defaultSettings, type GroupSettings } from "./settings.ts";

@@ -19,6 +19,7 @@ import {
   Query,
   Status,
   TransferLeadership,
+  Upgrade,
 } from "./port.ts";
 import type { Replica } from "./replica.ts";
 import type { GroupSettings } from "./settings.ts";
@@ -40,6 +41,19 @@ export const register: Machine = {
     return now;
   },
   query: ({ table }) => table.get("v") ?? encoder.encode("0 -"),
+};
+
+/** The register as its next version has it: values are written in capitals. */
+export const registerV2: Machine = {
+  versions: [1, 2],
+  apply: (applying) =>
+    applying.version === 1
+      ? register.apply(applying)
+      : register.apply({
+          ...applying,
+          command: encoder.encode(decoder.decode(applying.command).toUpperCase()),
+        }),
+  query: (querying) => register.query(querying),
 };
 
 export interface Operation {
@@ -78,6 +92,7 @@ export class Peer extends Component {
   readonly #found = this.consensus.onAnswer(Found, (answer) => this.#note(answer));
   readonly #change = this.consensus.onAnswer(ChangeMembers, (answer) => this.#note(answer));
   readonly #transfer = this.consensus.onAnswer(TransferLeadership, (answer) => this.#note(answer));
+  readonly #upgrade = this.consensus.onAnswer(Upgrade, (answer) => this.#note(answer));
   readonly #status = this.consensus.onAnswer(AskStatus, (answer) => {
     if (answer instanceof Status) this.status = answer;
   });
@@ -137,6 +152,9 @@ export class Peer extends Component {
   }
   change(gid: string, change: Change): void {
     this.enter(() => this.#change(new ChangeMembers({ gid, change })));
+  }
+  upgrade(gid: string, version: number): void {
+    this.enter(() => this.#upgrade(new Upgrade({ gid, version })));
   }
   transfer(gid: string, to: number): void {
     this.enter(() => this.#transfer(new TransferLeadership({ gid, to })));

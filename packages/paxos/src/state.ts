@@ -191,7 +191,7 @@ export interface GroupState {
   /** The snapshot that is being staged. */
   staging: { readonly from: ReplicaId; readonly index: Index; readonly part: number } | null;
   /** The newest version of the machine that this replica can apply. */
-  readonly version: number;
+  version: number;
   /** Why it has stopped for good, with its data kept; null where it has not. */
   halted: string | null;
   out: Effects;

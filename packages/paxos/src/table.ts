@@ -80,11 +80,7 @@ export function applyEntry(
   ensure(index === table.applied + 1, "G3", () => `${index} is applied after ${table.applied}`);
   const time = Math.max(table.time, entry.time);
   const { version } = table;
-  if (!machine.versions.includes(version))
-    throw paxosError(
-      "KITH_PAXOS_ARGUMENT",
-      `The group applies by version ${version} of its machine, and this code has ${machine.versions.join(", ")}.`,
-    );
+  ensureVersion(machine, version);
   let result: Uint8Array | null = null;
   let hash = mix(table.hash, entry.term);
   if (entry.kind === "command") {
@@ -101,11 +97,7 @@ export function applyEntry(
     overlay.merge();
   } else if (entry.kind === "upgrade") {
     const { version: wanted } = entry;
-    if (!machine.versions.includes(wanted))
-      throw paxosError(
-        "KITH_PAXOS_ARGUMENT",
-        `The group goes over to version ${wanted} of its machine, and this code has ${machine.versions.join(", ")}.`,
-      );
+    ensureVersion(machine, wanted);
     table.version = Math.max(version, wanted);
   }
   table.hash = hash;
@@ -114,18 +106,29 @@ export function applyEntry(
   return result;
 }
 
-/** The table as a query sees it. */
-export function readerOf(table: Table): TableReader {
-  return {
-    get: (key) => table.cells.get(key),
-    keys: (from, to, limit) => inRange([...table.cells.keys()], from, to, limit),
+/** Asks the machine a query. @throws what the machine throws; KithError where it lacks the group's version */
+export function queryTable(table: Table, machine: Machine, query: Uint8Array): Uint8Array {
+  const { version, time, cells } = table;
+  ensureVersion(machine, version);
+  const reader: TableReader = {
+    get: (key) => cells.get(key),
+    keys: (from, to, limit) => inRange([...cells.keys()], from, to, limit),
   };
+  return machine.query({ query, table: reader, time, version });
 }
 
 /** Folds rows into a digest, in their order: what a snapshot is checked by. */
 export function foldCells(digest: number, cells: readonly Cell[]): number {
   for (const [key, value] of cells) digest = foldBytes(foldText(digest, key), value);
   return digest;
+}
+
+function ensureVersion({ versions }: Machine, version: number): void {
+  if (!versions.includes(version))
+    throw paxosError(
+      "KITH_PAXOS_VERSION",
+      `The group applies by version ${version} of its machine, and this code has ${versions.join(", ")}.`,
+    );
 }
 
 /** Writes that are not part of the table yet. */
