@@ -21,6 +21,7 @@ import {
   tornWrites,
 } from "@kith/sim";
 import { votersOf } from "./config.ts";
+import { lastIndex, lastTerm, termAt } from "./log.ts";
 import { Busy, Done, NotLeader, Refused } from "./port.ts";
 import { addressAt, type Operation, Peer, resultOf } from "./register.test.ts";
 import { isSnapshotWanted } from "./snapshots.ts";
@@ -144,6 +145,11 @@ export function chaos(seed: number, length = 30_000): Happened {
       const one = groupsOf(index);
       if (one === undefined) continue;
       const { state, table } = one;
+      // What stood at the end of its log stands there no more: it was in conflict with the leader's.
+      const before = ends.get(index);
+      const now = before && termAt(state.log, before.index);
+      if (now !== undefined && now !== before?.term) happened.conflicts++;
+      ends.set(index, { index: lastIndex(state.log), term: lastTerm(state.log) });
       if (state.role === "leader") {
         const other = leaders.get(state.term) ?? terms.get(state.term);
         if (other !== undefined && other !== state.self)
@@ -164,6 +170,7 @@ export function chaos(seed: number, length = 30_000): Happened {
     }
   };
   const hashes = new Map<number, number>();
+  const ends = new Map<number, { index: number; term: number }>();
 
   // --- faults -------------------------------------------------------------------------------------
   const undo: (() => void)[] = [];

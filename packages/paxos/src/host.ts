@@ -540,7 +540,7 @@ export abstract class ReplicatedGroups extends Component {
   }
 
   #makeWrites(): Writes {
-    return new Writes(this.state.writes, {
+    return new Writes(() => this.state.writes, {
       write: this.disk.onAnswer(Write, (answer, _, context: WriteContext) =>
         this.#written(answer, context),
       ),
@@ -566,7 +566,11 @@ export abstract class ReplicatedGroups extends Component {
       replica: (gid: string) => this.state.replicas.get(gid),
       touch: (gid: string) => this.#touch(gid),
     };
-    return new Streams(this.state.streams, ports, () => this.machine.versions[0] ?? 1);
+    return new Streams(
+      () => this.state.streams,
+      ports,
+      () => this.machine.versions[0] ?? 1,
+    );
   }
 
   #makeLoader(scan: (ask: Scan, options: { context: UseContext }) => void): Loader {

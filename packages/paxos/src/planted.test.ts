@@ -18,6 +18,8 @@ interface Bug {
   readonly file: string;
   readonly text: string;
   readonly planted: string;
+  /** What has to catch it: random schedules over the pure group (the default), or runs of whole processes. */
+  readonly runs?: "processes";
   /** The first seed that catches it, where that is not 1. */
   readonly seed?: number;
 }
@@ -185,6 +187,44 @@ const bugs: readonly Bug[] = [
     planted: "vote: 0,",
     seed: 4,
   },
+  {
+    what: "who proposed is answered by whatever stands at that index",
+    file: "replica.ts",
+    text: "if (waiting.term !== entry.term)",
+    planted: "if (entry.index < 0)",
+    runs: "processes",
+    seed: 3,
+  },
+  {
+    what: "a table is saved as applied without what has changed in it",
+    file: "table.ts",
+    text: "const rows: [string, Uint8Array | null][] = [...table.dirty].map(",
+    planted: "const rows: [string, Uint8Array | null][] = [...table.dirty].slice(1).map(",
+    runs: "processes",
+  },
+  {
+    what: "a snapshot leaves out a row, as one does that forgets the sessions",
+    file: "streams.ts",
+    text: "const cells = answer.entries.map(cellOf);",
+    planted: "const cells = answer.entries.map(cellOf).slice(0, -1);",
+    runs: "processes",
+  },
+  {
+    what: "after a swap writes are kept in what the predecessor had",
+    file: "host.ts",
+    text: "new Writes(() => this.state.writes, {",
+    planted: "new Writes(((writes) => () => writes)(this.state.writes), {",
+    runs: "processes",
+    seed: 20,
+  },
+  {
+    what: "a process forgets its replicas when it starts",
+    file: "loading.ts",
+    text: "if (gid !== undefined)",
+    planted: "if (gid === null)",
+    runs: "processes",
+    seed: 3,
+  },
 ];
 
 /** How many seeds a bug may survive. */
@@ -197,7 +237,9 @@ async function build(folder: string, bug: Bug): Promise<(seed: number) => unknow
   const outfile = path.join(folder, `bug-${bugs.indexOf(bug)}.mjs`);
   let found = 0;
   await esbuild.build({
-    entryPoints: [path.join(sources, "schedule.test.ts")],
+    entryPoints: [
+      path.join(sources, bug.runs === "processes" ? "chaos-run.test.ts" : "schedule.test.ts"),
+    ],
     outfile,
     bundle: true,
     format: "esm",
@@ -221,8 +263,9 @@ async function build(folder: string, bug: Bug): Promise<(seed: number) => unknow
     ],
   });
   expect(found, `occurrences of the text to replace in ${bug.file}`).equal(1);
-  const { run } = (await import(pathToFileURL(outfile).href)) as { run: (seed: number) => unknown };
-  return run;
+  type Entry = Record<"run" | "chaos", (seed: number) => unknown>;
+  const entry = (await import(pathToFileURL(outfile).href)) as Entry;
+  return bug.runs === "processes" ? entry.chaos : entry.run;
 }
 
 /** Replaces text by its words and signs, whatever white space the formatter puts between them. */

@@ -95,14 +95,19 @@ export function noStreams(): StreamsState {
 
 /** The snapshots of a host. */
 export class Streams {
-  readonly #state: StreamsState;
+  // Asked for each time: a swap puts another object into its place.
+  readonly #holder: () => StreamsState;
   readonly #ports: StreamPorts;
   readonly #version: () => number;
 
-  constructor(state: StreamsState, ports: StreamPorts, version: () => number) {
-    this.#state = state;
+  constructor(state: () => StreamsState, ports: StreamPorts, version: () => number) {
+    this.#holder = state;
     this.#ports = ports;
     this.#version = version;
+  }
+
+  get #state(): StreamsState {
+    return this.#holder();
   }
 
   // --- out ---------------------------------------------------------------------------------------

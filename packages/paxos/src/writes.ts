@@ -61,12 +61,17 @@ export function noWrites(): WritesState {
 
 /** The writes of a host. */
 export class Writes {
-  readonly #state: WritesState;
+  // Asked for each time: a swap puts another object into its place.
+  readonly #holder: () => WritesState;
   readonly #ports: WritePorts;
 
-  constructor(state: WritesState, ports: WritePorts) {
-    this.#state = state;
+  constructor(state: () => WritesState, ports: WritePorts) {
+    this.#holder = state;
     this.#ports = ports;
+  }
+
+  get #state(): WritesState {
+    return this.#holder();
   }
 
   /** A batch to fill, with what waited for one; null while too many writes are under way. */
