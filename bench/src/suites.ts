@@ -5,12 +5,14 @@ import { checkerSuites } from "./checkers/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
+import { paxosSuites } from "./paxos/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
 
 /** Suites and their cases. */
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   ...coreSuites,
+  ...paxosSuites,
   ...simSuites,
   ...codecSuites,
   ...storageSuites,

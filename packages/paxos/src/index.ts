@@ -1,1 +1,50 @@
-export {};
+/** Consensus: the replicated group. */
+
+export { Bundle } from "./bundle.ts";
+export { bytesText, ByteReader, ByteWriter, textBytes } from "./bytes.ts";
+export type { Change, Config, Member, PeerAddress, ReplicaId } from "./config.ts";
+export type { PaxosErrorCode } from "./errors.ts";
+export { type GroupsInit, ReplicatedGroups, replicatedGroups } from "./host.ts";
+export {
+  type Applying,
+  type Machine,
+  type Querying,
+  type TableReader,
+  type TableWriter,
+  utf8Key,
+} from "./machine.ts";
+export {
+  Applied,
+  AskStatus,
+  Busy,
+  Changed,
+  ChangeMembers,
+  Consensus,
+  ConsensusAnswer,
+  Done,
+  Found,
+  Founded,
+  GroupHalted,
+  GroupLeft,
+  LeaderChanged,
+  MembersChanged,
+  NotLeader,
+  PeerAt,
+  Propose,
+  Query,
+  Refused,
+  Status,
+  TransferLeadership,
+  Transferring,
+  Unknown,
+  Upgrade,
+} from "./port.ts";
+export {
+  inSession,
+  openSession,
+  type SessionCommand,
+  type SessionResult,
+  sessionResult,
+  withSessions,
+} from "./sessions.ts";
+export { defaultSettings, type GroupSettings } from "./settings.ts";

@@ -1,0 +1,604 @@
+/**
+ * The replicated groups of one process: the component around the pure group.
+ *
+ * What all replicas want of a turn goes out together, behind everything that was queued: one write with one
+ * flush for all groups, one message for each other process. Nothing that depends on that write leaves before the
+ * storage has flushed it (`durability.ts` keeps it back). A replica in which something fails stops, with its
+ * data kept; a storage that fails stops the component, since only a new start knows what is on the disk.
+ */
+
+import {
+  AskTimeout,
+  Component,
+  event,
+  mix,
+  type Millis,
+  port,
+  type ReplyToken,
+  SchedulePeriodic,
+  streamKey,
+  timeout,
+  Timer,
+} from "@kith/core";
+import {
+  ConnectionUp,
+  Dropped,
+  Network,
+  parsePeer,
+  type PeerRef,
+  self as ownPeer,
+} from "@kith/network";
+import {
+  BeginInstall,
+  CommitInstall,
+  Flushed,
+  InstallChunk,
+  ListNamespaces,
+  OpenView,
+  type Operation,
+  ReadLog,
+  Scan,
+  Storage,
+  StorageFailed,
+  StorageLost,
+  Write,
+} from "@kith/storage";
+import { Bundle } from "./bundle.ts";
+import { type Change, foundingConfig } from "./config.ts";
+import { paxosError } from "./errors.ts";
+import { dueAt, flushed, halt, propose, receive, rouse, tick, turn, upgrade } from "./group.ts";
+import { Loader, type LoadContext, type Loading } from "./loading.ts";
+import type { Machine } from "./machine.ts";
+import { Mail } from "./mail.ts";
+import { changeMembers } from "./membership.ts";
+import type { PeerMessage } from "./peer-message.ts";
+import {
+  Applied,
+  AskStatus,
+  Busy,
+  ChangeMembers,
+  Consensus,
+  type ConsensusAnswer,
+  Done,
+  Found,
+  Founded,
+  GroupHalted,
+  GroupLeft,
+  LeaderChanged,
+  MembersChanged,
+  NotLeader,
+  PeerAt,
+  Propose,
+  Query,
+  Refused,
+  TransferLeadership,
+  Transferring,
+  Upgrade,
+} from "./port.ts";
+import { read, type Refusal } from "./reads.ts";
+import { birth, death, operationsOf, tableOperations } from "./records.ts";
+import {
+  answerUnknown,
+  applyTo,
+  leaderOf,
+  newReplica,
+  type Replica,
+  type Reply,
+  statusOf,
+} from "./replica.ts";
+import type { GroupSettings } from "./settings.ts";
+import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
+import { noStreams, type StreamContext, Streams } from "./streams.ts";
+import { emptyTable, queryTable, takeDirty } from "./table.ts";
+import { transferTo } from "./transfer.ts";
+import { type Batch, noWrites, type WriteContext, Writes, type Written } from "./writes.ts";
+
+/** The init of the component. */
+export interface GroupsInit {
+  readonly settings?: Partial<GroupSettings>;
+  /** Between two looks at what is due; default 25 ms. Raising it saves CPU and makes timers coarser. */
+  readonly tick?: Millis;
+  /** Whether each command is told as `Applied`; default false. */
+  readonly announce?: boolean;
+  /** Whether each command is applied to a shadow too, and compared; default false. Doubles what applying costs. */
+  readonly twice?: boolean;
+}
+
+class Tick extends timeout("paxos/Tick") {}
+/** Behind everything that is queued: time to write and to send. */
+class TurnEnds extends event("paxos/TurnEnds") {}
+const Turns = port("PaxosTurns", { requests: [TurnEnds] });
+
+type UseContext = StreamContext | LoadContext;
+
+const dirtyMax = 512;
+const saveEveryMs = 1000;
+const stallMs = 250;
+
+/** Replicates the machine that a subclass names, in any number of groups; see `replicatedGroups`. */
+export abstract class ReplicatedGroups extends Component {
+  readonly consensus = this.provides(Consensus);
+  protected readonly network = this.requires(Network);
+  protected readonly disk = this.requires(Storage);
+  protected readonly timer = this.requires(Timer);
+  protected readonly turns = this.provides(Turns);
+  protected readonly turner = this.requires(Turns);
+  /** What is replicated. */
+  protected abstract readonly machine: Machine;
+
+  readonly state = this.declareState({
+    ready: false,
+    replicas: new Map<string, Replica>(),
+    loading: new Map<string, Loading>(),
+    /** By group: the least replica id that may still come. */
+    tombs: new Map<string, number>(),
+    peers: new Map<number, PeerRef>(),
+    dirty: new Set<string>(),
+    turnDue: false,
+    writes: noWrites(),
+    lastTick: 0,
+    lastSave: 0,
+    streams: noStreams(),
+  });
+
+  readonly #init: GroupsInit;
+  readonly #self: PeerRef;
+  readonly #mail: Mail;
+  readonly #writes: Writes;
+  readonly #streams: Streams;
+  readonly #loader: Loader;
+
+  constructor(init: GroupsInit = {}) {
+    super();
+    this.#init = init;
+    this.#self = parsePeer(this.setting(ownPeer));
+    this.connect(this.turns, this.turner);
+    this.turns.on(TurnEnds, () => this.#turn());
+    const scan = this.disk.onAnswer(Scan, (answer, ask, context: UseContext) => {
+      if (answer instanceof AskTimeout) return;
+      if (context.use === "snapshot") this.#streams.scanned(answer, context);
+      else this.#loader.scanned(answer, ask, context);
+    });
+    this.#mail = new Mail(this.state, this.#self, (bundle) => this.network.trigger(bundle));
+    this.#writes = this.#makeWrites();
+    this.#streams = this.#makeStreams(scan);
+    this.#loader = this.#makeLoader(scan);
+    this.network.on(Bundle, (bundle) => this.#receive(bundle));
+    this.network.on(ConnectionUp, ({ peer }) => this.#mail.met(peer));
+    this.network.on(Dropped, ({ reason, from }) => {
+      if (reason !== "wrong-incarnation") return;
+      // It was for an earlier life of this process: tell the sender which one this is.
+      this.#mail.greet(from);
+    });
+    this.disk.on(StorageLost, ({ code, detail }) => {
+      throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);
+    });
+    this.timer.on(Tick, () => this.#tick());
+    this.#answerRequests();
+    this.onStart(() => {
+      const period = init.tick ?? 25;
+      this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() }));
+      this.#loader.begin();
+    });
+  }
+
+  // --- requests ----------------------------------------------------------------------------------
+
+  #answerRequests(): void {
+    const { consensus } = this;
+    consensus.on(PeerAt, ({ peer }) => this.#mail.met(peer));
+    consensus.on(Found, ({ gid, peers }, token) => {
+      const config = foundingConfig(peers);
+      const own = config.members.find(({ peerId }) => peerId === this.#self.peerId);
+      if (!this.state.ready || this.state.loading.has(gid))
+        this.#refuse(token, "pending", "the storage is being read");
+      else if (this.state.replicas.has(gid) || this.state.tombs.has(gid))
+        this.#refuse(token, "exists", `${gid} is or was here`);
+      else if (own === undefined)
+        this.#refuse(token, "invalid", `peer ${this.#self.peerId} is none of the founders`);
+      else {
+        this.#create(gid, own.replicaId, founded(config));
+        this.state.writes.founding.push(token);
+      }
+    });
+    consensus.on(Propose, ({ gid, command }, token) =>
+      this.#propose(gid, token, (one) => propose(one.state, command)),
+    );
+    consensus.on(Upgrade, ({ gid, version }, token) =>
+      this.#propose(gid, token, (one) => upgrade(one.state, version)),
+    );
+    consensus.on(Query, ({ gid, query }, token) =>
+      this.#at(gid, token, (one) => {
+        const id = ++one.lastQuery;
+        const refused = read(one.state, id);
+        if (refused === null) one.queries.set(id, { token, query });
+        else this.#refused(one, token, refused);
+      }),
+    );
+    consensus.on(ChangeMembers, ({ gid, change, expectedEpoch }, token) =>
+      this.#at(gid, token, (one) => this.#change(one, token, change, expectedEpoch)),
+    );
+    consensus.on(TransferLeadership, ({ gid, to }, token) =>
+      this.#at(gid, token, (one) => {
+        const refused = transferTo(one.state, to);
+        if (refused === null) this.consensus.reply(token, new Transferring());
+        else if (refused === "not-leader")
+          this.consensus.reply(token, new NotLeader({ leader: leaderOf(one.state) }));
+        else this.#refuse(token, refused === "busy" ? "pending" : refused, `replica ${to}`);
+      }),
+    );
+    consensus.on(AskStatus, ({ gid }, token) =>
+      this.#at(gid, token, (one) => this.#status(one, token)),
+    );
+  }
+
+  #status(one: Replica, token: ReplyToken<ConsensusAnswer>): void {
+    this.#reply({ token, answer: statusOf(one) });
+  }
+
+  #propose(
+    gid: string,
+    token: ReplyToken<ConsensusAnswer>,
+    action: (one: Replica) => ReturnType<typeof propose>,
+  ): void {
+    this.#at(gid, token, (one) => {
+      const done = action(one);
+      if (done.accepted) one.proposals.set(done.index, { term: done.term, token });
+      else this.#refused(one, token, done.reason);
+    });
+  }
+
+  #change(
+    one: Replica,
+    token: ReplyToken<ConsensusAnswer>,
+    change: Change,
+    expectedEpoch: number | undefined,
+  ): void {
+    const done = changeMembers(one.state, change, expectedEpoch);
+    if (done.accepted) one.proposals.set(done.index, { term: one.state.term, token });
+    else if (done.reason === "not-leader" || done.reason === "busy" || done.reason === "halted")
+      this.#refused(one, token, done.reason);
+    else this.#refuse(token, done.reason, done.detail);
+  }
+
+  /** Does something with a replica, at the present time; what it throws stops the replica. */
+  #at(gid: string, token: ReplyToken<ConsensusAnswer>, action: (one: Replica) => void): void {
+    const one = this.state.replicas.get(gid);
+    if (one === undefined) {
+      const loading = !this.state.ready || this.state.loading.has(gid);
+      if (loading) this.#reply({ token, answer: new NotLeader({ leader: null }) });
+      else this.#refuse(token, "no-group", `${gid} has no replica here`);
+      return;
+    }
+    one.state.now = this.clock.monotonic;
+    this.#guard(one, () => action(one));
+    this.#touch(gid);
+  }
+
+  #refused(one: Replica, token: ReplyToken<ConsensusAnswer>, reason: Refusal): void {
+    if (reason === "busy") this.#reply({ token, answer: new Busy() });
+    else if (reason === "halted") this.#refuse(token, "halted", one.state.halted ?? "");
+    else {
+      rouse(one.state, this.clock.monotonic);
+      this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
+    }
+  }
+
+  #refuse(token: ReplyToken<ConsensusAnswer>, reason: Refused["reason"], detail: string): void {
+    this.#reply({ token, answer: new Refused({ reason, detail }) });
+  }
+
+  #reply({ token, answer }: Reply): void {
+    this.consensus.reply(token, answer);
+  }
+
+  // --- the network and the time ------------------------------------------------------------------
+
+  #receive({ from, messages }: Bundle): void {
+    this.#mail.met(from);
+    if (!this.state.ready) return; // As if it were lost: it comes again.
+    const now = this.clock.monotonic;
+    for (const message of messages) {
+      const one = this.#receiver(message);
+      if (one === undefined) continue;
+      this.#guard(one, () => receive(one.state, message, now));
+      this.#touch(message.gid);
+    }
+  }
+
+  /** The replica that a message is for; it comes into being by what a leader sends it. */
+  #receiver({ gid, to, kind }: PeerMessage): Replica | undefined {
+    const one = this.state.replicas.get(gid);
+    if (one !== undefined && to <= one.state.self) return one;
+    if (kind !== "append" && kind !== "snapshot") return undefined;
+    if (this.state.loading.has(gid) || to < (this.state.tombs.get(gid) ?? 0)) return undefined;
+    // A later replica of this peer was added: this one has been removed, also where nobody told it.
+    if (one !== undefined) this.#destroy(one, to);
+    return this.#create(gid, to, joining);
+  }
+
+  #create(gid: string, replicaId: number, durable: Durable): Replica {
+    const { versions } = this.machine;
+    const state = replica(this.#optionsOf(gid, replicaId), durable);
+    const one = newReplica(state, emptyTable(versions[0] ?? 1));
+    this.state.replicas.set(gid, one);
+    this.state.writes.births.push(...birth(gid, replicaId, durable));
+    this.#touch(gid);
+    return one;
+  }
+
+  #optionsOf(gid: string, replicaId: number): Parameters<typeof replica>[0] {
+    const { peerId, incarnation } = this.#self;
+    const seed = mix(streamKey(gid, peerId, replicaId).low, incarnation);
+    const { settings = {} } = this.#init;
+    const now = this.clock.monotonic;
+    const version = this.machine.versions.at(-1) ?? 1;
+    return { gid, self: replicaId, peerId, seed, now, settings, version };
+  }
+
+  #destroy(one: Replica, leastId: number): void {
+    const { gid } = one.state;
+    answerUnknown(one, Infinity, (reply) => this.#reply(reply));
+    this.#refuseQueries(one);
+    this.state.replicas.delete(gid);
+    this.state.tombs.set(gid, leastId);
+    this.state.writes.births.push(...death(gid, leastId));
+    this.#touch(gid);
+  }
+
+  #tick(): void {
+    const now = this.clock.monotonic;
+    const { state } = this;
+    const stalled = state.lastTick > 0 && now - state.lastTick > (this.#init.tick ?? 25) + stallMs;
+    state.lastTick = now;
+    const version = this.machine.versions.at(-1) ?? 1;
+    for (const [gid, one] of state.replicas) {
+      // A replacement may be able to apply by newer rules than its predecessor.
+      one.state.version = version;
+      if (!stalled && now < dueAt(one.state)) continue;
+      this.#guard(one, () => tick(one.state, now, stalled));
+      this.#touch(gid);
+    }
+    this.#streams.tidy();
+    if (now - state.lastSave < saveEveryMs) return;
+    state.lastSave = now;
+    for (const [gid, one] of state.replicas) {
+      if (one.table.applied === one.saved) continue;
+      one.saveDue = true;
+      this.#touch(gid);
+    }
+  }
+
+  /** Runs a step of a replica; what it throws stops this replica, and no other. */
+  #guard(one: Replica, action: () => void): void {
+    try {
+      action();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const { gid, halted } = one.state;
+      if (halted !== null) return;
+      halt(one.state, reason);
+      // What a torn step wanted must not happen.
+      Object.assign(one.state.out, { messages: [], records: [], apply: [], snapshots: [] });
+      this.log.error(`group ${gid} has stopped`, { reason });
+      this.consensus.trigger(new GroupHalted({ gid, reason }));
+      answerUnknown(one, Infinity, (reply) => this.#reply(reply));
+      this.#refuseQueries(one);
+    }
+  }
+
+  #refuseQueries(one: Replica): void {
+    for (const { token } of one.queries.values())
+      this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
+    one.queries.clear();
+  }
+
+  // --- the end of a turn -------------------------------------------------------------------------
+
+  #touch(gid: string): void {
+    this.state.dirty.add(gid);
+    if (this.state.turnDue) return;
+    this.state.turnDue = true;
+    this.turner.trigger(new TurnEnds());
+  }
+
+  #turn(): void {
+    const { state } = this;
+    state.turnDue = false;
+    const batch = this.#writes.begin();
+    if (batch === null) return;
+    // Snapshots that are sent read the table as this batch leaves it.
+    const snapshots: { one: Replica; effects: Effects }[] = [];
+    const dirty = [...state.dirty];
+    state.dirty.clear();
+    for (const gid of dirty) {
+      const one = state.replicas.get(gid);
+      if (one === undefined) continue;
+      this.#guard(one, () => {
+        const effects = turn(one.state);
+        this.#collect(one, effects, batch);
+        if (effects.snapshots.length > 0) snapshots.push({ one, effects });
+      });
+    }
+    this.#writes.commit(batch);
+    this.#mail.send(batch.messages);
+    for (const { one, effects } of snapshots) this.#guard(one, () => this.#stream(one, effects));
+    if (state.writes.births.length > 0) this.#touch("");
+  }
+
+  #collect(one: Replica, effects: Effects, batch: Batch): void {
+    const { gid, self } = one.state;
+    const { records, write } = effects;
+    const installs = records.findIndex(({ kind }) => kind === "install");
+    const operations = records.map((record) => operationsOf(gid, record));
+    if (installs < 0) batch.operations.push(...operations.flat());
+    else {
+      // What comes before it is written before it; the snapshot and what comes after it, as one batch.
+      batch.operations.push(...operations.slice(0, installs).flat());
+      this.#writes.commit(batch);
+      this.#install(one, write, operations.slice(installs).flat());
+    }
+    if (write > 0) {
+      batch.flush = true;
+      if (installs < 0) batch.groups.set(gid, { self, write, applied: one.saved });
+    }
+    this.#apply(one, effects);
+    const sends = effects.snapshots.some(({ kind }) => kind === "send");
+    if (one.saveDue || sends || one.table.dirty.size >= dirtyMax) {
+      one.saveDue = false;
+      batch.operations.push(...tableOperations(gid, takeDirty(one.table)));
+      one.saved = one.table.applied;
+      batch.groups.set(gid, { self, write: one.state.written, applied: one.saved });
+    }
+    batch.messages.push(...effects.messages);
+    this.#tell(one, effects);
+  }
+
+  #apply(one: Replica, { apply, reads }: Effects): void {
+    const { gid } = one.state;
+    for (const entry of apply) {
+      const result = applyTo(one, this.machine, entry, this.#init.twice ?? false, (reply) =>
+        this.#reply(reply),
+      );
+      if (this.#init.announce !== true || result === null || entry.kind !== "command") continue;
+      const { index, data: command } = entry;
+      this.consensus.trigger(new Applied({ gid, index, command, result }));
+    }
+    for (const { id, outcome } of reads) {
+      const waiting = one.queries.get(id);
+      if (waiting === undefined) continue;
+      one.queries.delete(id);
+      const { token, query } = waiting;
+      if (outcome === "refused") {
+        this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
+        continue;
+      }
+      const { applied: index } = one.table;
+      const result = queryTable(one.table, this.machine, query);
+      this.#reply({ token, answer: new Done({ index, result }) });
+    }
+  }
+
+  #tell(one: Replica, { news }: Effects): void {
+    const { gid, self: own } = one.state;
+    for (const what of news) {
+      if (what.kind === "leader") {
+        const leader = leaderOf(one.state);
+        const here = what.leader === own;
+        this.consensus.trigger(new LeaderChanged({ gid, term: what.term, leader, here }));
+      } else if (what.kind === "members")
+        this.consensus.trigger(new MembersChanged({ gid, config: what.config }));
+      else {
+        this.#destroy(one, own + 1);
+        this.consensus.trigger(new GroupLeft({ gid }));
+      }
+    }
+  }
+
+  /** Makes what is staged the table, with the records that belong to it. */
+  #install(one: Replica, write: number, operations: readonly Operation[]): void {
+    const { gid, self } = one.state;
+    const ready = this.#streams.takeReady(gid);
+    if (ready === undefined)
+      throw paxosError("KITH_PAXOS_INVARIANT", `L7 is violated: nothing is staged for ${gid}.`);
+    one.table = ready.table;
+    one.saved = ready.table.applied;
+    one.saveDue = false;
+    answerUnknown(one, ready.table.applied, (reply) => this.#reply(reply));
+    const groups: Written = new Map([[gid, { self, write, applied: one.saved }]]);
+    this.#writes.install(ready.install, operations, groups);
+  }
+
+  #stream(one: Replica, { snapshots }: Effects): void {
+    for (const deed of snapshots) {
+      if (deed.kind === "send") this.#streams.send(one, deed.to);
+      else if (deed.kind === "stage") this.#streams.stage(one, deed.message);
+      else this.#streams.proceed(one, deed.to, deed.part, deed.taken);
+    }
+    this.#touch(one.state.gid);
+  }
+
+  // --- the storage -------------------------------------------------------------------------------
+
+  #written(answer: unknown, { groups, founded }: WriteContext): void {
+    const { state } = this;
+    const waited = this.#writes.answered();
+    if (answer instanceof StorageFailed)
+      throw paxosError("KITH_PAXOS_STORAGE", `A write failed: ${answer.detail} (${answer.code}).`);
+    if (answer instanceof Flushed) {
+      const now = this.clock.monotonic;
+      for (const [gid, { self, write, applied }] of groups) {
+        const one = state.replicas.get(gid);
+        // The write may have been that of a replica which was removed since.
+        if (one?.state.self !== self) continue;
+        this.#guard(one, () => flushed(one.state, write, applied, now));
+        this.#touch(gid);
+      }
+      for (const token of founded) this.#reply({ token, answer: new Founded() });
+    }
+    if (waited) this.#touch("");
+  }
+
+  #makeWrites(): Writes {
+    return new Writes(() => this.state.writes, {
+      write: this.disk.onAnswer(Write, (answer, _, context: WriteContext) =>
+        this.#written(answer, context),
+      ),
+      install: this.disk.onAnswer(CommitInstall, (answer, _, context: WriteContext) =>
+        this.#written(answer, context),
+      ),
+    });
+  }
+
+  #makeStreams(scan: (ask: Scan, options: { context: UseContext }) => void): Streams {
+    const ports = {
+      scan,
+      openView: this.disk.onAnswer(OpenView, (answer, _, context: StreamContext) => {
+        if (!(answer instanceof AskTimeout)) this.#streams.opened(answer, context);
+      }),
+      begin: this.disk.onAnswer(BeginInstall, (answer, _, context: StreamContext) => {
+        if (!(answer instanceof AskTimeout)) this.#streams.begun(answer, context);
+      }),
+      chunk: this.disk.onAnswer(InstallChunk, (answer, _, context: StreamContext) =>
+        this.#streams.staged(answer instanceof StorageFailed, context),
+      ),
+      forget: (what: Parameters<typeof this.disk.trigger>[0]) => this.disk.trigger(what),
+      replica: (gid: string) => this.state.replicas.get(gid),
+      touch: (gid: string) => this.#touch(gid),
+    };
+    return new Streams(
+      () => this.state.streams,
+      ports,
+      () => this.machine.versions[0] ?? 1,
+    );
+  }
+
+  #makeLoader(scan: (ask: Scan, options: { context: UseContext }) => void): Loader {
+    return new Loader(this.state, {
+      scan,
+      list: this.disk.onAnswer(ListNamespaces, (answer) => {
+        if (!(answer instanceof AskTimeout)) this.#loader.listed(answer);
+      }),
+      log: this.disk.onAnswer(ReadLog, (answer, ask, context: LoadContext) => {
+        if (!(answer instanceof AskTimeout)) this.#loader.logged(answer, ask, context);
+      }),
+      version: () => this.machine.versions[0] ?? 1,
+      loaded: (gid, replicaId, durable, table) => {
+        const state = replica(this.#optionsOf(gid, replicaId), durable);
+        this.state.replicas.set(gid, newReplica(state, table));
+      },
+      broken: (gid, reason) => {
+        this.log.error(`group ${gid} cannot be recovered`, { reason });
+        this.state.tombs.set(gid, Infinity);
+        this.consensus.trigger(new GroupHalted({ gid, reason }));
+      },
+    });
+  }
+}
+
+/** A component that replicates a machine: `create(replicatedGroups(counter), {}, { name: "Groups" })`. */
+export function replicatedGroups(machine: Machine): new (init?: GroupsInit) => ReplicatedGroups {
+  return class Groups extends ReplicatedGroups {
+    protected override readonly machine = machine;
+  };
+}

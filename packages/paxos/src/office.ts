@@ -1,0 +1,117 @@
+/**
+ * Coming into and going out of office: the roles of a replica, and what changes with them.
+ *
+ * Invariants: a leader has leadership, and nobody else has; a term is left for a higher one only; who
+ * comes into office adds an entry of its own term before anything else (L9, and Ongaro's erratum of 2015).
+ */
+
+import type { ReplicaId } from "./config.ts";
+import { appendEntry, setHard } from "./durability.ts";
+import type { Content, Entry, Term } from "./entry.ts";
+import { sizeOf } from "./entry.ts";
+import { ensure } from "./errors.ts";
+import { lastIndex } from "./log.ts";
+import {
+  configOf,
+  electionTimeout,
+  type GroupState,
+  type Leadership,
+  type Progress,
+} from "./state.ts";
+
+/** Follows a leader, or nobody known (0), in a term that is the present one or a later one. */
+export function becomeFollower(state: GroupState, term: Term, leader: ReplicaId): void {
+  if (term > state.term) setHard(state, term, 0);
+  const led = state.leadership;
+  state.role = "follower";
+  state.granted.clear();
+  state.invited = false;
+  if (led !== null) {
+    // Nobody can say any more whether these reads would see everything.
+    for (const { id } of led.reads) state.out.reads.push({ id, outcome: "refused" });
+    state.leadership = null;
+    // It does not have to be loyal to itself.
+    state.contact = state.now - state.settings.electionMax * 2;
+    state.quiet = false;
+    state.deadline = state.now + electionTimeout(state);
+  }
+  setLeader(state, leader);
+}
+
+/** Takes office: from now on everything this replica says in this term is said as its leader. */
+export function becomeLeader(state: GroupState): void {
+  ensure(
+    state.role === "candidate" && state.vote === state.self,
+    "G1",
+    () => `replica ${state.self} takes office as ${state.role}`,
+  );
+  const noop = lastIndex(state.log) + 1;
+  state.role = "leader";
+  state.granted.clear();
+  state.invited = false;
+  state.quiet = false;
+  state.staging = null;
+  state.leadership = {
+    noop,
+    baseTime: state.time,
+    since: state.now,
+    progress: new Map(),
+    round: 0,
+    reads: [],
+    transfer: null,
+    beatDue: state.now,
+    busyAt: state.now,
+    pendingBytes: 0,
+  };
+  for (const { replicaId } of configOf(state).members) follow(state, state.leadership, replicaId);
+  setLeader(state, state.self);
+  appendOwn(state, state.leadership, { kind: "noop" });
+}
+
+/** Adds an entry of the leader's own term. @returns the entry */
+export function appendOwn(state: GroupState, led: Leadership, content: Content): Entry {
+  const entry: Entry = {
+    ...content,
+    index: lastIndex(state.log) + 1,
+    term: state.term,
+    // Group time: never back, and by the leader's own clock while it is in office.
+    time: Math.max(state.time, led.baseTime + (state.now - led.since)),
+  };
+  led.pendingBytes += sizeOf(entry);
+  wake(state, led);
+  appendEntry(state, entry);
+  return entry;
+}
+
+/** Something happens in the group: back to the fast heartbeat. */
+export function wake(state: GroupState, led: Leadership): void {
+  led.busyAt = state.now;
+  state.quiet = false;
+  led.beatDue = Math.min(led.beatDue, state.now + state.settings.heartbeat);
+}
+
+/** What the leader knows of a member; made when it is first asked for. */
+export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId): Progress {
+  let progress = led.progress.get(replicaId);
+  if (progress === undefined) {
+    progress = {
+      match: 0,
+      next: lastIndex(state.log) + 1,
+      mode: "probe",
+      probing: false,
+      inflight: [],
+      round: 0,
+      contact: state.now,
+      version: 0,
+      snapshotAt: state.now,
+    };
+    led.progress.set(replicaId, progress);
+  }
+  return progress;
+}
+
+function setLeader(state: GroupState, leader: ReplicaId): void {
+  if (state.leader === leader) return;
+  state.leader = leader;
+  state.out.news.push({ kind: "leader", term: state.term, leader });
+}

@@ -1,0 +1,73 @@
+/**
+ * Reads without a log entry (ReadIndex; Ongaro's thesis §6.4).
+ *
+ * L9: a read takes down the commit when it comes; it is answered once a round of heartbeats that *began after it came* is
+ * confirmed by a majority in the leader's term, and the table is applied up to there. A leader whose own
+ * first entry is not committed does not know yet what is committed, and lets reads wait. All reads that wait
+ * share a round; one round is under way at a time, and each heartbeat begins another.
+ */
+
+import { isMajority } from "./config.ts";
+import { ensure } from "./errors.ts";
+import { termAt } from "./log.ts";
+import { wake } from "./office.ts";
+import { beat } from "./replication.ts";
+import { configOf, type GroupState, type Leadership } from "./state.ts";
+
+/** Why something was refused. */
+export type Refusal = "not-leader" | "busy" | "halted";
+
+/** Asks for a linearizable read. The outcome comes in the effects, by this id. @returns why not, else null */
+export function read(state: GroupState, id: number): Refusal | null {
+  if (state.halted !== null) return "halted";
+  const led = state.leadership;
+  if (led === null) return "not-leader";
+  if (led.reads.length >= state.settings.readsMax) return "busy";
+  led.reads.push({ id, index: state.commit, round: 0 });
+  wake(state, led);
+  return null;
+}
+
+/** Begins a round where reads wait for one and none is under way. */
+export function beginRounds(state: GroupState, led: Leadership): void {
+  if (led.reads.length === 0 || !ownTermCommitted(state, led)) return;
+  if (led.reads.some(({ round }) => round > 0)) return;
+  startRound(state, led);
+}
+
+/** Begins a round: for all reads that wait, and as the heartbeat. */
+export function startRound(state: GroupState, led: Leadership): void {
+  led.round++;
+  const known = ownTermCommitted(state, led);
+  for (const read of led.reads) {
+    if (read.round > 0 || !known) continue;
+    // It came before this leader knew what is committed: that is what it has to see.
+    if (read.index < led.noop) read.index = state.commit;
+    read.round = led.round;
+  }
+  beat(state, led);
+}
+
+/** Answers the reads whose round is confirmed and whose index is applied. */
+export function finishReads(state: GroupState, led: Leadership): void {
+  if (led.reads.length === 0) return;
+  const config = configOf(state);
+  const confirmed = (round: number): boolean =>
+    isMajority(config, (id) => id === state.self || (led.progress.get(id)?.round ?? 0) >= round);
+  let lastConfirmed = 0;
+  led.reads = led.reads.filter(({ id, index, round }) => {
+    if (round === 0 || state.applied < index) return true;
+    if (round > lastConfirmed) {
+      if (!confirmed(round)) return true;
+      lastConfirmed = round;
+    }
+    ensure(ownTermCommitted(state, led), "L9", () => "a read before the leader's own entry");
+    state.out.reads.push({ id, outcome: "ready" });
+    return false;
+  });
+}
+
+/** Whether an entry of the leader's own term is committed. */
+export function ownTermCommitted(state: GroupState, led: Leadership): boolean {
+  return state.commit >= led.noop && (termAt(state.log, state.commit) ?? state.term) === state.term;
+}

@@ -1,0 +1,123 @@
+/**
+ * A replica as its host keeps it: the state of the protocol, the table, and who waits for what.
+ *
+ * A proposal is answered when the entry at its index is applied: done where that has its term, and certainly
+ * not done where it has another one. All of this is plain data, so that a swap carries it.
+ */
+
+import type { ReplyToken } from "@kith/core";
+import { memberOf, type Member } from "./config.ts";
+import type { Entry, Index, Term } from "./entry.ts";
+import { lastIndex } from "./log.ts";
+import type { Machine } from "./machine.ts";
+import type { ReplicaId } from "./config.ts";
+import { type ConsensusAnswer, Done, Changed, NotLeader, Status, Unknown } from "./port.ts";
+import { configOf, type GroupState } from "./state.ts";
+import { applyEntry, type Table } from "./table.ts";
+
+/** Who waits for an entry. */
+export interface Waiting {
+  readonly term: Term;
+  readonly token: ReplyToken<ConsensusAnswer>;
+}
+
+/** A query that waits for its round. */
+export interface WaitingQuery {
+  readonly token: ReplyToken<ConsensusAnswer>;
+  readonly query: Uint8Array;
+}
+
+/** A replica of this process. Plain data. */
+export interface Replica {
+  readonly state: GroupState;
+  table: Table;
+  readonly proposals: Map<Index, Waiting>;
+  readonly queries: Map<number, WaitingQuery>;
+  lastQuery: number;
+  /** Up to where the table that was last written is applied. */
+  saved: Index;
+  /** Whether the table shall be written with the next batch. */
+  saveDue: boolean;
+}
+
+/** An answer, and whom it is for. */
+export interface Reply {
+  readonly token: ReplyToken<ConsensusAnswer>;
+  readonly answer: ConsensusAnswer;
+}
+
+/** A replica that nobody waits for yet. */
+export function newReplica(state: GroupState, table: Table): Replica {
+  return {
+    state,
+    table,
+    proposals: new Map(),
+    queries: new Map(),
+    lastQuery: 0,
+    saved: table.applied,
+    saveDue: false,
+  };
+}
+
+/** The member that leads, as far as a replica knows. */
+export function leaderOf(state: GroupState): Member | null {
+  return memberOf(configOf(state), state.leader) ?? null;
+}
+
+/** Applies an entry and answers who waits for it. @throws what the machine throws */
+export function applyTo(
+  replica: Replica,
+  machine: Machine,
+  entry: Entry,
+  twice: boolean,
+  reply: (reply: Reply) => void,
+): Uint8Array | null {
+  const result = applyEntry(replica.table, machine, entry, twice);
+  const waiting = replica.proposals.get(entry.index);
+  if (waiting === undefined) return result;
+  replica.proposals.delete(entry.index);
+  const { token } = waiting;
+  // Another entry stands where the proposal stood: it was truncated, and nobody will ever apply it.
+  if (waiting.term !== entry.term)
+    reply({ token, answer: new NotLeader({ leader: leaderOf(replica.state) }) });
+  else if (entry.kind === "config") reply({ token, answer: new Changed({ config: entry.config }) });
+  else reply({ token, answer: new Done({ index: entry.index, result: result ?? noBytes }) });
+  return result;
+}
+
+/** Answers all who wait: nobody here can know any more. */
+export function answerUnknown(replica: Replica, upTo: Index, reply: (reply: Reply) => void): void {
+  for (const [index, { token }] of replica.proposals) {
+    if (index > upTo) continue;
+    replica.proposals.delete(index);
+    reply({ token, answer: new Unknown() });
+  }
+}
+
+/** How a replica is. */
+export function statusOf({ state, table }: Replica): Status {
+  const { gid, self, role, term, log, commit, applied, quiet, halted } = state;
+  return new Status({
+    gid,
+    self,
+    role,
+    term,
+    leader: leaderOf(state),
+    config: configOf(state),
+    firstIndex: log.base + 1,
+    lastIndex: lastIndex(log),
+    commit,
+    applied,
+    hash: table.hash,
+    version: table.version,
+    quiet,
+    halted,
+  });
+}
+
+/** Names a replica: for tables of work that is under way. */
+export function nameOf(gid: string, replica: ReplicaId): string {
+  return `${replica} ${gid}`;
+}
+
+const noBytes = new Uint8Array(0);

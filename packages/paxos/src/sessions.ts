@@ -1,0 +1,155 @@
+/**
+ * Exactly once: a machine around another one that knows which commands of a client it has applied.
+ *
+ * A client opens a session, numbers its commands from `nextSeq` on, and may propose one again, to any
+ * leader, as often as it likes: it is applied once, and the first result is given each time, until the
+ * client says that it needs no result below `ackedBelow`. All of that stands in the table, so that snapshots have it.
+ *
+ * - What has no session, or is below the session's first number, is refused for good: a late copy of an old
+ *   command cannot be applied after its result has been forgotten.
+ * - A client may have at most 1,024 commands beyond `ackedBelow`; more are answered `busy`, and are not remembered.
+ *
+ * Sessions do not expire yet.
+ */
+
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import type { Applying, Machine, Querying, TableReader, TableWriter } from "./machine.ts";
+import { utf8Key } from "./machine.ts";
+
+/** What became of a command with a number. */
+export type SessionResult =
+  /** Applied now or before, with this result. */
+  | { readonly kind: "done"; readonly result: Uint8Array }
+  /** The session is open; numbers below its first one are refused. */
+  | { readonly kind: "opened" }
+  /** Not applied: there is no such session. Whether an earlier copy was, nobody can say. */
+  | { readonly kind: "unknown-session" }
+  /** Not applied now: its result is not needed any more, as the client said, or it is older than the session. */
+  | { readonly kind: "stale" }
+  /** Not applied: too many results are kept for this client. */
+  | { readonly kind: "busy" };
+
+/** One command of a client. */
+export interface SessionCommand {
+  readonly client: string;
+  /** The number of the command, from the session's first one on; the same in each copy of it. */
+  readonly seq: number;
+  /** The client needs no result of a lower number any more. */
+  readonly ackedBelow: number;
+  readonly command: Uint8Array;
+}
+
+interface Session {
+  readonly firstSeq: number;
+  ackedBelow: number;
+  readonly results: Map<number, Uint8Array>;
+}
+
+const kinds = ["done", "opened", "unknown-session", "stale", "busy"] as const;
+const resultsMax = 1024;
+const sessionPrefix = "s";
+const userPrefix = "u";
+
+/** The command that opens a session; where it is open already, it stays as it is. */
+export function openSession(client: string, nextSeq = 1): Uint8Array {
+  return new ByteWriter().count(0).text(client).count(nextSeq).done();
+}
+
+/** A command within a session. */
+export function inSession({ client, seq, ackedBelow, command }: SessionCommand): Uint8Array {
+  return new ByteWriter().count(1).text(client).count(seq).count(ackedBelow).bytes(command).done();
+}
+
+/** Reads a result of a machine with sessions. @throws KithError `KITH_PAXOS_CORRUPT` */
+export function sessionResult(bytes: Uint8Array): SessionResult {
+  const reader = new ByteReader(bytes);
+  const kind = kinds[reader.count()] ?? "unknown-session";
+  return kind === "done" ? { kind, result: reader.bytes() } : { kind };
+}
+
+/** The machine with sessions around it. Its queries are those of the inner one. */
+export function withSessions(machine: Machine): Machine {
+  return {
+    versions: machine.versions,
+    query: (querying: Querying) => machine.query({ ...querying, table: readable(querying.table) }),
+    apply: (applying) => encodeResult(applyInSession(machine, applying)),
+  };
+}
+
+function applyInSession(machine: Machine, applying: Applying): SessionResult {
+  const { table } = applying;
+  const reader = new ByteReader(applying.command);
+  const opens = reader.count() === 0;
+  const client = reader.text();
+  const key = sessionPrefix + utf8Key(client);
+  const saved = table.get(key);
+  if (opens) {
+    const firstSeq = reader.count();
+    if (saved === undefined)
+      table.put(key, encodeSession({ firstSeq, ackedBelow: firstSeq, results: new Map() }));
+    return { kind: "opened" };
+  }
+  if (saved === undefined) return { kind: "unknown-session" };
+  const session = decodeSession(saved);
+  const seq = reader.count();
+  const ackedBelow = reader.count();
+  const command = reader.bytes();
+  // The low-water mark only rises: copies come in any order.
+  if (ackedBelow > session.ackedBelow) {
+    session.ackedBelow = ackedBelow;
+    for (const known of session.results.keys())
+      if (known < ackedBelow) session.results.delete(known);
+    table.put(key, encodeSession(session));
+  }
+  if (seq < session.ackedBelow || seq < session.firstSeq) return { kind: "stale" };
+  const before = session.results.get(seq);
+  if (before !== undefined) return { kind: "done", result: before };
+  if (session.results.size >= resultsMax) return { kind: "busy" };
+  const result = machine.apply({ ...applying, command, table: writable(table) });
+  session.results.set(seq, result);
+  table.put(key, encodeSession(session));
+  return { kind: "done", result };
+}
+
+function encodeResult(result: SessionResult): Uint8Array {
+  const writer = new ByteWriter().count(kinds.indexOf(result.kind));
+  if (result.kind === "done") writer.bytes(result.result);
+  return writer.done();
+}
+
+function encodeSession({ firstSeq, ackedBelow, results }: Session): Uint8Array {
+  const writer = new ByteWriter().count(firstSeq).count(ackedBelow).count(results.size);
+  for (const [seq, result] of results) writer.count(seq).bytes(result);
+  return writer.done();
+}
+
+function decodeSession(bytes: Uint8Array): Session {
+  const reader = new ByteReader(bytes);
+  const firstSeq = reader.count();
+  const ackedBelow = reader.count();
+  const results = new Map<number, Uint8Array>();
+  for (let left = reader.count(); left > 0; left--) results.set(reader.count(), reader.bytes());
+  return { firstSeq, ackedBelow, results };
+}
+
+function readable(table: TableReader): TableReader {
+  return {
+    get: (key) => table.get(userPrefix + key),
+    keys: (from = "", to, limit) =>
+      table
+        .keys(
+          userPrefix + from,
+          to === undefined ? String.fromCharCode(userPrefix.charCodeAt(0) + 1) : userPrefix + to,
+          limit,
+        )
+        .map((key) => key.slice(userPrefix.length)),
+  };
+}
+
+function writable(table: TableWriter): TableWriter {
+  return {
+    ...readable(table),
+    put: (key, value) => table.put(userPrefix + key, value),
+    delete: (key) => table.delete(userPrefix + key),
+  };
+}

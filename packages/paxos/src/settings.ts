@@ -1,0 +1,53 @@
+/** The settings of a group, each with what raising it costs. All replicas of a group have the same. */
+
+import type { Millis } from "@kith/core";
+
+/** The settings of a group. Plain data. */
+export interface GroupSettings {
+  /** Between two heartbeats of a leader. Raising it saves messages and CPU, and delays reads whose round was lost. */
+  readonly heartbeat: Millis;
+  /** Between two heartbeats of a group in which nothing happens; election timers are scaled alike. */
+  readonly quietHeartbeat: Millis;
+  /** How long nothing has to happen before a group is quiet. */
+  readonly quietAfter: Millis;
+  /**
+   * The shortest time without a leader after which a replica campaigns, and for which a voter stays loyal.
+   * Raising it makes fail-over slower, lowering it makes needless elections likelier. At least 5 heartbeats.
+   */
+  readonly electionMin: Millis;
+  /** The longest such time, also the time after which a leader without a majority gives up. Twice the other one. */
+  readonly electionMax: Millis;
+  /** How many bytes of entries one message carries at most, if it has more than one. */
+  readonly batchBytesMax: number;
+  /** How many messages with entries may be on their way to one follower. */
+  readonly inflightMax: number;
+  /** How many entries may wait for their commit before a proposal is answered `busy`. */
+  readonly pendingMax: number;
+  /** The same in bytes. */
+  readonly pendingBytesMax: number;
+  /** How many reads may wait before one is answered `busy`. */
+  readonly readsMax: number;
+  /** How far a learner may be behind the commit when it is promoted, in entries. */
+  readonly promoteLagMax: number;
+  /** How many applied entries the log keeps for followers that are behind; others get a snapshot. */
+  readonly keepEntries: number;
+  /** How many entries more have to be there before the log is cut. Lower means more, smaller cuts. */
+  readonly cutEntries: number;
+}
+
+/** What holds where nothing else is said. */
+export const defaultSettings: GroupSettings = {
+  heartbeat: 150,
+  quietHeartbeat: 1000,
+  quietAfter: 3000,
+  electionMin: 1500,
+  electionMax: 3000,
+  batchBytesMax: 64 * 1024,
+  inflightMax: 256,
+  pendingMax: 4096,
+  pendingBytesMax: 16 * 1024 * 1024,
+  readsMax: 16_384,
+  promoteLagMax: 64,
+  keepEntries: 1024,
+  cutEntries: 4096,
+};

@@ -1,0 +1,177 @@
+/**
+ * Snapshots and the end of the log that nobody needs any more.
+ *
+ * L7: a snapshot comes in parts, each staged before the next is sent, and is installed all at once with the
+ * log's new base; one that is not beyond the commit is ignored; the rest of the log stays only where the log
+ * has the very entry at the snapshot's end. A log is cut only below what is applied *and durable*.
+ * The parts themselves are the caller's: it reads them from a view, and stages them in its storage.
+ */
+
+import { memberOf } from "./config.ts";
+import { record, send, sendAfter } from "./durability.ts";
+import { ensure } from "./errors.ts";
+import type { Index } from "./entry.ts";
+import { cut, entryAt, termAt } from "./log.ts";
+import type { Base, PeerMessage, Route, SnapshotAnswer, SnapshotPart } from "./peer-message.ts";
+import { heardLeader } from "./replication.ts";
+import { configOf, type GroupState, type Leadership } from "./state.ts";
+
+/** The base that a snapshot of the table as it is applied now has. */
+export function snapshotBase(state: GroupState): Base {
+  return baseAt(state, state.applied);
+}
+
+/** Whether a snapshot is being sent to a member. */
+export function isSnapshotWanted(state: GroupState, to: number): boolean {
+  return state.leadership?.progress.get(to)?.mode === "snapshot";
+}
+
+/** Sends a part. @returns whether it is still wanted */
+export function sendPart(
+  state: GroupState,
+  to: number,
+  part: Omit<SnapshotPart, "kind" | "term">,
+): boolean {
+  const progress = state.leadership?.progress.get(to);
+  const member = memberOf(configOf(state), to);
+  if (progress?.mode !== "snapshot" || member === undefined) return false;
+  progress.snapshotAt = state.now;
+  send(state, member, { kind: "snapshot", term: state.term, ...part });
+  return true;
+}
+
+/** A snapshot cannot be sent, or not taken: probe again, after the next heartbeat. */
+export function giveUpSnapshot(state: GroupState, to: number): void {
+  const progress = state.leadership?.progress.get(to);
+  if (progress?.mode !== "snapshot") return;
+  progress.mode = "probe";
+  progress.probing = true;
+}
+
+/** Gives up those of which nothing was heard for long. */
+export function expireSnapshots(state: GroupState, led: Leadership): void {
+  for (const [id, progress] of led.progress) {
+    if (progress.mode !== "snapshot") continue;
+    if (state.now - progress.snapshotAt > state.settings.electionMax * 2) giveUpSnapshot(state, id);
+  }
+}
+
+/** A part was staged at the other side, or refused. */
+export function onSnapshotAnswer(
+  state: GroupState,
+  led: Leadership,
+  { from, part, taken }: Route & SnapshotAnswer,
+): void {
+  const progress = led.progress.get(from);
+  if (progress === undefined) return;
+  progress.contact = progress.snapshotAt = state.now;
+  if (progress.mode === "snapshot")
+    state.out.snapshots.push({ kind: "proceed", to: from, part, taken });
+}
+
+/** Takes a part from the leader of the term. */
+export function onSnapshot(state: GroupState, message: PeerMessage & SnapshotPart): void {
+  heardLeader(state, message.from, false);
+  const { base, part, from } = message;
+  if (base.index <= state.commit) {
+    state.staging = null;
+    sendAfter(
+      state,
+      0,
+      { replicaId: from, peerId: message.fromPeer },
+      {
+        kind: "append-answer",
+        term: state.term,
+        match: Math.min(state.commit, state.stable),
+        round: 0,
+        version: state.version,
+      },
+    );
+    return;
+  }
+  const { staging } = state;
+  const next = staging?.from === from && staging.index === base.index ? staging.part + 1 : 0;
+  if (part !== 0 && part < next) return; // A copy of one that is staged, or being staged.
+  if (part !== 0 && part !== next) {
+    answerPart(state, message, false);
+    return;
+  }
+  state.staging = { from, index: base.index, part };
+  state.out.snapshots.push({ kind: "stage", message });
+}
+
+/** The caller has staged a part that is not the last, or cannot. */
+export function partStaged(
+  state: GroupState,
+  message: PeerMessage & SnapshotPart,
+  taken: boolean,
+): void {
+  if (!taken) state.staging = null;
+  if (message.term === state.term) answerPart(state, message, taken);
+}
+
+/** Installs what was staged, with the last part. @returns false where it is not wanted any more */
+export function install(state: GroupState, message: PeerMessage & SnapshotPart): boolean {
+  const { base, from, fromPeer } = message;
+  const wanted = state.staging?.from === from && state.staging.index === base.index;
+  state.staging = null;
+  if (!wanted || base.index <= state.commit || state.role === "leader") return false;
+  const { log } = state;
+  const keep = termAt(log, base.index) === base.term;
+  const write = record(state, { kind: "install", base, keep, replaced: log.base });
+  if (keep) {
+    cut(log, base.index);
+    state.configs = [base, ...state.configs.filter(({ index }) => index > base.index)];
+  } else {
+    log.entries.length = 0;
+    log.base = base.index;
+    log.baseTerm = base.term;
+    state.configs = [base];
+    state.tails = [];
+    // Nothing of the new log is durable before this write.
+    state.stable = Math.min(state.stable, base.index - 1);
+  }
+  state.configs[0] = { index: base.index, config: base.config };
+  state.commit = state.applied = base.index;
+  state.time = Math.max(state.time, base.time);
+  state.out.news.push({ kind: "members", config: base.config });
+  const sender = { replicaId: from, peerId: fromPeer };
+  sendAfter(state, write, sender, {
+    kind: "append-answer",
+    term: state.term,
+    match: base.index,
+    round: 0,
+    version: state.version,
+  });
+  return true;
+}
+
+/** Cuts the log where it has become long, below what is applied and durable. */
+export function cutLog(state: GroupState): void {
+  const { keepEntries, cutEntries } = state.settings;
+  const to = state.appliedDurable - keepEntries;
+  if (to - state.log.base < cutEntries) return;
+  const base = baseAt(state, to);
+  ensure(to <= state.appliedDurable, "L7", () => `the log was cut at ${to}, which is not durable`);
+  cut(state.log, to);
+  state.configs = [
+    { index: to, config: base.config },
+    ...state.configs.filter(({ index }) => index > to),
+  ];
+  record(state, { kind: "base", base });
+}
+
+function answerPart(state: GroupState, message: PeerMessage & SnapshotPart, taken: boolean): void {
+  const { from, fromPeer, base, part } = message;
+  const sender = { replicaId: from, peerId: fromPeer };
+  const { term } = state;
+  sendAfter(state, 0, sender, { kind: "snapshot-answer", term, index: base.index, part, taken });
+}
+
+function baseAt(state: GroupState, index: Index): Base {
+  const term = termAt(state.log, index);
+  ensure(term !== undefined, "L7", () => `the log does not have ${index}`);
+  let config = configOf(state);
+  for (const at of state.configs) if (at.index <= index) ({ config } = at);
+  return { index, term, time: entryAt(state.log, index)?.time ?? state.time, config };
+}
