@@ -77,7 +77,13 @@ function packageOf(folder: string): string | null {
   }
 }
 
+function isModule(file: string): boolean {
+  const folder = packageOf(path.dirname(file));
+  return folder !== null && manifestOf(folder).type === "module";
+}
+
 interface Manifest {
+  readonly type: unknown;
   readonly workspaces: readonly string[];
   readonly dependencies: readonly string[];
   readonly scenarios: readonly string[];
@@ -95,6 +101,7 @@ function manifestOf(folder: string): Manifest {
   const names = (value: unknown): string[] =>
     typeof value === "object" && value !== null ? Object.keys(value) : [];
   return {
+    type: at(json, "type"),
     workspaces: strings(at(json, "workspaces")),
     dependencies: [...names(at(json, "dependencies")), ...names(at(json, "devDependencies"))],
     scenarios: strings(at(at(json, "kith"), "scenarios")),
@@ -123,6 +130,9 @@ function filesOf(folder: string): string[] {
 }
 
 async function load(file: string): Promise<Entry[]> {
+  // As CommonJS it would get a second copy of the framework, whose components nobody could create.
+  if (/\.[jt]s$/.test(file) && !isModule(file))
+    throw cliError("KITH_CLI_LOAD", `${file} stands in a package without "type": "module".`);
   let module: unknown;
   try {
     module = await import(pathToFileURL(file).href);

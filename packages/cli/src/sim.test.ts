@@ -138,9 +138,13 @@ describe("kith sim", function () {
     );
     expect(unknown.status).to.equal(1);
     writeFileSync(path.join(folder, "torn.ts"), "export const = ;");
+    mkdirSync(path.join(folder, "old"));
+    writeFileSync(path.join(folder, "old", "package.json"), "{}");
+    writeFileSync(path.join(folder, "old", "common.ts"), "export const nothing = 1;");
     const cases: readonly (readonly [string | undefined, SimOptions, string])[] = [
       ["no/such/file.ts", {}, "KITH_CLI_SCENARIO"],
       ["torn.ts", {}, "KITH_CLI_LOAD"],
+      ["old/common.ts", {}, "KITH_CLI_LOAD"],
       ["good echo", { seeds: "9..1" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { seed: "1", seeds: "1..2" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { jobs: "none" }, "KITH_CLI_ARGUMENT"],

@@ -5,7 +5,6 @@ import path from "node:path";
 import {
   decisionsOf,
   describeFault,
-  historyLines,
   Recording,
   reportOf,
   type RunResult,
@@ -16,6 +15,7 @@ import {
   storyFile,
   Suite,
 } from "@kith/sim/scenario";
+import { formatHistory } from "@kith/testing/history";
 import { cliError } from "./errors.ts";
 import { type Entry, findScenario, listScenarios } from "./library.ts";
 import { runSeeds } from "./pool.ts";
@@ -169,7 +169,7 @@ function look(
       `Seed ${seed} has the hash ${result.hash}, and had ${hash}: it is not deterministic.`,
     );
   if (history !== undefined)
-    writeFileSync(path.resolve(output.folder, history), historyLines(result.history));
+    writeFileSync(path.resolve(output.folder, history), formatHistory(result.history));
   if (trace !== undefined) writeFileSync(path.resolve(output.folder, trace), recording.shiviz());
   const slice = failure === null ? [] : recording.slice();
   if (failure === null || options.shrink === undefined || options.shrink === false)

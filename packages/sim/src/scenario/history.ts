@@ -1,6 +1,7 @@
 /**
  * The history of a run: one line for each call of a process and one for each outcome, in the order in
- * which they happened. It is what the checkers judge; as JSON lines it can be read by other tools too.
+ * which they happened. It is what the checkers of `@kith/testing/history` judge, which also know its
+ * JSON lines; the shape is theirs.
  */
 
 import type { OutcomeType } from "./port.ts";
@@ -16,9 +17,4 @@ export interface HistoryEvent {
   /** In nanoseconds since the beginning. */
   readonly time: number;
   readonly error?: string;
-}
-
-/** A history as JSON, one line per event. */
-export function historyLines(history: readonly HistoryEvent[]): string {
-  return history.map((line) => `${JSON.stringify(line)}\n`).join("");
 }

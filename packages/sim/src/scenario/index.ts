@@ -10,7 +10,7 @@ export {
   uniform,
   zipf,
 } from "./distribution.ts";
-export { type HistoryEvent, historyLines } from "./history.ts";
+export type { HistoryEvent } from "./history.ts";
 export {
   allKinds,
   describeFault,

@@ -13,6 +13,7 @@ import {
   runPlan,
   type RunResult,
   scenario,
+  type Scenario,
   Workload,
 } from "./index.ts";
 import { tally } from "./tally.test.ts";
@@ -228,6 +229,17 @@ describe("the swarm", () => {
       expect(core.length).to.be.above(nodes / 2);
     }
     expect(allKinds.filter((kind) => !drawn.has(kind))).to.deep.equal(["reset"]);
+  });
+
+  it("lets bits rot where a node may forget, or fail for good, and nowhere else", () => {
+    const rots = (tolerates: Scenario["tolerates"]): boolean =>
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].some((offset) => {
+        const wanted = tally("none", { faults: { only: ["bit rot"] }, tolerates: tolerates ?? {} });
+        return planFor(wanted, offset * 7).faults.length > 0;
+      });
+    expect(rots({})).to.equal(true);
+    expect(rots({ down: () => 0 })).to.equal(false);
+    expect(rots({ down: () => 0, amnesia: () => 1 })).to.equal(true);
   });
 
   it("leaves the other kinds as they were when one is excluded", () => {

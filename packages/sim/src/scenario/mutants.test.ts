@@ -86,7 +86,7 @@ export const mutants: readonly Mutant[] = [
         (original) =>
           function (this: Fabric, ...arrival) {
             const before = held.get(this);
-            if (before === undefined && count(this) % 20 === 0) {
+            if (before === undefined && count(this) % 12 === 0) {
               held.set(this, arrival);
               return;
             }
@@ -108,7 +108,7 @@ export const mutants: readonly Mutant[] = [
         (original) =>
           function (this: Fabric, ...arrival) {
             original.apply(this, arrival);
-            if (count(this) % 50 === 0) original.apply(this, arrival);
+            if (count(this) % 12 === 0) original.apply(this, arrival);
           },
       );
     },

@@ -92,16 +92,18 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
 
 /** The kinds that may strike. */
 export function kindsOf(
-  { faults = {}, keys = [] }: Scenario,
+  { faults = {}, keys = [], tolerates = {}, nodes }: Scenario,
   transport: "stream" | "datagram" | "either",
   forgets: boolean,
 ): FaultKind[] {
   const { only = allKinds, without = {} } = faults;
+  // What rots is noticed: then it may strike a node that is not needed any more.
+  const spares = (tolerates.down ?? minority)(nodesOf(nodes).max) > 0;
   return allKinds.filter(
     (kind) =>
       only.includes(kind) &&
       without[kind] === undefined &&
-      (forgets || !amnesiac.has(kind) || kind === "bit rot") &&
+      (forgets || !amnesiac.has(kind) || (kind === "bit rot" && spares)) &&
       (transport !== "datagram" || !ofConnections.has(kind)) &&
       (kind !== "hot key" || keys.length > 1),
   );

@@ -95,7 +95,7 @@ export class Suite {
     const withoutAmnesia: Partial<Record<FaultKind, string>> = {};
     if (!forgets)
       for (const kind of amnesiac)
-        if (kind !== "bit rot") withoutAmnesia[kind] = "no node may forget what was durable";
+        if (!possible.includes(kind)) withoutAmnesia[kind] = "no node may forget what was durable";
     return {
       scenario: scenario.name,
       seeds: this.#seeds,
