@@ -14,6 +14,16 @@ export {
   type PhiOptions,
   type RoundTrips,
 } from "./estimate.ts";
+export {
+  Enter,
+  Leave,
+  MemberAlive,
+  MemberChange,
+  MemberDead,
+  MemberLeft,
+  Membership,
+  MemberSuspected,
+} from "./members.ts";
 export { Ping, Pong } from "./messages.ts";
 export { PhiDetector } from "./phi-detector.ts";
 export {
@@ -39,6 +49,7 @@ export {
   phiPause,
   phiThreshold,
   stallMin,
+  swimPeriod,
 } from "./settings.ts";
 export {
   contradiction,
@@ -48,3 +59,5 @@ export {
   type Target,
   type Watched,
 } from "./state.ts";
+export { Swim } from "./swim.ts";
+export { beats, type Member, type MemberStatus, type News, type SwimState } from "./swim-state.ts";
