@@ -1,24 +1,12 @@
 /** A simulated peer with a ring in it. */
 
-import { Component } from "@kith/core";
+import type { System } from "@kith/core";
 import { AdaptiveDetector } from "@kith/fd";
-import { ringSize } from "@kith/membership";
-import { Network, parsePeer, type PeerRef, self } from "@kith/network";
-import { simulate, type Simulation, type SimulationOptions } from "@kith/sim";
-import {
-  ChordRing,
-  Consider,
-  FoundRing,
-  JoinRefused,
-  JoinRing,
-  LeaveRing,
-  RelaxedRing,
-  Ring,
-  RingLeft,
-  type RingNode,
-  type RingState,
-  RingView,
-} from "./index.ts";
+import type { PeerRef } from "@kith/network";
+import { partition, simulate, type Simulation, type SimulationOptions } from "@kith/sim";
+import { stepping } from "@kith/testing/compliance";
+import { type RingHarness, RingUser } from "./compliance/index.ts";
+import { ChordRing, RelaxedRing, type RingNode, type RingState } from "./index.ts";
 
 export interface PeerInit {
   readonly introducers: readonly PeerRef[];
@@ -26,48 +14,19 @@ export interface PeerInit {
   readonly kind: "relaxed" | "chord";
 }
 
-export class Peer extends Component {
-  readonly net = this.requires(Network);
+export class Peer extends RingUser {
   readonly detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
   readonly node;
-  readonly ring = this.requires(Ring);
-  readonly self = parsePeer(this.setting(self));
-  readonly size = this.setting(ringSize);
-  view: RingView | null = null;
-  refused = 0;
-  left = false;
-  readonly views: RingView[] = [];
 
   constructor({ introducers, founds, kind }: PeerInit) {
     super();
     this.node = this.create(kind === "relaxed" ? RelaxedRing : ChordRing, {}, { name: "Ring" });
     this.connect(this.detector.ports.detector, this.node.ports.detector);
     this.connect(this.node.ports.ring, this.ring);
-    this.ring.on(RingView, (view) => {
-      this.view = view;
-      this.views.push(view);
-      if (this.views.length > 50) this.views.shift();
-    });
-    this.ring.on(JoinRefused, () => void this.refused++);
-    this.ring.on(RingLeft, () => {
-      this.left = true;
-    });
     this.onStart(() => {
-      if (founds) this.ring.trigger(new FoundRing());
+      if (founds) this.found();
       else if (introducers.length > 0) this.join(introducers);
     });
-  }
-
-  join(introducers: readonly PeerRef[]): void {
-    this.ring.trigger(new JoinRing({ introducers }));
-  }
-
-  leave(): void {
-    this.ring.trigger(new LeaveRing());
-  }
-
-  consider(...peers: readonly PeerRef[]): void {
-    this.ring.trigger(new Consider({ peers }));
   }
 
   get state(): RingState {
@@ -151,4 +110,38 @@ export function heal(world: World, within: number, only?: (index: number) => boo
     world.runFor(100);
   }
   return world.time - begin;
+}
+
+/** A harness whose processes are the nodes of a simulation. */
+export function simulated(kind: "relaxed" | "chord", other = kind): RingHarness {
+  const count = 7;
+  const world = simulate(Peer, {
+    seed: 1,
+    nodes: count,
+    init: { founds: false, introducers: [], kind },
+  }).boot();
+  const mends: (() => void)[] = [];
+  let swaps = 0;
+  return {
+    count,
+    wait: stepping((duration) => world.runFor(duration), 50),
+    self: (index) => world.peer(index),
+    enter: (index, action) => {
+      const { system } = world.node(index);
+      const { instance }: System<Peer> = system;
+      system.enter(() => action(instance));
+    },
+    crash: (index) => world.node(index).crash(),
+    restart: (index) => world.node(index).start(),
+    cut: (a, b) => void mends.push(world.rule(partition([`n${a + 1}`], [`n${b + 1}`]))),
+    mend: () => {
+      for (const mend of mends.splice(0)) mend();
+    },
+    swap: (index) => {
+      const cls = (swaps++ % 2 === 0 ? other : kind) === "relaxed" ? RelaxedRing : ChordRing;
+      world.node(index).system.swapThen("/Peer-1/Ring", { cls }, (result) => {
+        if ("cause" in result) throw result.cause;
+      });
+    },
+  };
 }

@@ -393,7 +393,7 @@ export function leave(state: RingState, effects: Effects): void {
   for (const peer of [...state.successors.slice(0, 1), predecessor, ...state.followers])
     if (peer !== null && !samePeer(peer, self) && !includes(told, peer)) told.push(peer);
   const successors = without(state.successors, self);
-  for (const to of told) effects.send(new Leaving({ to, successors }));
+  for (const to of told) effects.send(new Leaving({ ...effects.to(to), successors }));
   Object.assign(state, {
     status: "out",
     predecessor: null,
