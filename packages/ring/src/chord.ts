@@ -37,6 +37,7 @@ import {
 } from "./relaxed.ts";
 import {
   between,
+  identical,
   includes,
   listFrom,
   type RingState,
@@ -71,7 +72,10 @@ function joined(state: RingState, message: Join, effects: Effects): void {
   const { from, fix } = message;
   const { self, predecessor } = state;
   const successor = successorOf(state);
-  if (from.peerId === self.peerId && !samePeer(from, self)) {
+  const taken = [self, ...(predecessor === null ? [] : [predecessor])].some(
+    (one) => one.peerId === from.peerId && !identical(one, from),
+  );
+  if (taken) {
     effects.send(new IdInUse(effects.to(from)));
     return;
   }

@@ -17,6 +17,20 @@ export {
   Successors,
 } from "./messages.ts";
 export {
+  Closer,
+  Knock,
+  KnockAnswer,
+  Meet,
+  Merger,
+  mergerFanout,
+  mergerProbe,
+  mergerWork,
+  Passive,
+  Remember,
+  RingMerger,
+  Seek,
+} from "./merger.ts";
+export {
   Consider,
   FoundRing,
   JoinRefused,

@@ -1,28 +1,50 @@
 /** A simulated peer with a ring in it. */
 
-import type { System } from "@kith/core";
+import { Component, type System } from "@kith/core";
 import { AdaptiveDetector } from "@kith/fd";
+import { Cyclon, Introduce, PeerSampling } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { partition, simulate, type Simulation, type SimulationOptions } from "@kith/sim";
 import { stepping } from "@kith/testing/compliance";
 import { type RingHarness, RingUser } from "./compliance/index.ts";
-import { ChordRing, RelaxedRing, type RingNode, type RingState } from "./index.ts";
+import { ChordRing, RelaxedRing, RingMerger, type RingNode, type RingState } from "./index.ts";
 
 export interface PeerInit {
   readonly introducers: readonly PeerRef[];
   readonly founds: boolean;
   readonly kind: "relaxed" | "chord";
+  /** Whether it has a merger. */
+  readonly merges?: boolean;
+}
+
+/** A merger with what it needs. */
+class Merging extends Component {
+  readonly merger = this.create(RingMerger, {}, { name: "Merger" });
+  readonly cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
+  readonly sampling = this.requires(PeerSampling);
+  readonly ring = this.exposes(this.merger.ports.ring);
+
+  constructor({ introducers }: { readonly introducers: readonly PeerRef[] }) {
+    super();
+    this.connect(this.cyclon.ports.sampling, this.merger.ports.sampling);
+    this.connect(this.cyclon.ports.sampling, this.sampling);
+    this.onStart(() => this.sampling.trigger(new Introduce({ peers: introducers })));
+  }
 }
 
 export class Peer extends RingUser {
   readonly detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
   readonly node;
 
-  constructor({ introducers, founds, kind }: PeerInit) {
+  constructor({ introducers, founds, kind, merges = false }: PeerInit) {
     super();
     this.node = this.create(kind === "relaxed" ? RelaxedRing : ChordRing, {}, { name: "Ring" });
     this.connect(this.detector.ports.detector, this.node.ports.detector);
     this.connect(this.node.ports.ring, this.ring);
+    if (merges) {
+      const merging = this.create(Merging, { introducers }, { name: "Merging" });
+      this.connect(this.node.ports.ring, merging.ports.ring);
+    }
     this.onStart(() => {
       if (founds) this.found();
       else if (introducers.length > 0) this.join(introducers);
@@ -47,9 +69,10 @@ export function build(
   seed: number,
   options: Partial<SimulationOptions<typeof Peer>> & {
     readonly kind?: (index: number) => "relaxed" | "chord";
+    readonly merges?: boolean;
   } = {},
 ): World {
-  const { kind = () => "relaxed", ...others } = options;
+  const { kind = () => "relaxed", merges = false, ...others } = options;
   const lives = new Map<number, number>();
   let world: World | null = null;
   const made = simulate(Peer, {
@@ -64,7 +87,7 @@ export function build(
       const introducers = (life === 1 ? [0, 1] : others_.slice(0, 5))
         .filter((i) => i !== index && i < nodes)
         .map((i) => (world === null ? peerAt(i) : world.peer(i)));
-      return { founds: index === 0 && life === 1, introducers, kind: kind(index) };
+      return { founds: index === 0 && life === 1, introducers, kind: kind(index), merges };
     },
     ...others,
   });

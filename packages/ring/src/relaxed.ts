@@ -35,6 +35,7 @@ import {
   end,
   follow,
   forgetFollowers,
+  identical,
   includes,
   listFrom,
   type RingState,
@@ -77,14 +78,16 @@ function joined(state: RingState, message: Join, effects: Effects): void {
   const { self, predecessor, granted } = state;
   const successor = successorOf(state);
   if (bidFarewell(state, from, effects)) return;
-  // Who has no successor cannot take in anybody; the asker tries again.
-  if (state.status !== "in" || successor === null || !usable(state, from)) {
-    if (from.peerId === self.peerId && !samePeer(from, self))
+  // Who has no successor cannot take in a newcomer, who tries again. One who mends is taken in all the
+  // same: where every second peer has gone, all mend at once, and would wait for each other for ever.
+  const able = state.status === "in" && (successor !== null || fix);
+  if (!able || !usable(state, from)) {
+    if (from.peerId === self.peerId && !identical(from, self))
       effects.send(new IdInUse(effects.to(from)));
     return;
   }
   if (predecessor !== null && from.peerId === predecessor.peerId) {
-    if (!samePeer(from, predecessor)) {
+    if (!identical(from, predecessor)) {
       // Of two lives of one peer the earlier has been forgotten before this is asked.
       effects.send(new IdInUse(effects.to(from)));
       return;
@@ -219,7 +222,8 @@ export function linked(state: RingState, { from, successor }: Linked): void {
 /** Tells the predecessor that the list has changed. */
 function passOn(state: RingState, effects: Effects, hops: number): void {
   const { predecessor, self } = state;
-  if (hops <= 1 || !trusted(state, predecessor) || samePeer(predecessor, self)) return;
+  if (hops <= 1 || state.successors.length === 0) return;
+  if (!trusted(state, predecessor) || samePeer(predecessor, self)) return;
   const successors = listFrom(state);
   effects.send(new Successors({ ...effects.to(predecessor), successors, hops: hops - 1 }));
 }

@@ -251,9 +251,19 @@ export abstract class RingNode extends Component {
 
   /** Watches whom the state depends on: the neighbours, whoever is asked, and those that may come back. */
   #watch(): void {
-    const { self: own, predecessor, successors, asking, followers, suspects } = this.#state;
+    const {
+      self: own,
+      predecessor,
+      successors,
+      asking,
+      candidates,
+      followers,
+      suspects,
+    } = this.#state;
     const wanted: PeerRef[] = [];
-    for (const peer of [predecessor, successors[0], asking, ...followers, ...suspects])
+    const neighbours = [predecessor, successors[0], asking];
+    // All candidates at one time: each is asked for a moment only, too short for a verdict.
+    for (const peer of [...neighbours, ...candidates, ...followers, ...suspects])
       if (peer !== null && peer !== undefined && !samePeer(peer, own) && !includes(wanted, peer))
         wanted.push(peer);
     const watcher = this.#watcher;

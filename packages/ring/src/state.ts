@@ -8,7 +8,7 @@
 
 import type { Millis } from "@kith/core";
 import { distance, inOpen } from "@kith/membership";
-import { addressOf, type PeerRef, samePeer } from "@kith/network";
+import { addressOf, type PeerRef, samePeer, sameProcess } from "@kith/network";
 import type { RingStatus } from "./port.ts";
 
 /** All that a ring knows. */
@@ -90,6 +90,11 @@ export function includes(list: readonly PeerRef[], peer: PeerRef): boolean {
   return list.some((one) => samePeer(one, peer));
 }
 
+/** Whether two references are to one life at one address: an identifier may have been given twice. */
+export function identical(a: PeerRef, b: PeerRef): boolean {
+  return samePeer(a, b) && sameProcess(a, b);
+}
+
 /** The list without this peer in this life. */
 export function without(list: readonly PeerRef[], peer: PeerRef): PeerRef[] {
   return list.filter((one) => !samePeer(one, peer));
@@ -103,7 +108,7 @@ export function trusted(state: RingState, peer: PeerRef | null): peer is PeerRef
 /** Whether a reference may be taken up: not an ended life (R5), nor another peer under one's own identifier. */
 export function usable(state: RingState, peer: PeerRef): boolean {
   const { self, ended } = state;
-  if (peer.peerId === self.peerId) return samePeer(peer, self);
+  if (peer.peerId === self.peerId) return identical(peer, self);
   const address = addressOf(peer);
   return !ended.some(
     (one) =>
@@ -144,7 +149,7 @@ export function listFrom({ self, successors }: RingState): PeerRef[] {
 
 /** Of these, the one from which it is the shortest way clockwise to the point; undefined of none. */
 export function closestBefore(
-  state: RingState,
+  state: Pick<RingState, "size">,
   point: number,
   list: readonly PeerRef[],
 ): PeerRef | undefined {
