@@ -4,6 +4,7 @@ import { codecSuites } from "./codec/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
+import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
 
@@ -14,4 +15,5 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...codecSuites,
   ...storageSuites,
   ...networkSuites,
+  ...overlaySuites,
 };

@@ -83,6 +83,8 @@ const confirmMillis = 50;
 const outstandingMax = 64;
 /** A process that is given up is pinged so much more rarely. */
 const absentSlowdown = 5;
+/** A process that is heard of anyway is pinged at least once in so many heartbeats. */
+const skippedBeats = 2.5;
 
 /** What the detectors have in common; they differ in how they judge silence. */
 export abstract class NodeDetector<E extends Estimate> extends Component {
@@ -241,7 +243,12 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     const target = targetOf(this.#state, peer);
     const place = this.#state.places.get(addressOf(peer));
     if (target === undefined || place?.newest !== peer.incarnation) return;
-    this.#ping(target);
+    const now = this.clock.monotonic;
+    // Two that watch each other need not both ask. But now and then both do: a pong says who lives there,
+    // and how long the way is.
+    const fresh = now - target.heard < this.#heartbeat / 2;
+    if (fresh && now - target.ponged < skippedBeats * this.#heartbeat) this.#beatLater(target);
+    else this.#ping(target);
   }
 
   #ping(target: Target<E>): void {
@@ -252,7 +259,12 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     if (outstanding.length > outstandingMax) outstanding.shift();
     this.net.trigger(new Ping({ to: peer, seq, known: target.version }));
     this.#expire(peer, seq, this.#judge.patience(estimate, now - target.heard), false);
-    const givenUp = target.silent && [...target.watched.values()].every(({ absent }) => absent);
+    this.#beatLater(target);
+  }
+
+  #beatLater({ peer, silent, watched }: Target<E>): void {
+    const now = this.clock.monotonic;
+    const givenUp = silent && [...watched.values()].every(({ absent }) => absent);
     const period = this.#heartbeat * (givenUp ? absentSlowdown : 1);
     const delay = period * (0.8 + 0.4 * this.#jitter.float());
     const beat = new Beat({ peer, due: now + delay });

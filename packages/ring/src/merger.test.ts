@@ -5,6 +5,9 @@ import { expect } from "chai";
 import { KnockAnswer, Seek } from "./index.ts";
 import { build, heal, imperfection, type World } from "./kit.test.ts";
 
+/** Whether the slow tests run too: more parts and peers. */
+const long = process.env["KITH_LONG"] !== undefined;
+
 /** Splits the peers at random, as the seed has it, into so many parts; what heals it again. */
 function split(
   world: World,
@@ -25,11 +28,16 @@ function split(
 describe("RingMerger", function () {
   this.timeout(300_000);
 
-  for (const [parts, nodes] of [
+  const sizes = [
     [2, 12],
-    [3, 18],
-    [7, 28],
-  ] as const)
+    ...(long
+      ? [
+          [3, 24],
+          [7, 42],
+        ]
+      : [[3, 9]]),
+  ] as const;
+  for (const [parts = 2, nodes = 12] of sizes)
     it(`makes one ring of ${nodes} peers in ${parts} parts (MG1)`, () => {
       const world = build(nodes, parts, { merges: true });
       heal(world, 180_000);

@@ -88,6 +88,8 @@ export const mergerFanout = setting.integer("merger.fanout", 3, { min: 1, max: 1
 const passiveMax = 64;
 const queueMax = 64;
 const hopsMax = 256;
+/** How likely a round of probes includes a random peer: its answer costs a lookup. */
+const sampleChance = 0.05;
 /** Whoever was looked up is not looked up again for so long. */
 const seenMillis = 4000;
 const seenMax = 256;
@@ -172,11 +174,28 @@ export class RingMerger extends Component {
   // --- who is to be found again --------------------------------------------------------------------
 
   #viewed(predecessor: PeerRef | null, successors: readonly PeerRef[]): void {
+    // While a successor is looked for there is nothing to compare with.
+    if (successors.length === 0 || predecessor === null) return;
     const { view } = this.state;
     this.state.view = { predecessor, successors };
     const known = this.#neighbours();
-    for (const peer of [view.predecessor, ...view.successors])
-      if (peer !== null && !includes(known, peer)) this.#remember(peer);
+    for (const peer of view.successors)
+      if (!includes(known, peer) && !this.#displaced(peer, view.successors)) this.#remember(peer);
+    const before = view.predecessor;
+    const closer =
+      before !== null && inOpen(predecessor.peerId, before.peerId, this.#self.peerId, this.#size);
+    if (before !== null && !closer && !includes(known, before)) this.#remember(before);
+  }
+
+  /** Whether a successor has only been pushed off the end of the list by closer ones. */
+  #displaced(peer: PeerRef, former: readonly PeerRef[]): boolean {
+    const { successors } = this.state.view;
+    const last = successors.at(-1);
+    return (
+      last !== undefined &&
+      successors.length >= former.length &&
+      inOpen(last.peerId, this.#self.peerId, peer.peerId, this.#size)
+    );
   }
 
   #neighbours(): PeerRef[] {
@@ -198,7 +217,7 @@ export class RingMerger extends Component {
     const { passive, sample } = this.state;
     const targets = this.#draw.shuffle(passive).slice(0, 2);
     // A random peer tells of a ring that nobody here remembers; rarely, for its answer costs a lookup.
-    if (sample.length > 0 && this.#draw.chance(0.1)) targets.push(this.#draw.pick(sample));
+    if (sample.length > 0 && this.#draw.chance(sampleChance)) targets.push(this.#draw.pick(sample));
     for (const peer of targets)
       this.net.trigger(new Knock({ ...this.#to(peer), cluster: this.#cluster }));
   }
@@ -264,7 +283,9 @@ export class RingMerger extends Component {
       const place = { cluster, before: predecessor, behind: this.#self };
       this.net.trigger(new Meet({ ...this.#to(target), ...place }));
     } else if (hops > 0) {
-      const next = closestBefore({ size: this.#size }, at, others);
+      // Random peers are short cuts, but some may be of the other ring: good for looking around only.
+      const ways = fanout > 1 ? others : [...others, ...this.state.sample];
+      const next = closestBefore({ size: this.#size }, at, ways);
       if (next !== undefined) this.#send(next, target, left, hops - 1, false);
     }
   }

@@ -100,14 +100,6 @@ const bugs: readonly Bug[] = [
     suite: "compliance.test.ts",
   },
   {
-    what: "ages are counted in whole rounds",
-    place: "membership",
-    file: "cyclon.ts",
-    text: "const rounds = (now - this.#state.agedAt) / this.#period;",
-    planted: "const rounds = Math.trunc((now - this.#state.agedAt) / this.#period);",
-    suite: "compliance.test.ts",
-  },
-  {
     what: "a young reference to an earlier life beats one to the later",
     place: "membership",
     file: "view.ts",
@@ -155,14 +147,6 @@ const bugs: readonly Bug[] = [
     text: "if ( predecessor === null || !trusted(state, predecessor) || between(state, from, predecessor, state.self) ) state.predecessor = from;",
     planted: "state.predecessor = from;",
     suite: "churn.test.ts",
-  },
-  {
-    what: "those that mend wait for each other",
-    place: "ring",
-    file: "relaxed.ts",
-    text: 'const able = state.status === "in" && (successor !== null || fix);',
-    planted: 'const able = state.status === "in" && successor !== null;',
-    suite: "merger.test.ts",
   },
   {
     what: "a newcomer's crash leaves a ring of one with a dead predecessor",
