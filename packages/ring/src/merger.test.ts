@@ -87,6 +87,29 @@ describe("RingMerger", function () {
     expect(nemesis.failed).to.deep.equal([]);
   });
 
+  it("sends no storm while the two sides still suspect each other", () => {
+    const world = build(9, 3, { merges: true });
+    heal(world, 120_000);
+    world.runFor(30_000);
+    const { end } = split(world, 3, 1);
+    world.runFor(40_000);
+    end();
+    let second = 0;
+    world.rule({
+      name: "count",
+      judge: () => {
+        second++;
+        return undefined;
+      },
+    });
+    for (let elapsed = 0; elapsed < 60; elapsed++) {
+      second = 0;
+      world.runFor(1000);
+      expect(second / 9, `messages per peer in second ${elapsed}`).to.be.below(60);
+    }
+    expect(imperfection(world)).to.equal(undefined);
+  });
+
   it("does nothing but knock at rest (MG3)", () => {
     const world = build(24, 11, { merges: true });
     heal(world, 120_000);

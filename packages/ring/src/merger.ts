@@ -93,6 +93,8 @@ const sampleChance = 0.05;
 /** Whoever was looked up is not looked up again for so long. */
 const seenMillis = 4000;
 const seenMax = 256;
+/** The same for those that stand where this peer belongs. */
+const meetMillis = 1000;
 
 /** What a merger knows. */
 interface MergerState {
@@ -235,17 +237,24 @@ export class RingMerger extends Component {
   // --- the two rings -------------------------------------------------------------------------------
 
   #enqueue(peer: PeerRef, fanout: number): void {
-    const { queue, seen } = this.state;
+    const { queue } = this.state;
+    if (samePeer(peer, this.#self) || !this.#once("seek", peer, seenMillis)) return;
+    if (queue.length < queueMax) this.state.queue = [...queue, { peer, fanout }];
+  }
+
+  /** Whether this was not done to that peer lately. Without it two that cannot link yet would send each other on for ever. */
+  #once(what: "seek" | "meet", peer: PeerRef, millis: Millis): boolean {
+    const { seen } = this.state;
     const now = this.clock.monotonic;
-    const key = `${peer.peerId}#${peer.incarnation}`;
-    if (samePeer(peer, this.#self) || now - (seen.get(key) ?? -seenMillis) < seenMillis) return;
+    const key = `${what} ${peer.peerId}#${peer.incarnation}`;
+    if (now - (seen.get(key) ?? -millis) < millis) return false;
     seen.delete(key);
     seen.set(key, now);
     for (const [oldest] of seen) {
       if (seen.size <= seenMax) break;
       seen.delete(oldest);
     }
-    if (queue.length < queueMax) this.state.queue = [...queue, { peer, fanout }];
+    return true;
   }
 
   #work(): void {
@@ -294,7 +303,7 @@ export class RingMerger extends Component {
   #meet(before: PeerRef, behind: PeerRef): void {
     const { predecessor } = this.state.view;
     this.#consider(behind);
-    this.#seek(behind, 1, hopsMax);
+    if (this.#once("meet", behind, meetMillis)) this.#seek(behind, 1, hopsMax);
     if (
       predecessor === null ||
       samePeer(predecessor, this.#self) ||
@@ -303,7 +312,7 @@ export class RingMerger extends Component {
       this.net.trigger(
         new Closer({ ...this.#to(before), cluster: this.#cluster, peer: this.#self }),
       );
-    this.#seek(before, 1, hopsMax);
+    if (this.#once("meet", before, meetMillis)) this.#seek(before, 1, hopsMax);
   }
 
   #consider(peer: PeerRef): void {

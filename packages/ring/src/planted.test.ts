@@ -149,6 +149,14 @@ const bugs: readonly Bug[] = [
     suite: "churn.test.ts",
   },
   {
+    what: "a merge has no limit to its rate",
+    place: "ring",
+    file: "merger.ts",
+    text: "if (now - (seen.get(key) ?? -millis) < millis) return false;",
+    planted: "",
+    suite: "merger.test.ts",
+  },
+  {
     what: "a newcomer's crash leaves a ring of one with a dead predecessor",
     place: "ring",
     file: "relaxed.ts",
