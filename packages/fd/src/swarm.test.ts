@@ -2,7 +2,7 @@
  * The detectors under random faults, seed by seed. A seed decides the provider, the transport, and which
  * faults there are. While they last, FD3 and FD4 have to hold; once they are over, FD1 and FD2.
  *
- * `KITH_FD_SEEDS` says how many seeds (default 6); the planted bugs run 200.
+ * `KITH_FD_SEEDS` says how many seeds (default 4); the planted bugs run 200.
  */
 
 import { mix, streamKey } from "@kith/core";
@@ -18,7 +18,7 @@ import {
   type SuspectReason,
 } from "./index.ts";
 
-const seeds = Number(process.env["KITH_FD_SEEDS"] ?? 6);
+const seeds = Number(process.env["KITH_FD_SEEDS"] ?? 4);
 const nodes = 6;
 const path = "/Monitor-1/Detector";
 

@@ -90,7 +90,7 @@ describe("Cyclon", function () {
 
   it("makes a connected graph in which all are referred to about as often (CY1, CY2)", () => {
     for (const seed of [1]) {
-      const world = joined(100, seed);
+      const world = joined(60, seed);
       for (let round = 0; round < 50; round++) {
         world.runFor(period);
         checkViews(world);
@@ -121,7 +121,7 @@ describe("Cyclon", function () {
   });
 
   it("stays connected where four of five crash at once, and forgets them in 3·c·Δ (CY4)", () => {
-    const world = joined(100, 4);
+    const world = joined(60, 4);
     world.runFor(40 * period);
     for (const { index } of world.nodes) if (index % 5 !== 0) world.node(index).crash();
     expect(stronglyConnected(world)).to.be.true;
