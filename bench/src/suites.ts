@@ -6,6 +6,7 @@ import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
 import { paxosSuites } from "./paxos/cases.ts";
+import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
 
@@ -18,4 +19,5 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...storageSuites,
   ...networkSuites,
   ...checkerSuites,
+  ...overlaySuites,
 };

@@ -1,0 +1,92 @@
+/**
+ * A bootstrap server: remembers for a while who has said to take part, and names some of them to whoever
+ * asks (algorithms.md §13). All that it knows is soft: a server that starts empty knows the cluster again
+ * after one period of refreshes, and one that is gone is missed by nobody who has another one to ask.
+ *
+ * Invariants: it names nobody who has been silent for three periods; of several lives of a process it names
+ * the latest; it keeps at most `entriesMax` peers of all clusters together.
+ */
+
+import { Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import { addressOf, Network, type PeerRef } from "@kith/network";
+import { Answer, Ask, Refresh } from "./bootstrap-messages.ts";
+import { refreshPeriod } from "./settings.ts";
+
+/** A peer that was heard of. */
+export interface Registered {
+  readonly peer: PeerRef;
+  /** In monotonic milliseconds. */
+  readonly seen: Millis;
+}
+
+class Sweep extends timeout("membership/BootstrapSweep") {}
+
+const entriesMax = 10_000;
+/** How many peers an answer names. */
+const namedMax = 20;
+/** After so many periods of silence a peer is forgotten. */
+const periodsKept = 3;
+
+/** Names peers to newcomers. It never says that there are none: an empty answer means nothing. */
+export class BootstrapServer extends Component {
+  readonly net = this.requires(Network);
+  readonly timer = this.requires(Timer);
+  /** By cluster, then by peer id and address; the longest silent first. */
+  readonly state = this.declareState<{ clusters: Map<string, Map<string, Registered>> }>({
+    clusters: new Map(),
+  });
+  readonly #draw = this.random("named");
+  readonly #keptMillis = this.setting(refreshPeriod) * periodsKept;
+
+  constructor() {
+    super();
+    this.net.on(Ask, ({ from, cluster }) => this.#asked(from, cluster));
+    this.net.on(Refresh, ({ cluster, peers }) => {
+      for (const peer of peers) this.#register(cluster, peer);
+    });
+    this.timer.on(Sweep, () => this.#sweep());
+    this.onStart(() => {
+      const period = this.setting(refreshPeriod);
+      this.timer.trigger(new SchedulePeriodic({ period, timeout: new Sweep() }));
+    });
+  }
+
+  #asked(from: PeerRef, cluster: string): void {
+    const now = this.clock.monotonic;
+    const known = [...(this.state.clusters.get(cluster)?.values() ?? [])].filter(
+      ({ peer, seen }) => now - seen <= this.#keptMillis && addressOf(peer) !== addressOf(from),
+    );
+    const peers = this.#draw
+      .shuffle(known)
+      .slice(0, namedMax)
+      .map(({ peer }) => peer);
+    this.net.trigger(new Answer({ to: from, cluster, peers }));
+  }
+
+  #register(cluster: string, peer: PeerRef): void {
+    const { clusters } = this.state;
+    const entries = clusters.get(cluster) ?? new Map<string, Registered>();
+    clusters.set(cluster, entries);
+    const key = `${peer.peerId}@${addressOf(peer)}`;
+    const known = entries.get(key);
+    if (known !== undefined && known.peer.incarnation > peer.incarnation) return;
+    // At the end again: the longest silent come first.
+    entries.delete(key);
+    entries.set(key, { peer, seen: this.clock.monotonic });
+    let total = 0;
+    for (const { size } of clusters.values()) total += size;
+    if (total <= entriesMax) return;
+    for (const [first] of entries) {
+      entries.delete(first);
+      break;
+    }
+  }
+
+  #sweep(): void {
+    const now = this.clock.monotonic;
+    for (const [cluster, entries] of this.state.clusters) {
+      for (const [key, { seen }] of entries) if (now - seen > this.#keptMillis) entries.delete(key);
+      if (entries.size === 0) this.state.clusters.delete(cluster);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** A simulated process with everything of this package in it. */
+
+import type { System } from "@kith/core";
+import type { PeerRef } from "@kith/network";
+import { simulate, type Simulation } from "@kith/sim";
+import { stepping } from "@kith/testing/compliance";
+import { type MembershipHarness, Participant } from "./compliance/index.ts";
+import {
+  BootstrapClient,
+  BootstrapServer,
+  Cyclon,
+  Introduce,
+  Nearest,
+  Nearness,
+  TMan,
+} from "./index.ts";
+
+export const peerAt = (index: number, incarnation = 1): PeerRef => ({
+  peerId: index + 1,
+  host: `n${index + 1}`,
+  port: 7000,
+  incarnation,
+});
+
+export class Process extends Participant {
+  readonly client = this.create(
+    BootstrapClient,
+    { servers: [peerAt(0, 0), peerAt(1, 0)] },
+    { name: "Client" },
+  );
+  readonly cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
+  readonly tman = this.create(TMan, {}, { name: "TMan" });
+  readonly nearness = this.requires(Nearness);
+  nearest: Nearest | null = null;
+
+  constructor({ server }: { readonly server: boolean }) {
+    super();
+    this.connect(this.client.ports.bootstrap, this.bootstrap);
+    this.connect(this.cyclon.ports.sampling, this.sampling);
+    this.connect(this.cyclon.ports.sampling, this.tman.ports.sampling);
+    this.connect(this.tman.ports.nearness, this.nearness);
+    this.nearness.on(Nearest, (nearest) => {
+      this.nearest = nearest;
+    });
+    if (server) this.create(BootstrapServer, {}, { name: "Server" });
+  }
+
+  introduceNear(...peers: PeerRef[]): void {
+    this.nearness.trigger(new Introduce({ peers }));
+  }
+
+  /** The instance behind the handle. */
+  get sampler(): Cyclon {
+    return (this.cyclon as unknown as { core: { instance: Cyclon } }).core.instance;
+  }
+}
+
+export type World = Simulation<typeof Process>;
+
+export function build(nodes: number, seed: number): World {
+  return simulate(Process, {
+    seed,
+    nodes,
+    initOf: ({ index }) => ({ server: index < 2 }),
+  }).boot();
+}
+
+export function harness(): MembershipHarness {
+  const count = 6;
+  const world = build(count, 1);
+  return {
+    count,
+    wait: stepping((duration) => world.runFor(duration), 50),
+    self: (index) => world.peer(index),
+    enter: (index, action) => {
+      const { system } = world.node(index);
+      const { instance }: System<Process> = system;
+      system.enter(() => action(instance));
+    },
+    crash: (index) => world.node(index).crash(),
+    restart: (index) => world.node(index).start(),
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * T-Man on the ring (Jelasity, Montresor, Babaoglu 2009): each round a peer exchanges the closest
+ * references it has with one of its neighbours, beside a random sample. Neighbours are found in O(log n)
+ * rounds from any connected beginning, and most damage heals. It promises nothing about consistency:
+ * whoever uses a candidate contacts it first.
+ *
+ * References carry ages as in Cyclon, so that those to the gone die out: only a peer itself makes its
+ * reference young. Invariant: the view holds the closest ones on both sides of all that it was shown.
+ */
+
+import { Component, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import { message, Network, parsePeer, type PeerRef, self } from "@kith/network";
+import { Introduce, Nearest, Nearness, PeerSampling, Sample } from "./port.ts";
+import { clusterId, nearnessMax, nearnessPeriod } from "./settings.ts";
+import { distance, ringSize } from "./space.ts";
+import { aged, type Entry, isSelf, merge } from "./view.ts";
+
+/** The references of one peer that are closest to another. */
+export class Neighbours extends message("membership/Neighbours")<{
+  readonly cluster: string;
+  readonly entries: readonly Entry[];
+  /** Whether an answer is wanted. */
+  readonly wanted: boolean;
+}> {}
+
+class Round extends timeout("membership/TManRound") {}
+
+/** Rounds after which a reference that its peer has not renewed is dropped. */
+const ageLimit = 12;
+const randomMax = 8;
+
+/** The neighbours on the ring by gossip. What it says are hints: see `Nearness`. */
+export class TMan extends Component {
+  readonly nearness = this.provides(Nearness);
+  readonly sampling = this.requires(PeerSampling);
+  readonly net = this.requires(Network);
+  readonly timer = this.requires(Timer);
+  readonly state = this.declareState<{
+    view: readonly Entry[];
+    random: readonly PeerRef[];
+    /** When the ages were right, in monotonic milliseconds. */
+    agedAt: number;
+  }>({ view: [], random: [], agedAt: this.clock.monotonic });
+  readonly #self = parsePeer(this.setting(self));
+  readonly #cluster = this.setting(clusterId);
+  readonly #side = this.setting(nearnessMax);
+  readonly #size = this.setting(ringSize);
+  readonly #period = this.setting(nearnessPeriod);
+  readonly #draw = this.random("tman");
+
+  constructor() {
+    super();
+    this.nearness.on(Introduce, ({ peers }) => this.#take(peers.map((peer) => ({ peer, age: 0 }))));
+    this.sampling.on(Sample, ({ peers }) => {
+      this.state.random = this.#draw.shuffle(peers).slice(0, randomMax);
+    });
+    this.net.on(Neighbours, ({ from, cluster, entries, wanted }) => {
+      if (cluster !== this.#cluster) return;
+      this.#age();
+      // Before the taking in, which would send back what has come.
+      if (wanted) this.#send(from, false);
+      this.#take([...entries, { peer: from, age: 0 }]);
+    });
+    this.timer.on(Round, () => this.#round());
+    this.onStart(() => {
+      const period = this.#period;
+      const delay = this.#draw.float() * period;
+      this.timer.trigger(new SchedulePeriodic({ period, delay, timeout: new Round() }));
+    });
+  }
+
+  #round(): void {
+    this.#age();
+    const near = [...this.#sides(this.#self.peerId, this.state.view).values()].flat();
+    const closest = near.slice(0, 2).map(({ peer }) => peer);
+    const targets = [...closest, ...this.state.random.slice(0, 1)];
+    if (targets.length > 0) this.#send(this.#draw.pick(targets), true);
+  }
+
+  #age(): void {
+    const now = this.clock.monotonic;
+    const rounds = (now - this.state.agedAt) / this.#period;
+    this.state.view = aged(this.state.view, rounds, ageLimit);
+    this.state.agedAt = now;
+  }
+
+  #send(to: PeerRef, wanted: boolean): void {
+    const known = [
+      ...this.state.view,
+      ...this.state.random.map((peer) => ({ peer, age: ageLimit })),
+    ];
+    const useful = known.filter(({ peer }) => peer.peerId !== to.peerId);
+    const best = new Set([...this.#sides(to.peerId, useful).values()].flat());
+    const entries = [...best, { peer: this.#self, age: 0 }];
+    this.net.trigger(new Neighbours({ to, cluster: this.#cluster, entries, wanted }));
+  }
+
+  #take(incoming: readonly Entry[]): void {
+    this.#age();
+    const all = merge(this.state.view, incoming, [], this.#self, Number.MAX_SAFE_INTEGER);
+    const sides = this.#sides(this.#self.peerId, all);
+    const [successors = [], predecessors = []] = [...sides.values()];
+    this.state.view = [...new Set([...successors, ...predecessors])];
+    this.nearness.trigger(
+      new Nearest({
+        successors: successors.map(({ peer }) => peer),
+        predecessors: predecessors.map(({ peer }) => peer),
+      }),
+    );
+  }
+
+  /** The nearest of these on both sides of a point: clockwise, then counterclockwise. */
+  #sides(point: number, entries: readonly Entry[]): Map<"successors" | "predecessors", Entry[]> {
+    const others = entries.filter(({ peer }) => peer.peerId !== point && !isSelf(peer, this.#self));
+    const clockwise = others.toSorted(
+      (a, b) =>
+        distance(point, a.peer.peerId, this.#size) - distance(point, b.peer.peerId, this.#size),
+    );
+    return new Map([
+      ["successors", clockwise.slice(0, this.#side)],
+      ["predecessors", clockwise.toReversed().slice(0, this.#side)],
+    ]);
+  }
+}

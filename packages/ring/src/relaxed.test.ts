@@ -1,0 +1,88 @@
+/** Steps of the relaxed ring that go wrong on the way. */
+
+import { expect } from "chai";
+import { chord, Effects, IdInUse, Join, relaxed } from "./index.ts";
+import { Model, peerOf } from "./model.test.ts";
+
+function ringOf(...ids: readonly number[]): Model {
+  const model = new Model();
+  const [first = 0, ...others] = ids;
+  model.found(first, relaxed);
+  for (const id of others) {
+    model.join(id, first, relaxed);
+    model.settle();
+    model.round();
+  }
+  model.round();
+  expect(model.imperfection()).to.equal(undefined);
+  return model;
+}
+
+for (const [name, protocol] of [
+  ["relaxed", relaxed],
+  ["Chord", chord],
+] as const)
+  it(`a ${name} ring refuses an identifier that it has, whatever the incarnation`, () => {
+    const model = ringOf(1, 4, 9);
+    for (const at of [4, 9])
+      for (const incarnation of [1, 2]) {
+        const effects = new Effects(peerOf(at));
+        const from = { ...peerOf(4, incarnation), host: "elsewhere" };
+        const join = new Join({ to: peerOf(at), from, cluster: "kith", fix: false, back: false });
+        protocol.receive(model.at(at), join, effects);
+        expect(effects.messages.map((message) => message.constructor)).to.deep.equal([IdInUse]);
+      }
+  });
+
+describe("the relaxed ring", () => {
+  for (const [size, ids] of [
+    ["one", [9]],
+    ["two", [1, 9]],
+    ["four", [1, 4, 9, 13]],
+  ] as const)
+    it(`forgets a newcomer that crashes between the steps of its join, in a ring of ${size}`, () => {
+      for (let steps = 0; steps < 6; steps++) {
+        const model = ringOf(...ids);
+        model.join(6, 9, relaxed);
+        for (let step = 0; step < steps && model.flying.length > 0; step++) model.deliver(0);
+        // What it has sent still arrives; then it is noticed.
+        model.crashed.add(6);
+        model.settle();
+        model.crash(6);
+        model.settle();
+        expect(model.doubleOwner(), `after ${steps} steps`).to.equal(undefined);
+        for (let round = 0; round < 8; round++) model.round();
+        expect(model.imperfection(), `after ${steps} steps`).to.equal(undefined);
+      }
+    });
+
+  it("heals where the root of a branch crashes within two periods, and all who stand there own no key twice then", () => {
+    const model = ringOf(1, 4, 9, 13);
+    model.join(6, 9, relaxed);
+    model.deliver(0);
+    model.deliver(0);
+    model.flying = [];
+    model.crash(9);
+    model.settle();
+    for (let round = 0; round < 2; round++) model.round();
+    expect(model.doubleOwner()).to.equal(undefined);
+    // The lists and followers need as many periods as the ring has peers.
+    for (let round = 0; round < 6; round++) model.round();
+    expect(model.imperfection()).to.equal(undefined);
+  });
+
+  it("keeps a ring where one suspects its successor wrongly, and takes it back", () => {
+    const model = ringOf(1, 4, 9, 13);
+    model.step(4, (effects, state) => {
+      state.suspects = [peerOf(9)];
+      relaxed.failed(state, peerOf(9), effects);
+    });
+    model.settle();
+    expect(model.at(4).successors[0]?.peerId, "on a branch").to.equal(13);
+    expect(model.at(13).predecessor?.peerId, "which stays with its predecessor").to.equal(9);
+    model.restore(9, 4);
+    model.settle();
+    for (let round = 0; round < 6; round++) model.round();
+    expect(model.imperfection()).to.equal(undefined);
+  });
+});

@@ -1,0 +1,232 @@
+/**
+ * What a peer knows of its ring, as plain data, and the rules that both providers share: which references
+ * may be taken up, who is closer, how one is forgotten.
+ *
+ * Invariants (`contradiction`): the successor is the first of the list; nobody is in a list twice; one who
+ * was seen to end (`ended`) is in none; in a ring of one, predecessor and successor are oneself.
+ */
+
+import type { Millis } from "@kith/core";
+import { distance, inOpen } from "@kith/membership";
+import { addressOf, type PeerRef, samePeer, sameProcess } from "@kith/network";
+import type { RingStatus } from "./port.ts";
+
+/** All that a ring knows. */
+export interface RingState {
+  readonly self: PeerRef;
+  readonly size: number;
+  readonly successorsMax: number;
+  readonly cluster: string;
+  status: RingStatus;
+  predecessor: PeerRef | null;
+  /** The peers behind, the nearest first; empty while a successor is looked for. */
+  successors: readonly PeerRef[];
+  /** Those who may become the successor, while there is none. */
+  candidates: readonly PeerRef[];
+  /** Everyone who believes that this peer is its successor: the predecessor, and the ends of branches. */
+  followers: readonly PeerRef[];
+  /** Who has said so in this period, and in those before; the latest first. */
+  heard: readonly (readonly PeerRef[])[];
+  /** Whom the failure detector suspects; the latest last. */
+  suspects: readonly PeerRef[];
+  /** Who has left, or lives in a later incarnation: in this life none of them comes back. The latest last. */
+  ended: readonly PeerRef[];
+  /** The last newcomer that was taken in, and its predecessor: its `JoinOk` may get lost. */
+  granted: { readonly peer: PeerRef; readonly predecessor: PeerRef | null } | null;
+  /** Whom a newcomer asks, and who comes next if that one does not answer. */
+  introducers: readonly PeerRef[];
+  asking: PeerRef | null;
+  /** Whether the asking goes back only. */
+  back: boolean;
+  asked: number;
+  /** Whether a retry is under way. */
+  retrying: boolean;
+  /** It has left, and does not come back in this life. */
+  left: boolean;
+  version: number;
+  stableSince: Millis;
+}
+
+/** How many suspects and ended lives are remembered. */
+const suspectsMax = 16;
+const endedMax = 128;
+const followersMax = 16;
+/** After so many periods without a word a follower is none. */
+const followerPeriods = 4;
+
+/** What a ring that is not of any knows. */
+export function emptyRing(
+  made: Pick<RingState, "self" | "size" | "successorsMax" | "cluster">,
+): RingState {
+  return {
+    ...made,
+    status: "out",
+    predecessor: null,
+    successors: [],
+    candidates: [],
+    followers: [],
+    heard: [],
+    suspects: [],
+    ended: [],
+    granted: null,
+    introducers: [],
+    asking: null,
+    back: false,
+    asked: 0,
+    retrying: false,
+    left: false,
+    version: 0,
+    stableSince: 0,
+  };
+}
+
+/** The peer behind; null while there is none. */
+export function successorOf({ successors }: RingState): PeerRef | null {
+  return successors[0] ?? null;
+}
+
+/** Whether a list has this peer in this life. */
+export function includes(list: readonly PeerRef[], peer: PeerRef): boolean {
+  return list.some((one) => samePeer(one, peer));
+}
+
+/** Whether two references are to one life at one address: an identifier may have been given twice. */
+export function identical(a: PeerRef, b: PeerRef): boolean {
+  return samePeer(a, b) && sameProcess(a, b);
+}
+
+/** The list without this peer in this life. */
+export function without(list: readonly PeerRef[], peer: PeerRef): PeerRef[] {
+  return list.filter((one) => !samePeer(one, peer));
+}
+
+/** Whether the peer is not suspected. */
+export function trusted(state: RingState, peer: PeerRef | null): peer is PeerRef {
+  return peer !== null && !includes(state.suspects, peer);
+}
+
+/** Whether a reference may be taken up: not an ended life (R5), nor another peer under one's own identifier. */
+export function usable(state: RingState, peer: PeerRef): boolean {
+  const { self, ended } = state;
+  if (peer.peerId === self.peerId) return identical(peer, self);
+  const address = addressOf(peer);
+  return !ended.some(
+    (one) =>
+      samePeer(one, peer) || (one.incarnation > peer.incarnation && addressOf(one) === address),
+  );
+}
+
+/** Whether x lies strictly between a and b, clockwise. */
+export function between(state: RingState, x: PeerRef, a: PeerRef, b: PeerRef): boolean {
+  return inOpen(x.peerId, a.peerId, b.peerId, state.size);
+}
+
+/** A successor list: usable and trusted, none twice, up to the first that is oneself, and not too long. */
+export function trimmed(state: RingState, list: readonly PeerRef[]): PeerRef[] {
+  const kept: PeerRef[] = [];
+  for (const peer of list) {
+    if (samePeer(peer, state.self)) {
+      if (kept.length === 0) kept.push(peer);
+      break;
+    }
+    if (!usable(state, peer) || !trusted(state, peer)) continue;
+    if (kept.some(({ peerId }) => peerId === peer.peerId)) continue;
+    kept.push(peer);
+    if (kept.length >= state.successorsMax) break;
+  }
+  return kept;
+}
+
+/** Whether two lists name the same peers in the same order. */
+export function sameList(a: readonly PeerRef[], b: readonly PeerRef[]): boolean {
+  return a.length === b.length && a.every((peer, i) => b[i] !== undefined && samePeer(peer, b[i]));
+}
+
+/** This peer and those behind it. */
+export function listFrom({ self, successors }: RingState): PeerRef[] {
+  return [self, ...without(successors, self)];
+}
+
+/** Of these, the one from which it is the shortest way clockwise to the point; undefined of none. */
+export function closestBefore(
+  state: Pick<RingState, "size">,
+  point: number,
+  list: readonly PeerRef[],
+): PeerRef | undefined {
+  let found: PeerRef | undefined;
+  for (const peer of list)
+    if (
+      peer.peerId !== point &&
+      (found === undefined ||
+        distance(peer.peerId, point, state.size) < distance(found.peerId, point, state.size))
+    )
+      found = peer;
+  return found;
+}
+
+/** Adds to a list whose oldest members may be forgotten. */
+function remember(list: readonly PeerRef[], peer: PeerRef, max: number): PeerRef[] {
+  return [...without(list, peer), peer].slice(-max);
+}
+
+/** Notes that somebody believes that this peer is its successor. */
+export function follow(state: RingState, peer: PeerRef): void {
+  if (samePeer(peer, state.self) || !usable(state, peer)) return;
+  state.followers = remember(state.followers, peer, followersMax);
+  const [now = [], ...before] = state.heard;
+  state.heard = [remember(now, peer, followersMax), ...before];
+}
+
+/** Forgets followers that have not said so for some periods: their farewell may have been lost. */
+export function forgetFollowers(state: RingState): void {
+  state.followers = state.followers.filter((one) => state.heard.some((all) => includes(all, one)));
+  state.heard = [[], ...state.heard].slice(0, followerPeriods);
+}
+
+/** Notes a suspicion. */
+export function suspect(state: RingState, peer: PeerRef): void {
+  state.suspects = remember(state.suspects, peer, suspectsMax);
+}
+
+/** Notes that this life of a peer is over (R5). */
+export function end(state: RingState, peer: PeerRef): void {
+  state.ended = remember(state.ended, peer, endedMax);
+  state.introducers = without(state.introducers, peer);
+}
+
+/** The known references to earlier lives of a peer that has spoken. */
+export function earlierLives(state: RingState, peer: PeerRef): PeerRef[] {
+  const known = [
+    ...(state.predecessor === null ? [] : [state.predecessor]),
+    ...state.successors,
+    ...state.candidates,
+    ...state.followers,
+    ...state.suspects,
+  ];
+  const earlier: PeerRef[] = [];
+  for (const one of known)
+    if (
+      one.incarnation < peer.incarnation &&
+      addressOf(one) === addressOf(peer) &&
+      !includes(earlier, one) &&
+      !samePeer(one, state.self)
+    )
+      earlier.push(one);
+  return earlier;
+}
+
+/** Complains where the state contradicts itself; undefined where it does not. */
+export function contradiction(state: RingState): string | undefined {
+  const { self, successors, predecessor, followers, ended, status, successorsMax } = state;
+  if (successors.length > successorsMax) return `it has ${successors.length} successors`;
+  const ids = successors.map(({ peerId }) => peerId);
+  if (new Set(ids).size < ids.length) return "a successor is in the list twice";
+  if (successors.length > 1 && includes(successors, self)) return "it is among its own successors";
+  for (const peer of [...successors, ...followers]) {
+    if (includes(ended, peer)) return `peer ${peer.peerId} has ended, and is used (R5)`;
+  }
+  if (includes(followers, self)) return "it follows itself";
+  if (status === "out" && (successors.length > 0 || predecessor !== null))
+    return "it is of no ring, and has neighbours";
+  return undefined;
+}
