@@ -155,6 +155,15 @@ export const waiting: StorageHarness["wait"] = (until, within, done) => {
   look();
 };
 
+/** Lets the host come round until a condition holds. */
+export async function turn(until: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!until()) {
+    if (performance.now() > deadline) throw new Error("waited in vain");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 /** A real world with a durable storage. */
 export function diskWorld(
   init: DiskStorageInit,

@@ -76,6 +76,8 @@ export class Engine {
   #owner: Owner | null = null;
   #active = new Layer();
   #frozen: Layer | null = null;
+  /** What the checkpoint of the frozen layer will have done: the same at each try. */
+  #outcome: Outcome | null = null;
   #lastIdentity = 0;
   #garbage: number[] = [];
   #lost: Problem | null = null;
@@ -116,6 +118,7 @@ export class Engine {
       void this.#tables.close();
       throw error;
     }
+    this.#work();
   }
 
   // --- what is there ---------------------------------------------------------------------------
@@ -198,6 +201,8 @@ export class Engine {
     }
     const { checkpointBytes, pendingBytesMax } = this.#options;
     if (this.#frozen !== null && this.#journal.bytes > checkpointBytes + pendingBytesMax) {
+      // The journal does not grow now, so no flush would try again what has failed.
+      this.#work();
       return { code: "KITH_STORAGE_BUSY", detail: "the tables lag behind the journal" };
     }
     const grows = operations.some(({ kind }) => kind === "put" || kind === "append");
@@ -249,6 +254,7 @@ export class Engine {
       this.#frozen = this.#active;
       this.#active = new Layer();
       this.#hurry = false;
+      this.#retryAt = 0;
     }
     this.#journal.flush((error) => this.#landed(group, bytes, freezes, error));
   }
@@ -292,11 +298,12 @@ export class Engine {
 
   /** Writes into the tables what waits for it, one thing after the other. */
   #work(): void {
-    if (this.#jobs > 0 || this.#lost !== null || this.#closing) return;
+    // Not before the last frame of the layer is on the disk, and the next segment has begun.
+    if (this.#jobs > 0 || this.#lost !== null || this.#closing || this.#journal.turning) return;
     const frozen = this.#frozen;
     let job: Promise<void>;
     if (frozen !== null) job = this.#checkpoint(frozen);
-    else if (this.#garbage.length > 0) job = this.#collect(this.#garbage.splice(0));
+    else if (this.#garbage.length > 0) job = this.#collect();
     else return;
     this.#jobs++;
     void job
@@ -311,13 +318,12 @@ export class Engine {
 
   async #checkpoint(layer: Layer): Promise<void> {
     this.#retryAt = 0;
-    const outcome = outcomeOf(layer, this.#tables, () => this.newIdentity());
-    await this.#write(rowsOf(layer, outcome, this.#tables));
-    if (this.#closing) return;
+    const outcome = (this.#outcome ??= outcomeOf(layer, this.#tables, () => this.newIdentity()));
+    if (!(await this.#write(rowsOf(layer, outcome, this.#tables)))) return;
     const number = this.#journal.number;
     await this.#tables.write([...metaRowsOf(outcome), checkpointRow(number)]);
     this.#settle(outcome);
-    this.#frozen = null;
+    this.#frozen = this.#outcome = null;
     this.#failures = 0;
     this.#counters.checkpoints++;
     this.#journal.forgetBefore(number);
@@ -331,16 +337,21 @@ export class Engine {
     this.#garbage.push(...garbage);
   }
 
-  #collect(ids: readonly number[]): Promise<void> {
-    return this.#write(garbageRows(ids, this.#tables));
+  async #collect(): Promise<void> {
+    const ids = [...this.#garbage];
+    const waits = (): boolean => this.#frozen !== null;
+    if (await this.#write(garbageRows(ids, this.#tables), waits))
+      this.#garbage.splice(0, ids.length);
   }
 
-  async #write(rows: Iterator<Row>): Promise<void> {
-    while (this.#lost === null && !this.#closing) {
+  /** @returns whether all rows are written: not where something else comes first, or the end */
+  async #write(rows: Iterator<Row>, waits = (): boolean => false): Promise<boolean> {
+    while (this.#lost === null && !this.#closing && !waits()) {
       const some = slice(rows);
-      if (some.length === 0) return;
+      if (some.length === 0) return true;
       await this.#tables.write(some);
     }
+    return false;
   }
 
   /**
@@ -446,7 +457,6 @@ export class Engine {
     this.#lastIdentity = Math.max(0, ...stored, ...used);
     // Of installations and checkpoints that did not come to their end.
     this.#garbage = [...stored].filter((id) => !used.has(id));
-    this.#work();
     return journal;
   }
 }

@@ -108,6 +108,11 @@ export class Journal {
     return this.#number;
   }
 
+  /** Whether the next frame goes into a segment that has not begun. */
+  get turning(): boolean {
+    return this.#turning;
+  }
+
   /** How many bytes this segment has. */
   get bytes(): number {
     return this.#current.at;
