@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { Tables } from "../index.ts";
 import type { Operation } from "../operation.ts";
 import { FaultyFiles, hostError, reopened, temporary, turn } from "./disk-kit.test.ts";
 import { Engine } from "./engine.ts";
@@ -143,5 +144,80 @@ describe("an engine", () => {
     expect(engine.tables.identities().has(50), "still there").to.equal(true);
     await turn(() => !engine.tables.identities().has(50));
     await closed(engine);
+  });
+
+  it("has no read transaction open when a scan has stopped before its end", async () => {
+    const directory = temporary();
+    const settings = { ...options, directory, checkpointBytes: 1 };
+    await reopened(directory, async ({ engine, contents }) => {
+      engine.reopen(settings);
+      await flushed(
+        engine,
+        ["a", "b", "c", "d"].map((key) => put(key)),
+      );
+      await turn(() => engine.counters.checkpoints === 1);
+      engine.reopen({ ...settings, checkpointBytes: 1 << 24 });
+      await flushed(engine, [put("b", "w")]);
+      // lmdb has room for 126 readers.
+      for (let i = 0; i < 150; i++) {
+        expect(contents.scan({ namespace: "n", limit: 2, reverse: i % 2 === 0 })).to.have.property(
+          "more",
+          true,
+        );
+        await engine.tables.write([rowOfKey(99, text("probe"), text("x"))]);
+      }
+    });
+  });
+
+  it("takes bounds of ranges that are longer than any key", async () => {
+    const directory = temporary();
+    const long = (of: number): Uint8Array => new Uint8Array(5000).fill(of);
+    const key = (of: number, length = 1024): Uint8Array => new Uint8Array(length).fill(of);
+    const value = text("v");
+    const tables = new Tables();
+    const batches: Operation[][] = [
+      [1, 2, 3].flatMap((of): Operation[] => [
+        { kind: "put", key: key(of), value },
+        { kind: "put", key: key(of, 3), value },
+      ]),
+      [{ kind: "delete-range", from: long(1), to: long(2) }],
+    ];
+    await reopened(directory, async ({ engine, contents }) => {
+      engine.reopen({ ...options, directory, checkpointBytes: 1 });
+      for (const [i, batch] of batches.entries()) {
+        tables.apply("n", batch);
+        await flushed(engine, batch);
+        await turn(() => engine.counters.checkpoints === i + 1);
+        for (const range of [
+          {},
+          { from: long(1) },
+          { to: long(2) },
+          { from: long(1), to: long(3) },
+        ]) {
+          for (const reverse of [false, true]) {
+            const scan = { namespace: "n", reverse, ...range };
+            expect(contents.scan(scan)).to.deep.equal(tables.scan(scan));
+          }
+        }
+      }
+    });
+  });
+
+  it("removes the rows of an installation that another one has followed", async () => {
+    await reopened(temporary(), async ({ engine, contents }) => {
+      for (let i = 0; i < 3; i++) {
+        const install = contents.beginInstall("n");
+        if ("code" in install) throw new Error(install.detail);
+        expect(contents.stage(install.install, [{ key: text("k"), value: text("v") }])).to.equal(
+          null,
+        );
+        contents.commitInstall(install.install, []);
+      }
+      engine.reopen({ ...options, directory: engine.path, checkpointBytes: 1 });
+      engine.flush();
+      await turn(() => engine.counters.checkpoints === 1);
+      await turn(() => engine.tables.identities().size === 1);
+      expect(contents.value("n", text("k"))).to.deep.equal({ value: new Uint8Array(text("v")) });
+    });
   });
 });

@@ -9,6 +9,7 @@
 
 import { type Database, open, type RootDatabase } from "lmdb";
 import { crc32 } from "node:zlib";
+import { limits } from "../checks.ts";
 import { storageError } from "../errors.ts";
 import type { Entry, KeyRange } from "../operation.ts";
 import { readSafe, writeSafe } from "./journal-format.ts";
@@ -305,14 +306,17 @@ function systemKey(name: string): Buffer {
   return Buffer.concat([Buffer.of(systemRow), Buffer.from(name, "latin1")]);
 }
 
+/** All bounds are sound: no key lies between a longer one and its first bytes, for none has as many. */
 function span(
   kind: number,
   id: number,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
 ): Span {
+  const at = (key: Uint8Array): Buffer =>
+    Buffer.concat([prefix(kind, id), key.subarray(0, limits.keyBytesMax + 1)]);
   return {
-    start: from === undefined ? prefix(kind, id) : Buffer.concat([prefix(kind, id), from]),
-    end: to === undefined ? prefix(kind, id + 1) : Buffer.concat([prefix(kind, id), to]),
+    start: from === undefined ? prefix(kind, id) : at(from),
+    end: to === undefined ? prefix(kind, id + 1) : at(to),
   };
 }
