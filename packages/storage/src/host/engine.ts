@@ -13,7 +13,7 @@
 import { KithError } from "@kith/core";
 import { join } from "node:path";
 import { checkBatch, type Problem } from "../checks.ts";
-import { storageError } from "../errors.ts";
+import { storageError, type StorageErrorCode } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type Batch, batchBytes, decodeGroup, GroupWriter } from "./batch-codec.ts";
 import { garbageRows, metaRowsOf, outcomeOf, type Outcome, rowsOf, slice } from "./checkpoint.ts";
@@ -23,7 +23,7 @@ import { writeSafe, readSafe } from "./journal-format.ts";
 import { isFull, Journal } from "./journal.ts";
 import { type Below, Layer, nothing } from "./layer.ts";
 import { Reading } from "./reading.ts";
-import { type Row, rowOfSystem, isTables, TablesFile } from "./tables-file.ts";
+import { type Row, isDamage, rowOfSystem, TablesFile } from "./tables-file.ts";
 
 /** What an engine is opened with. */
 export interface EngineOptions {
@@ -99,24 +99,24 @@ export class Engine {
   constructor(files: Files, options: EngineOptions, warn: (text: string) => void) {
     this.#files = files;
     this.#options = options;
-    this.path = openDirectory(files, options.directory);
-    const tables = join(this.path, "tables");
-    if (files.list(this.path).includes("tables") && !isTables(files.head(tables, 64))) {
-      throw storageError("KITH_STORAGE_CORRUPT", `${tables} is damaged, or no file of lmdb.`);
-    }
+    let tables: TablesFile | undefined;
+    let locked = false;
     try {
-      this.#tables = new TablesFile(tables);
-    } catch (cause) {
-      throw storageError("KITH_STORAGE_CORRUPT", `${this.path}: the tables cannot be read.`, cause);
-    }
-    let journal: Journal | undefined;
-    try {
-      lock(this.#tables, this.path);
-      journal = this.#journal = this.#recover(warn);
+      this.path = openDirectory(files, options.directory);
+      this.#tables = tables = new TablesFile(files, join(this.path, "tables"));
+      lock(tables, this.path);
+      locked = true;
+      tables.load();
+      this.#journal = this.#recover(warn);
     } catch (error) {
-      journal?.close();
-      void this.#tables.close();
-      throw error;
+      if (locked) this.#unlock();
+      void tables?.close();
+      if (error instanceof KithError) throw error;
+      throw storageError(
+        startCode(error),
+        `${options.directory} cannot be opened: ${textOf(error)}.`,
+        error,
+      );
     }
     this.#work();
   }
@@ -401,14 +401,18 @@ export class Engine {
     if (this.#lost === null) this.flush();
     this.#whenIdle = () => {
       this.#journal.close();
-      try {
-        unlock(this.#tables);
-      } catch {
-        // The next user sees that this process has gone.
-      }
+      this.#unlock();
       void this.#tables.close().finally(closed);
     };
     this.#idle();
+  }
+
+  #unlock(): void {
+    try {
+      unlock(this.#tables);
+    } catch {
+      // The next user sees that this process has gone.
+    }
   }
 
   /** Lets it go on after all: somebody has taken the directory again. */
@@ -435,11 +439,21 @@ export class Engine {
     const from = row === undefined ? null : readSafe(row, 0);
     const { reserveBytes } = this.#options;
     const { journal, payloads, torn } = Journal.open(this.#files, this.path, reserveBytes, from);
-    if (from === null) this.#tables.writeNow([checkpointRow(journal.number)]);
+    try {
+      if (from === null) this.#tables.writeNow([checkpointRow(journal.number)]);
+      this.#replay(payloads);
+    } catch (error) {
+      journal.close();
+      throw error;
+    }
     if (torn > 0) {
       const what = `${torn} bytes of a frame that was never finished were cut off`;
       warn(`The journal of ${this.path} ended in a torn frame: ${what}.`);
     }
+    return journal;
+  }
+
+  #replay(payloads: readonly Buffer[]): void {
     const used = new Set<number>();
     for (const { keys, log } of this.#tables.metas.values()) used.add(keys).add(log);
     try {
@@ -454,11 +468,15 @@ export class Engine {
       throw storageError("KITH_STORAGE_CORRUPT", what, cause);
     }
     const stored = this.#tables.identities();
-    this.#lastIdentity = Math.max(0, ...stored, ...used);
+    this.#lastIdentity = [...stored, ...used].reduce((a, b) => Math.max(a, b), 0);
     // Of installations and checkpoints that did not come to their end.
     this.#garbage = [...stored].filter((id) => !used.has(id));
-    return journal;
   }
+}
+
+/** What keeps a start from going on: damage, as lmdb says, or what the host does not let it do. */
+function startCode(error: unknown): StorageErrorCode {
+  return isDamage(error) ? "KITH_STORAGE_CORRUPT" : "KITH_STORAGE_OPEN";
 }
 
 function isCorrupt(error: unknown): boolean {
