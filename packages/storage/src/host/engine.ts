@@ -206,9 +206,10 @@ export class Engine {
       return { code: "KITH_STORAGE_BUSY", detail: "the tables lag behind the journal" };
     }
     const grows = operations.some(({ kind }) => kind === "put" || kind === "append");
-    const full = this.#journal.reserve(this.#writer.bytes + bytes + 64, !grows);
-    if (full !== null) this.#hurry = true;
-    return full;
+    const refused = this.#journal.reserve(this.#writer.bytes + bytes + 64, !grows);
+    if (refused?.code === "KITH_STORAGE_FULL") this.#hurry = true;
+    else if (refused !== null) this.die(refused);
+    return refused;
   }
 
   /**
