@@ -62,6 +62,7 @@ export class FaultyFiles implements Files {
   read = hostFiles.read;
   head = hostFiles.head;
   remove = hostFiles.remove;
+  free = (): number => this.room;
   flushDirectory = hostFiles.flushDirectory;
 
   rename(from: string, to: string): void {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { Tables } from "../index.ts";
 import type { Operation } from "../operation.ts";
+import { Contents } from "./contents.ts";
 import { FaultyFiles, hostError, reopened, temporary, turn } from "./disk-kit.test.ts";
 import { Engine } from "./engine.ts";
 import { rowOfKey } from "./tables-file.ts";
@@ -104,6 +105,39 @@ describe("an engine", () => {
     await turn(() => !busy());
     expect(engine.counters.checkpoints).to.equal(1);
     await closed(engine);
+  });
+
+  it("takes an input/output error of lmdb for a full device where that is full, and for a broken one else", async () => {
+    for (const free of [1 << 20, 1 << 30]) {
+      const directory = temporary();
+      const settings = { ...options, directory, checkpointBytes: 1, pendingBytesMax: 1 };
+      const files = new FaultyFiles();
+      files.free = () => free;
+      const engine = new Engine(files, settings, () => {});
+      const contents = new Contents(engine);
+      let failures = 0;
+      engine.tables.write = () => {
+        failures++;
+        return Promise.reject(hostError("EIO"));
+      };
+      await flushed(engine, [put("k")]);
+      await turn(() => {
+        engine.check("n", [put("k")]);
+        return failures >= 10 || engine.lost !== null;
+      });
+      expect(engine.lost !== null).to.equal(free > 1 << 20);
+      if (engine.lost === null) {
+        engine.tables.writeNow = () => {
+          throw hostError("EIO");
+        };
+        const install = contents.beginInstall("m");
+        if ("code" in install) throw new Error(install.detail);
+        const staged = contents.stage(install.install, [{ key: text("k"), value: text("v") }]);
+        expect(staged).to.have.property("code", "KITH_STORAGE_FULL");
+        expect(engine.lost).to.equal(null);
+      }
+      await closed(engine);
+    }
   });
 
   it("uses the same rows at each try of a checkpoint", async () => {

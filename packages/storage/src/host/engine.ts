@@ -65,6 +65,10 @@ const retryBytes = 1024 * 1024;
 /** How often in succession they may fail, for want of anything but room. */
 const failuresMax = 5;
 
+/** What lmdb may want beside the rows of a transaction. */
+const slackBytes = 4 * 1024 * 1024;
+const ioCodes: ReadonlySet<unknown> = new Set([5, "EIO"]);
+
 /** An open directory. */
 export class Engine {
   readonly path: string;
@@ -360,7 +364,7 @@ export class Engine {
    * the journal has grown, and not for ever where the device is not simply full.
    */
   #failed(error: unknown): void {
-    const full = isFull(error);
+    const full = this.isFull(error);
     if (!full) this.#failures++;
     if (isCorrupt(error) || this.#failures >= failuresMax) {
       this.#lose(error);
@@ -369,6 +373,18 @@ export class Engine {
     this.#retryAt = this.#journal.bytes + retryBytes;
     const why = full ? "the device is full" : textOf(error);
     this.#owner?.warn(`The tables in ${this.path} could not be written: ${why}.`);
+  }
+
+  /**
+   * Whether a write into the tables failed for want of room. lmdb calls it an input/output error when
+   * only a part of its pages found room.
+   *
+   * @param bytes how many were written
+   */
+  isFull(error: unknown, bytes = 0): boolean {
+    if (isFull(error)) return true;
+    const short = error instanceof Error && ioCodes.has(Reflect.get(error, "code"));
+    return short && this.#files.free(this.path) < bytes + slackBytes;
   }
 
   #lose(error: unknown): void {
