@@ -11,6 +11,8 @@ export const limits = {
   keyBytesMax: 1024,
   valueBytesMax: 16 * 1024 * 1024,
   namespaceLengthMax: 128,
+  /** Keys, values and records of a batch together. */
+  batchBytesMax: 1024 * 1024 * 1024,
   views: 64,
   installs: 16,
   /** How much a read gives at a time where it names no limit. */
@@ -50,6 +52,9 @@ export function checkBatch(
       bounds.set(name, (at = { first, last }));
     }
     detail ??= operationProblem(operation, at);
+  }
+  if (detail === null && growthOf(operations) > limits.batchBytesMax) {
+    detail = `a batch has more than ${limits.batchBytesMax} bytes`;
   }
   return detail === null ? null : argument(detail);
 }

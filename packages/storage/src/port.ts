@@ -17,7 +17,7 @@
  *
  * An index of the log is a safe integer of at least 1; the log of a new namespace is empty and begins at 1.
  * Keys are byte strings, ordered bytewise, of at most 1,024 bytes, the empty one included; a value or
- * record has at most 16 MiB. Namespaces are named by strings of 1 to 128 UTF-16 units. A namespace
+ * record has at most 16 MiB, a batch 1 GiB. Namespaces are named by strings of 1 to 128 UTF-16 units. A namespace
  * exists from the first batch that names it in a put, an append or a cut, until it is dropped.
  *
  * A snapshot is streamed out of a view: `OpenView`, then `Scan` it in parts of `bytesMax`, each from

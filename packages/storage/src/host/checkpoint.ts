@@ -40,6 +40,7 @@ export function outcomeOf(layer: Layer, tables: TablesFile, newIdentity: () => n
     const before = tables.metas.get(name);
     const meta = at.exists ? metaOf(name, at, before, newIdentity) : null;
     metas.set(name, meta);
+    garbage.push(...at.superseded);
     if (before === undefined) continue;
     for (const id of [before.keys, before.log]) {
       if (id !== meta?.keys && id !== meta?.log) garbage.push(id);

@@ -21,7 +21,6 @@ import { KithError } from "@kith/core";
 import type { Entry, Operation } from "../operation.ts";
 import type { LogRange, Readable, ScanRange } from "../reads.ts";
 import type { Engine } from "./engine.ts";
-import { isFull } from "./journal.ts";
 import type { Reading } from "./reading.ts";
 import { rowOfKey } from "./tables-file.ts";
 
@@ -153,7 +152,9 @@ export class Contents implements Readable {
       );
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      if (isFull(error)) return { code: "KITH_STORAGE_FULL", detail: `nothing was staged: ${why}` };
+      const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+      if (this.#engine.isFull(error, bytes))
+        return { code: "KITH_STORAGE_FULL", detail: `nothing was staged: ${why}` };
       const lost: Problem = { code: "KITH_STORAGE_FLUSH", detail: `staging failed: ${why}` };
       this.#engine.die(lost);
       return lost;

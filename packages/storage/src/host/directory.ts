@@ -3,12 +3,12 @@
  *
  * Who uses it stands in a row of the tables, which is checked and written in one transaction of lmdb: its
  * lock works between processes, and the kernel frees it when one dies. A user that is gone is told by
- * its process, the start of that process and the boot; a copied directory by its path. That holds for the
+ * its process, the start of that process and the boot; a copied directory by its inode. That holds for the
  * processes of one machine that see each other; a volume that is shared more widely needs a guard of its own.
  */
 
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { storageError } from "../errors.ts";
 import type { Files } from "./files.ts";
 import { rowOfSystem, type TablesFile } from "./tables-file.ts";
@@ -25,7 +25,8 @@ interface User {
   readonly began: string;
   /** Which boot of the machine; empty where the host does not say. */
   readonly boot: string;
-  readonly path: string;
+  /** The directory itself, wherever it is mounted or moved to. */
+  readonly inode: string;
 }
 
 /**
@@ -37,7 +38,8 @@ export function openDirectory(files: Files, directory: string): string {
   let path: string;
   let names: string[];
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined) flushNames(files, made, directory);
     path = fs.realpathSync(directory);
     names = files.list(path).filter((name) => !harmless.has(name));
     fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK);
@@ -69,18 +71,26 @@ export function openDirectory(files: Files, directory: string): string {
   return path;
 }
 
+/** Puts the names of new directories on the disk: what is in them would be lost with them. */
+function flushNames(files: Files, first: string, last: string): void {
+  const top = dirname(resolve(first));
+  for (let at = resolve(last); at.length > top.length; at = dirname(at)) {
+    files.flushDirectory(dirname(at));
+  }
+}
+
 /** Takes the directory for this process, or throws `KITH_STORAGE_LOCKED`. */
 export function lock(tables: TablesFile, path: string): void {
   const self: User = {
     pid: process.pid,
     began: beginOf(process.pid) ?? "",
     boot: bootOfMachine(),
-    path,
+    inode: inodeOf(path),
   };
   const other = tables.exclusively(() => {
     const row = tables.system("user");
     const user = row === undefined ? null : userOf(row.toString("utf8"));
-    if (user !== null && user.path === path && lives(user, self)) return user;
+    if (user !== null && user.inode === self.inode && lives(user, self)) return user;
     tables.writeNow([rowOfSystem("user", Buffer.from(JSON.stringify(self), "utf8"))]);
     return null;
   });
@@ -91,6 +101,11 @@ export function lock(tables: TablesFile, path: string): void {
 /** Gives the directory back. */
 export function unlock(tables: TablesFile): void {
   tables.writeNow([rowOfSystem("user", null)]);
+}
+
+function inodeOf(path: string): string {
+  const { dev, ino } = fs.statSync(path, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 function lives(user: User, self: User): boolean {
@@ -137,7 +152,7 @@ function userOf(text: string): User | null {
       pid: Number(field("pid")),
       began: field("began"),
       boot: field("boot"),
-      path: field("path"),
+      inode: field("inode"),
     };
   } catch {
     return null;

@@ -42,6 +42,8 @@ interface Unsynced {
   readonly path: string;
   readonly position: number;
   readonly bytes: Buffer;
+  /** What stood there before; zeros behind the end. */
+  readonly before: Buffer;
 }
 
 /** The files of the host, which can fail, and of which a power cut can lose what was not flushed. */
@@ -60,6 +62,7 @@ export class FaultyFiles implements Files {
   read = hostFiles.read;
   head = hostFiles.head;
   remove = hostFiles.remove;
+  free = (): number => this.room;
   flushDirectory = hostFiles.flushDirectory;
 
   rename(from: string, to: string): void {
@@ -83,7 +86,9 @@ export class FaultyFiles implements Files {
     if (growth > this.room) throw hostError("ENOSPC");
     this.room -= growth;
     this.#sizes.set(path, (this.#sizes.get(path) ?? 0) + growth);
-    this.#unsynced.push({ path, position, bytes });
+    const before = Buffer.alloc(bytes.length);
+    fs.readSync(file, before, 0, before.length, position);
+    this.#unsynced.push({ path, position, bytes, before });
     hostFiles.write(file, parts, position);
   }
 
@@ -123,15 +128,15 @@ export class FaultyFiles implements Files {
 
   /** Takes back what was not flushed, or a part of it, in a copy of the directory. */
   cut(from: string, to: string, draw: (below: number) => number): void {
-    for (const { path, position, bytes } of this.#unsynced) {
+    for (const { path, position, bytes, before } of this.#unsynced) {
       const copy = path.replace(from, to);
       if (!fs.existsSync(copy)) continue;
       const size = fs.statSync(copy).size;
       const file = fs.openSync(copy, "r+");
-      // Nothing, all, or the first bytes of it; zeros were there before.
+      // Nothing, all, or the first bytes of it.
       const kept = [0, bytes.length, draw(bytes.length + 1)][draw(3)] ?? 0;
       const lost = Math.min(bytes.length, size - position) - kept;
-      if (lost > 0) fs.writeSync(file, Buffer.alloc(lost), 0, lost, position + kept);
+      if (lost > 0) fs.writeSync(file, before, kept, lost, position + kept);
       fs.closeSync(file);
     }
   }
@@ -154,6 +159,15 @@ export const waiting: StorageHarness["wait"] = (until, within, done) => {
   };
   look();
 };
+
+/** Lets the host come round until a condition holds. */
+export async function turn(until: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!until()) {
+    if (performance.now() > deadline) throw new Error("waited in vain");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 /** A real world with a durable storage. */
 export function diskWorld(

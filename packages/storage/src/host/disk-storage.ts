@@ -25,6 +25,7 @@ import {
   Written,
 } from "../port.ts";
 import { answerReads } from "../reads.ts";
+import { storageError } from "../errors.ts";
 import type { Counters, EngineOptions } from "./engine.ts";
 import { type Files, hostFiles } from "./files.ts";
 import { lease, type Lease } from "./open-engines.ts";
@@ -35,13 +36,19 @@ export interface DiskStorageInit {
   readonly directory: string;
   /** Batches that may wait for a flush; default 4,096. */
   readonly waitingMax?: number;
-  /** Bytes that may wait for a flush; default 64 MiB. A single batch may have more. */
+  /**
+   * Bytes that may wait for a flush; default 64 MiB. A single batch may have more. Together with
+   * `checkpointBytes` at most 768 MiB.
+   */
   readonly pendingBytesMax?: number;
   /** Bytes of the journal after which the tables are written; default 16 MiB. */
   readonly checkpointBytes?: number;
   /** How many bytes of room are made in the journal at a time; default 256 KiB. */
   readonly reserveBytes?: number;
 }
+
+/** With the largest batch behind it, a segment is below 2 GiB, which is what a start can read in one piece. */
+const journalBytesMax = 768 * 1024 * 1024;
 
 /** Behind all requests that are queued: time to flush. */
 class FlushDue extends event("storage/DiskFlushDue") {}
@@ -85,6 +92,10 @@ export class DiskStorage extends Component {
     reserveBytes = 256 * 1024,
   }: DiskStorageInit) {
     super();
+    if (!(checkpointBytes + pendingBytesMax <= journalBytesMax)) {
+      const what = `checkpointBytes and pendingBytesMax together are more than ${journalBytesMax} bytes.`;
+      throw storageError("KITH_STORAGE_ARGUMENT", what);
+    }
     this.#options = { directory, pendingBytesMax, checkpointBytes, reserveBytes };
     this.#waitingMax = waitingMax;
     this.connect(this.flushing, this.flusher);
@@ -131,7 +142,7 @@ export class DiskStorage extends Component {
       before,
     );
     this.#leaseNumber = this.#lease.number;
-    if (this.#waiting.length > 0) this.#flushSoon();
+    if (this.#waiting.length > 0 || this.#dead !== null) this.#flushSoon();
     if (before === this.#leaseNumber) return;
     // In another directory: nobody will say any more what became of these.
     const detail = "the directory was changed while the batch waited for its flush";
@@ -211,8 +222,9 @@ export class DiskStorage extends Component {
     const [first] = this.#waiting;
     if (engine === undefined) return;
     engine.flush();
-    // An empty batch, where nothing was written before it.
-    if (first !== undefined && engine.isDurable(first.group)) this.enter(() => this.#answer());
+    // An empty batch where nothing was written before it, or what came to its end while a swap was under way.
+    const over = engine.lost !== null || (first !== undefined && engine.isDurable(first.group));
+    if (over) this.enter(() => this.#answer());
   }
 
   /** Answers what is on the disk, and lets the next group go there. */

@@ -13,7 +13,7 @@
 import { KithError } from "@kith/core";
 import { join } from "node:path";
 import { checkBatch, type Problem } from "../checks.ts";
-import { storageError } from "../errors.ts";
+import { storageError, type StorageErrorCode } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { type Batch, batchBytes, decodeGroup, GroupWriter } from "./batch-codec.ts";
 import { garbageRows, metaRowsOf, outcomeOf, type Outcome, rowsOf, slice } from "./checkpoint.ts";
@@ -23,7 +23,7 @@ import { writeSafe, readSafe } from "./journal-format.ts";
 import { isFull, Journal } from "./journal.ts";
 import { type Below, Layer, nothing } from "./layer.ts";
 import { Reading } from "./reading.ts";
-import { type Row, rowOfSystem, isTables, TablesFile } from "./tables-file.ts";
+import { type Row, isDamage, rowOfSystem, TablesFile } from "./tables-file.ts";
 
 /** What an engine is opened with. */
 export interface EngineOptions {
@@ -65,6 +65,10 @@ const retryBytes = 1024 * 1024;
 /** How often in succession they may fail, for want of anything but room. */
 const failuresMax = 5;
 
+/** What lmdb may want beside the rows of a transaction. */
+const slackBytes = 4 * 1024 * 1024;
+const ioCodes: ReadonlySet<unknown> = new Set([5, "EIO"]);
+
 /** An open directory. */
 export class Engine {
   readonly path: string;
@@ -76,6 +80,8 @@ export class Engine {
   #owner: Owner | null = null;
   #active = new Layer();
   #frozen: Layer | null = null;
+  /** What the checkpoint of the frozen layer will have done: the same at each try. */
+  #outcome: Outcome | null = null;
   #lastIdentity = 0;
   #garbage: number[] = [];
   #lost: Problem | null = null;
@@ -97,25 +103,26 @@ export class Engine {
   constructor(files: Files, options: EngineOptions, warn: (text: string) => void) {
     this.#files = files;
     this.#options = options;
-    this.path = openDirectory(files, options.directory);
-    const tables = join(this.path, "tables");
-    if (files.list(this.path).includes("tables") && !isTables(files.head(tables, 64))) {
-      throw storageError("KITH_STORAGE_CORRUPT", `${tables} is damaged, or no file of lmdb.`);
-    }
+    let tables: TablesFile | undefined;
+    let locked = false;
     try {
-      this.#tables = new TablesFile(tables);
-    } catch (cause) {
-      throw storageError("KITH_STORAGE_CORRUPT", `${this.path}: the tables cannot be read.`, cause);
-    }
-    let journal: Journal | undefined;
-    try {
-      lock(this.#tables, this.path);
-      journal = this.#journal = this.#recover(warn);
+      this.path = openDirectory(files, options.directory);
+      this.#tables = tables = new TablesFile(files, join(this.path, "tables"));
+      lock(tables, this.path);
+      locked = true;
+      tables.load();
+      this.#journal = this.#recover(warn);
     } catch (error) {
-      journal?.close();
-      void this.#tables.close();
-      throw error;
+      if (locked) this.#unlock();
+      void tables?.close();
+      if (error instanceof KithError) throw error;
+      throw storageError(
+        startCode(error),
+        `${options.directory} cannot be opened: ${textOf(error)}.`,
+        error,
+      );
     }
+    this.#work();
   }
 
   // --- what is there ---------------------------------------------------------------------------
@@ -198,12 +205,15 @@ export class Engine {
     }
     const { checkpointBytes, pendingBytesMax } = this.#options;
     if (this.#frozen !== null && this.#journal.bytes > checkpointBytes + pendingBytesMax) {
+      // The journal does not grow now, so no flush would try again what has failed.
+      this.#work();
       return { code: "KITH_STORAGE_BUSY", detail: "the tables lag behind the journal" };
     }
     const grows = operations.some(({ kind }) => kind === "put" || kind === "append");
-    const full = this.#journal.reserve(this.#writer.bytes + bytes + 64, !grows);
-    if (full !== null) this.#hurry = true;
-    return full;
+    const refused = this.#journal.reserve(this.#writer.bytes + bytes + 64, !grows);
+    if (refused?.code === "KITH_STORAGE_FULL") this.#hurry = true;
+    else if (refused !== null) this.die(refused);
+    return refused;
   }
 
   /**
@@ -249,6 +259,7 @@ export class Engine {
       this.#frozen = this.#active;
       this.#active = new Layer();
       this.#hurry = false;
+      this.#retryAt = 0;
     }
     this.#journal.flush((error) => this.#landed(group, bytes, freezes, error));
   }
@@ -292,11 +303,12 @@ export class Engine {
 
   /** Writes into the tables what waits for it, one thing after the other. */
   #work(): void {
-    if (this.#jobs > 0 || this.#lost !== null || this.#closing) return;
+    // Not before the last frame of the layer is on the disk, and the next segment has begun.
+    if (this.#jobs > 0 || this.#lost !== null || this.#closing || this.#journal.turning) return;
     const frozen = this.#frozen;
     let job: Promise<void>;
     if (frozen !== null) job = this.#checkpoint(frozen);
-    else if (this.#garbage.length > 0) job = this.#collect(this.#garbage.splice(0));
+    else if (this.#garbage.length > 0) job = this.#collect();
     else return;
     this.#jobs++;
     void job
@@ -311,13 +323,12 @@ export class Engine {
 
   async #checkpoint(layer: Layer): Promise<void> {
     this.#retryAt = 0;
-    const outcome = outcomeOf(layer, this.#tables, () => this.newIdentity());
-    await this.#write(rowsOf(layer, outcome, this.#tables));
-    if (this.#closing) return;
+    const outcome = (this.#outcome ??= outcomeOf(layer, this.#tables, () => this.newIdentity()));
+    if (!(await this.#write(rowsOf(layer, outcome, this.#tables)))) return;
     const number = this.#journal.number;
     await this.#tables.write([...metaRowsOf(outcome), checkpointRow(number)]);
     this.#settle(outcome);
-    this.#frozen = null;
+    this.#frozen = this.#outcome = null;
     this.#failures = 0;
     this.#counters.checkpoints++;
     this.#journal.forgetBefore(number);
@@ -331,16 +342,21 @@ export class Engine {
     this.#garbage.push(...garbage);
   }
 
-  #collect(ids: readonly number[]): Promise<void> {
-    return this.#write(garbageRows(ids, this.#tables));
+  async #collect(): Promise<void> {
+    const ids = [...this.#garbage];
+    const waits = (): boolean => this.#frozen !== null;
+    if (await this.#write(garbageRows(ids, this.#tables), waits))
+      this.#garbage.splice(0, ids.length);
   }
 
-  async #write(rows: Iterator<Row>): Promise<void> {
-    while (this.#lost === null && !this.#closing) {
+  /** @returns whether all rows are written: not where something else comes first, or the end */
+  async #write(rows: Iterator<Row>, waits = (): boolean => false): Promise<boolean> {
+    while (this.#lost === null && !this.#closing && !waits()) {
       const some = slice(rows);
-      if (some.length === 0) return;
+      if (some.length === 0) return true;
       await this.#tables.write(some);
     }
+    return false;
   }
 
   /**
@@ -348,7 +364,7 @@ export class Engine {
    * the journal has grown, and not for ever where the device is not simply full.
    */
   #failed(error: unknown): void {
-    const full = isFull(error);
+    const full = this.isFull(error);
     if (!full) this.#failures++;
     if (isCorrupt(error) || this.#failures >= failuresMax) {
       this.#lose(error);
@@ -357,6 +373,18 @@ export class Engine {
     this.#retryAt = this.#journal.bytes + retryBytes;
     const why = full ? "the device is full" : textOf(error);
     this.#owner?.warn(`The tables in ${this.path} could not be written: ${why}.`);
+  }
+
+  /**
+   * Whether a write into the tables failed for want of room. lmdb calls it an input/output error when
+   * only a part of its pages found room.
+   *
+   * @param bytes how many were written
+   */
+  isFull(error: unknown, bytes = 0): boolean {
+    if (isFull(error)) return true;
+    const short = error instanceof Error && ioCodes.has(Reflect.get(error, "code"));
+    return short && this.#files.free(this.path) < bytes + slackBytes;
   }
 
   #lose(error: unknown): void {
@@ -390,14 +418,18 @@ export class Engine {
     if (this.#lost === null) this.flush();
     this.#whenIdle = () => {
       this.#journal.close();
-      try {
-        unlock(this.#tables);
-      } catch {
-        // The next user sees that this process has gone.
-      }
+      this.#unlock();
       void this.#tables.close().finally(closed);
     };
     this.#idle();
+  }
+
+  #unlock(): void {
+    try {
+      unlock(this.#tables);
+    } catch {
+      // The next user sees that this process has gone.
+    }
   }
 
   /** Lets it go on after all: somebody has taken the directory again. */
@@ -424,11 +456,21 @@ export class Engine {
     const from = row === undefined ? null : readSafe(row, 0);
     const { reserveBytes } = this.#options;
     const { journal, payloads, torn } = Journal.open(this.#files, this.path, reserveBytes, from);
-    if (from === null) this.#tables.writeNow([checkpointRow(journal.number)]);
+    try {
+      if (from === null) this.#tables.writeNow([checkpointRow(journal.number)]);
+      this.#replay(payloads);
+    } catch (error) {
+      journal.close();
+      throw error;
+    }
     if (torn > 0) {
       const what = `${torn} bytes of a frame that was never finished were cut off`;
       warn(`The journal of ${this.path} ended in a torn frame: ${what}.`);
     }
+    return journal;
+  }
+
+  #replay(payloads: readonly Buffer[]): void {
     const used = new Set<number>();
     for (const { keys, log } of this.#tables.metas.values()) used.add(keys).add(log);
     try {
@@ -443,12 +485,15 @@ export class Engine {
       throw storageError("KITH_STORAGE_CORRUPT", what, cause);
     }
     const stored = this.#tables.identities();
-    this.#lastIdentity = Math.max(0, ...stored, ...used);
+    this.#lastIdentity = [...stored, ...used].reduce((a, b) => Math.max(a, b), 0);
     // Of installations and checkpoints that did not come to their end.
     this.#garbage = [...stored].filter((id) => !used.has(id));
-    this.#work();
-    return journal;
   }
+}
+
+/** What keeps a start from going on: damage, as lmdb says, or what the host does not let it do. */
+function startCode(error: unknown): StorageErrorCode {
+  return isDamage(error) ? "KITH_STORAGE_CORRUPT" : "KITH_STORAGE_OPEN";
 }
 
 function isCorrupt(error: unknown): boolean {

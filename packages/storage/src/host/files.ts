@@ -24,6 +24,8 @@ export interface Files {
   flushNow(file: number): void;
   /** Puts the names of a directory on the disk. */
   flushDirectory(path: string): void;
+  /** How many bytes the device of a directory has left. */
+  free(path: string): number;
 }
 
 /** The files of the host. */
@@ -64,5 +66,9 @@ export const hostFiles: Files = {
     } finally {
       fs.closeSync(directory);
     }
+  },
+  free(path) {
+    const { bavail, bsize } = fs.statfsSync(path);
+    return bavail * bsize;
   },
 };

@@ -83,22 +83,26 @@ export class Journal {
     for (const number of plan.remove) files.remove(journal.#path(number));
     journal.#oldest = from ?? 1;
     journal.#sequence = plan.next.sequence;
-    if (plan.last === null) {
-      const file = files.open(journal.#path(plan.next.number));
-      files.truncate(file, 0);
-      journal.#begin(plan.next.number, { file, at: 0, reserved: 0 });
-    } else {
-      const { head, end } = plan.last;
-      journal.#number = head.number;
-      journal.#salt = head.salt;
-      const file = files.open(journal.#path(head.number));
-      journal.#current = { file, at: end, reserved: end };
-      // Written again: what a flush had failed to put there may be in the host's cache alone.
-      const bytes = found.find(({ number }) => number === head.number)?.bytes;
+    const end = plan.last?.end ?? 0;
+    const number = plan.last?.head.number ?? plan.next.number;
+    const file = files.open(journal.#path(number));
+    journal.#current = { file, at: end, reserved: end };
+    try {
       files.truncate(file, end);
-      if (bytes !== undefined) files.write(file, [bytes.subarray(0, end)], 0);
-      files.flushNow(file);
-      if (plan.remove.length > 0) files.flushDirectory(directory);
+      if (plan.last === null) journal.#begin(number, journal.#current);
+      else {
+        journal.#number = number;
+        journal.#salt = plan.last.head.salt;
+        // Written again: what a flush had failed to put there may be in the host's cache alone.
+        const bytes = found.find((one) => one.number === number)?.bytes;
+        if (bytes !== undefined) files.write(file, [bytes.subarray(0, end)], 0);
+        files.flushNow(file);
+        // So may be the names.
+        files.flushDirectory(directory);
+      }
+    } catch (error) {
+      journal.close();
+      throw error;
     }
     return { journal, payloads: plan.payloads, torn: plan.torn };
   }
@@ -106,6 +110,11 @@ export class Journal {
   /** The number of the segment that is written to. */
   get number(): number {
     return this.#number;
+  }
+
+  /** Whether the next frame goes into a segment that has not begun. */
+  get turning(): boolean {
+    return this.#turning;
   }
 
   /** How many bytes this segment has. */

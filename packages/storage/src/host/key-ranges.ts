@@ -8,6 +8,8 @@ import type { KeyRange } from "../operation.ts";
 /** The set. */
 export class KeyRanges {
   #ranges: KeyRange[] = [];
+  /** Whether a snapshot has the same array. */
+  #shared = false;
 
   /** The ranges, in order. */
   get all(): readonly KeyRange[] {
@@ -18,27 +20,21 @@ export class KeyRanges {
   add(range: KeyRange): void {
     if (isEmpty(range)) return;
     const { from, to } = range;
-    const before = this.#ranges.filter((one) => below(one.to, from));
-    const behind = this.#ranges.filter((one) => below(to, one.from));
-    const met = this.#ranges.slice(before.length, this.#ranges.length - behind.length);
-    const first = met[0];
-    const last = met.at(-1);
+    const begin = this.#firstWhere((one) => !below(one.to, from));
+    const end = this.#firstWhere((one) => below(to, one.from));
+    const first = begin < end ? this.#ranges[begin] : undefined;
+    const last = begin < end ? this.#ranges[end - 1] : undefined;
     const low = first !== undefined && !lower(from, first.from) ? first.from : from;
     const high = last !== undefined && !higher(to, last.to) ? last.to : to;
-    this.#ranges = [...before, rangeOf(low, high), ...behind];
+    if (this.#shared) this.#ranges = this.#ranges.slice();
+    this.#shared = false;
+    this.#ranges.splice(begin, end - begin, rangeOf(low, high));
   }
 
   /** Whether a key lies in one of them. */
   has(key: Uint8Array): boolean {
-    let low = 0;
-    let high = this.#ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const { to } = this.#ranges[middle] ?? {};
-      if (to !== undefined && compareKeys(to, key) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    const found = this.#ranges[low];
+    const found =
+      this.#ranges[this.#firstWhere(({ to }) => to === undefined || compareKeys(to, key) > 0)];
     return found !== undefined && (found.from === undefined || compareKeys(found.from, key) <= 0);
   }
 
@@ -46,8 +42,8 @@ export class KeyRanges {
   gaps(range: KeyRange): KeyRange[] {
     const gaps: KeyRange[] = [];
     let from: Uint8Array | undefined = range.from;
-    for (const one of this.#ranges) {
-      if (below(one.to, from)) continue;
+    for (let i = this.#firstWhere(({ to }) => !below(to, from)); i < this.#ranges.length; i++) {
+      const one = this.#ranges[i] ?? {};
       if (below(range.to, one.from)) break;
       if (one.from !== undefined) gaps.push(rangeOf(from, one.from));
       if (one.to === undefined) return gaps.filter((gap) => !isEmpty(gap));
@@ -61,7 +57,20 @@ export class KeyRanges {
   snapshot(): KeyRanges {
     const copy = new KeyRanges();
     copy.#ranges = this.#ranges;
+    copy.#shared = this.#shared = true;
     return copy;
+  }
+
+  /** The first place from which on a condition holds; it holds for none before that. */
+  #firstWhere(holds: (range: KeyRange) => boolean): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (holds(this.#ranges[middle] ?? {})) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }
 

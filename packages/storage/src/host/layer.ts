@@ -42,6 +42,8 @@ export class NamespaceLayer {
   ranges = new KeyRanges();
   /** The rows below the keys of this layer; null where they are those of the layers below. */
   rows: number | null = null;
+  /** Rows of installations that others have followed in this layer. */
+  readonly superseded: number[] = [];
   #first: number;
 
   constructor({ exists, first, last }: Below) {
@@ -98,6 +100,7 @@ export class NamespaceLayer {
   replaceKeys(rows: number): void {
     this.keys = new SortedMap();
     this.ranges = new KeyRanges();
+    if (this.rows !== null && this.rows !== noRows) this.superseded.push(this.rows);
     this.rows = rows;
   }
 

@@ -33,7 +33,12 @@ describe("a set of ranges", () => {
     fc.assert(
       fc.property(fc.array(range, { maxLength: 6 }), range, (added, asked) => {
         const ranges = new KeyRanges();
-        for (const one of added) ranges.add(one);
+        const before = added.map((one) => {
+          ranges.add(one);
+          const snapshot = ranges.snapshot();
+          return { snapshot, then: [...snapshot.all] };
+        });
+        for (const { snapshot, then } of before) expect(snapshot.all).to.deep.equal(then);
         const gaps = ranges.gaps(asked);
         for (const one of allKeys) {
           const inside = added.some((range) => within(one, range));

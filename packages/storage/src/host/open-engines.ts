@@ -17,7 +17,8 @@ export class Lease {
   readonly number: number;
   readonly engine: Engine;
   readonly contents: Contents;
-  #parked = false;
+  /** Closes it when the host comes round; null where somebody uses it. */
+  #parked: NodeJS.Immediate | null = null;
 
   /** Opens the engine. */
   constructor(number: number, engine: Engine) {
@@ -28,24 +29,22 @@ export class Lease {
 
   /** Whether nobody uses it. */
   get parked(): boolean {
-    return this.#parked;
+    return this.#parked !== null;
   }
 
   /** Hands it to a component. */
   give(owner: Owner, options: EngineOptions): void {
-    this.#parked = false;
+    if (this.#parked !== null) clearImmediate(this.#parked);
+    this.#parked = null;
     this.engine.reopen(options);
     this.engine.attach(owner);
   }
 
   /** Takes it back from a component. What was taken is flushed. */
   park(): void {
-    this.#parked = true;
     this.engine.attach(null);
     this.engine.flush();
-    setImmediate(() => {
-      if (this.#parked) this.close();
-    });
+    this.#parked = setImmediate(() => this.close());
   }
 
   /** Closes it, unless somebody takes it before all has ended. */

@@ -79,22 +79,27 @@ export class Reading {
     const own = visited(layer.keys, range, reverse);
     const below = this.#below(depth, layer, range, reverse);
     const sign = reverse ? -1 : 1;
-    let upper = own.next();
-    let lower = below.next();
-    while (upper.done !== true || lower.done !== true) {
-      let order: number;
-      if (upper.done === true) order = 1;
-      else if (lower.done === true) order = -1;
-      else order = sign * compareKeys(upper.value.key, lower.value.key);
-      if (order > 0 && lower.done !== true) {
-        yield lower.value;
-        lower = below.next();
-        continue;
+    try {
+      let upper = own.next();
+      let lower = below.next();
+      while (upper.done !== true || lower.done !== true) {
+        let order: number;
+        if (upper.done === true) order = 1;
+        else if (lower.done === true) order = -1;
+        else order = sign * compareKeys(upper.value.key, lower.value.key);
+        if (order > 0 && lower.done !== true) {
+          yield lower.value;
+          lower = below.next();
+          continue;
+        }
+        if (upper.done === true) return;
+        if (upper.value.value !== gone) yield upper.value;
+        if (order === 0) lower = below.next();
+        upper = own.next();
       }
-      if (upper.done === true) return;
-      if (upper.value.value !== gone) yield upper.value;
-      if (order === 0) lower = below.next();
-      upper = own.next();
+    } finally {
+      // Rows that are not read to their end hold a read transaction.
+      below.return();
     }
   }
 

@@ -12,11 +12,13 @@ import {
   hostError,
   reopened,
   temporary,
+  turn,
   waiting,
 } from "./disk-kit.test.ts";
 import type { Engine } from "./engine.ts";
 import { hostFiles } from "./files.ts";
 import { segmentName } from "./journal-format.ts";
+import { TablesFile } from "./tables-file.ts";
 
 const text = (of: string): Uint8Array => Buffer.from(of);
 
@@ -135,6 +137,96 @@ describe("a directory of a storage", () => {
     const error: unknown = await found(join(file, "below")).catch((one: unknown) => one);
     expect(codeOf(error)).to.equal("KITH_STORAGE_OPEN");
     expect(String(error)).to.contain("below");
+  });
+
+  it("is refused where the tables have not all their pages", async () => {
+    const directory = await filled(1);
+    const tables = join(directory, "tables");
+    for (const kept of [100, 4096, fs.statSync(tables).size - 4096]) {
+      const copy = temporary();
+      fs.cpSync(directory, copy, { recursive: true });
+      fs.truncateSync(join(copy, "tables"), kept);
+      expect(await found(copy).catch(codeOf), `${kept}`).to.equal("KITH_STORAGE_CORRUPT");
+    }
+  });
+
+  it("is refused, and not called corrupt, where the host does not let it read", async () => {
+    const directory = await filled(1);
+    const fail = (): never => {
+      throw hostError("EIO");
+    };
+    for (const call of ["read", "write", "flushNow", "open", "truncate"] as const) {
+      const files = { ...hostFiles, [call]: fail };
+      const refused = await reopened(directory, () => "opened", files).catch(codeOf);
+      expect(refused, call).to.equal("KITH_STORAGE_OPEN");
+    }
+    const other = temporary();
+    await filledAt(other, 1);
+    fs.rmSync(join(other, "tables"));
+    fs.mkdirSync(join(other, "tables"));
+    expect(await found(other).catch(codeOf)).to.equal("KITH_STORAGE_OPEN");
+    expect(await found(directory)).to.equal(1);
+  });
+
+  it("has no file open after a start that failed", async () => {
+    const directory = await filled(1);
+    const open = new Set<number>();
+    const files = {
+      ...hostFiles,
+      open: (path: string) => {
+        const file = hostFiles.open(path);
+        open.add(file);
+        return file;
+      },
+      close: (file: number) => {
+        open.delete(file);
+        hostFiles.close(file);
+      },
+      flushNow: () => {
+        throw hostError("EIO");
+      },
+    };
+    expect(await reopened(directory, () => "opened", files).catch(codeOf)).to.equal(
+      "KITH_STORAGE_OPEN",
+    );
+    expect(open.size).to.equal(0);
+  });
+
+  it("has its name on the disk, and those of the directories above that were made for it", async () => {
+    const top = temporary();
+    const synced: string[] = [];
+    const flushDirectory = (path: string): void => {
+      synced.push(path);
+      hostFiles.flushDirectory(path);
+    };
+    const directory = join(top, "a", "b");
+    await reopened(directory, () => {}, { ...hostFiles, flushDirectory });
+    expect(synced).to.include.members([top, join(top, "a"), directory]);
+  });
+
+  it("that was moved while somebody has it is still locked", async () => {
+    const directory = await filled(1);
+    const moved = `${directory}-moved`;
+    await reopened(directory, async () => {
+      fs.renameSync(directory, moved);
+      expect(await found(moved).catch(codeOf)).to.equal("KITH_STORAGE_LOCKED");
+    });
+    expect(await found(moved)).to.equal(1);
+    fs.rmSync(moved, { recursive: true });
+  });
+
+  it("is read when it is locked, not before", async () => {
+    const directory = await filled(1);
+    await reopened(directory, async ({ engine }) => {
+      // As another process that waits for the lock.
+      const late = new TablesFile(hostFiles, join(directory, "tables"));
+      engine.reopen({ directory, pendingBytesMax: 1, checkpointBytes: 1, reserveBytes: 1 });
+      await written(engine, 2);
+      await turn(() => engine.counters.checkpoints === 1);
+      late.load();
+      expect(late.metas.get("n")).to.include({ first: 1, last: 2 });
+      await late.close();
+    });
   });
 
   it("may be copied while nobody has it, and both go on", async () => {
@@ -263,6 +355,33 @@ describe("a durable storage", () => {
     expect(system.instance.answers).to.deep.equal(["flushed", dead, dead, dead]);
     expect(system.instance.lost).to.deep.equal([dead]);
     await system.stop();
+  });
+
+  it("tells whoever replaces it that it died while nobody was there to be told", async () => {
+    const files = new FaultyFiles();
+    const init = { directory: temporary() };
+    const system = launch(Client, {}, diskWorld(init, diskStorageOn(files)));
+    await system.started;
+    const write = files.write.bind(files);
+    files.write = (file, parts, position) => {
+      if (parts[0]?.[0] !== 0) throw hostError("EIO");
+      write(file, parts, position);
+    };
+    const operations: Operation[] = [{ kind: "put", key: text("k"), value: text("x") }];
+    let swapped: unknown;
+    system.enter(() => {
+      system.instance.write(new Write({ namespace: "n", operations }));
+      swapped = system.swap("/Storage", diskStorageOn(files), init);
+    });
+    await until(() => system.instance.answers.length === 1 && system.instance.lost.length === 1);
+    await swapped;
+    expect(system.instance.answers).to.deep.equal(["KITH_STORAGE_FLUSH"]);
+    await system.stop();
+  });
+
+  it("refuses settings with which a segment could grow too large to be read", () => {
+    const init = { directory: "unused", checkpointBytes: 2 ** 30 };
+    expect(() => launch(Client, {}, diskWorld(init))).to.throw(/KITH_STORAGE_ARGUMENT/);
   });
 
   it("logs what it cut off when it starts", async () => {

@@ -8,9 +8,12 @@
  */
 
 import { type Database, open, type RootDatabase } from "lmdb";
+import * as fs from "node:fs";
 import { crc32 } from "node:zlib";
+import { limits } from "../checks.ts";
 import { storageError } from "../errors.ts";
 import type { Entry, KeyRange } from "../operation.ts";
+import type { Files } from "./files.ts";
 import { readSafe, writeSafe } from "./journal-format.ts";
 import type { Meta, Rows } from "./reading.ts";
 
@@ -40,9 +43,33 @@ const systemRow = 0x73;
 /** What lmdb writes at the head of its files. */
 const magic = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
 
-/** Whether a file that begins like this is one of lmdb's, or new: lmdb itself crashes on what is not. */
-export function isTables(head: Buffer): boolean {
-  return head.length === 0 || head.includes(magic);
+/** More than two pages have where the host's are the largest. */
+const headBytes = 256 * 1024;
+
+/** What lmdb calls an invalid or damaged file. */
+const damage: ReadonlySet<unknown> = new Set([-30793, -30794, -30796, -30797]);
+
+/** Whether an error of lmdb says that its file is damaged. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Error && damage.has(Reflect.get(error, "code"));
+}
+
+/**
+ * Whether a file is one of lmdb's and has all its pages: lmdb itself crashes on what is not.
+ * Each of the first two pages says which page was the last at its transaction; the later one counts.
+ */
+function isTables(head: Buffer, size: number): boolean {
+  const at = head.indexOf(magic);
+  if (at < 0 || at > 64 || at + 136 > head.length) return false;
+  const pageBytes = head.readUInt32LE(at + 24);
+  const pages = [at, at + pageBytes]
+    .filter((meta) => meta + 136 <= head.length)
+    .map((meta) => ({
+      last: Number(head.readBigUInt64LE(meta + 120)),
+      transaction: head.readBigUInt64LE(meta + 128),
+    }))
+    .reduce((a, b) => (b.transaction > a.transaction ? b : a));
+  return size >= (pages.last + 1) * pageBytes;
 }
 
 /** The tables of a directory. */
@@ -51,8 +78,12 @@ export class TablesFile {
   readonly metas = new Map<string, Meta>();
   readonly #db: RootDatabase<Buffer, Buffer>;
 
-  /** Opens the file at this path, and makes it where it is missing. */
-  constructor(path: string) {
+  /** Opens the file at this path, and makes it where it is missing. Throws `KITH_STORAGE_CORRUPT`, or as lmdb does. */
+  constructor(files: Files, path: string) {
+    const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > 0 && !isTables(files.head(path, headBytes), size)) {
+      throw storageError("KITH_STORAGE_CORRUPT", `${path} is damaged, or no file of lmdb.`);
+    }
     this.#db = open<Buffer, Buffer>({
       path,
       noSubdir: true,
@@ -62,6 +93,10 @@ export class TablesFile {
       eventTurnBatching: false,
       cache: false,
     });
+  }
+
+  /** Reads which namespaces there are: not before the directory is locked, or another user may change it. */
+  load(): void {
     for (const { key, value } of this.#db.getRange({
       start: Buffer.of(metaRow),
       end: Buffer.of(metaRow + 1),
@@ -305,14 +340,17 @@ function systemKey(name: string): Buffer {
   return Buffer.concat([Buffer.of(systemRow), Buffer.from(name, "latin1")]);
 }
 
+/** All bounds are sound: no key lies between a longer one and its first bytes, for none has as many. */
 function span(
   kind: number,
   id: number,
   from: Uint8Array | undefined,
   to: Uint8Array | undefined,
 ): Span {
+  const at = (key: Uint8Array): Buffer =>
+    Buffer.concat([prefix(kind, id), key.subarray(0, limits.keyBytesMax + 1)]);
   return {
-    start: from === undefined ? prefix(kind, id) : Buffer.concat([prefix(kind, id), from]),
-    end: to === undefined ? prefix(kind, id + 1) : Buffer.concat([prefix(kind, id), to]),
+    start: from === undefined ? prefix(kind, id) : at(from),
+    end: to === undefined ? prefix(kind, id + 1) : at(to),
   };
 }
