@@ -53,11 +53,15 @@ export class End implements Wire {
   }
 
   get waiting(): number {
-    return this.other.coming.reduce((sum, it) => sum + (it.kind === "frame" ? it.frame.length : 0), 0);
+    return this.other.coming.reduce(
+      (sum, it) => sum + (it.kind === "frame" ? it.frame.length : 0),
+      0,
+    );
   }
 
   send(frame: Uint8Array): void {
-    if (this.open && !this.over && !this.other.over) this.other.coming.push({ kind: "frame", frame });
+    if (this.open && !this.over && !this.other.over)
+      this.other.coming.push({ kind: "frame", frame });
   }
 
   close(code: number, detail: string): void {
@@ -90,7 +94,10 @@ export class Station {
   readonly told: Told[] = [];
   readonly log: { readonly level: LogLevel; readonly text: string }[] = [];
   /** Of each message that was sent, after how many tellings. */
-  readonly sent = new Map<number, { readonly at: number; readonly until: Deliver["until"] | null }>();
+  readonly sent = new Map<
+    number,
+    { readonly at: number; readonly until: Deliver["until"] | null }
+  >();
   readonly timers = new Set<{ next: number; readonly ms: number; readonly callback: () => void }>();
   listener: ListenerUser | null = null;
   alive = true;
@@ -205,6 +212,8 @@ export class World {
   readonly ends: End[] = [];
   /** Pairs of addresses between which nothing passes, and nobody is told. */
   readonly frozen = new Set<string>();
+  /** When which station has called. */
+  readonly dialled: { readonly from: string; readonly at: number }[] = [];
   /** Addresses at which calls are refused. */
   readonly closed = new Set<string>();
   draw: () => number = () => 0.5;
@@ -246,6 +255,7 @@ export class World {
     const other = new End(`${name} to ${to}`, to, this.stations.get(to) ?? null, own);
     own.other = other;
     own.user = user;
+    this.dialled.push({ from: addressOf(from.self), at: this.now });
     other.coming.push({ kind: "connect" });
     this.ends.push(own, other);
     return own;
@@ -280,7 +290,7 @@ export class World {
     } else if (item.kind === "frame") {
       end.user?.received(item.frame);
       if (!end.other.over) end.other.user?.drained();
-    } else {
+    } else if (item.kind === "end") {
       end.over = true;
       end.coming.length = 0;
       end.user?.ended(item);
@@ -332,8 +342,10 @@ export class World {
 
   /** How many wires are open at both ends. */
   get wires(): number {
-    return this.ends.filter((end) => end.open && !end.over && end.other.open && !end.other.over)
-      .length / 2;
+    return (
+      this.ends.filter((end) => end.open && !end.over && end.other.open && !end.other.over).length /
+      2
+    );
   }
 }
 
@@ -405,7 +417,9 @@ function expectTurns({ told, self }: Station): void {
   for (const one of told) {
     if (one instanceof ConnectionUp) {
       const name = addressOf(one.peer);
-      expect(up.get(name) ?? false, `${self.port} is connected with ${name} already`).to.equal(false);
+      expect(up.get(name) ?? false, `${self.port} is connected with ${name} already`).to.equal(
+        false,
+      );
       up.set(name, true);
     } else if (one instanceof ConnectionDown) {
       const name = addressOf(one.peer);

@@ -33,8 +33,10 @@ interface Explored {
 function explore(make: () => Scene, check: (scene: Scene) => void, ordersMax = 3000): Explored {
   let orders = 0;
   // What is left to try: the way there, its last step included, and what needs no trying afterwards.
-  const left: { readonly steps: readonly string[]; readonly asleep: ReadonlyMap<string, string> }[] =
-    [{ steps: [], asleep: new Map() }];
+  const left: {
+    readonly steps: readonly string[];
+    readonly asleep: ReadonlyMap<string, string>;
+  }[] = [{ steps: [], asleep: new Map() }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const scene = make();
     const choicesOf = (): Choice[] => [...scene.acts, ...scene.world.choices()];
@@ -66,7 +68,9 @@ function explore(make: () => Scene, check: (scene: Scene) => void, ordersMax = 3
       const done = new Map(asleep);
       const sleeping = awake.map(({ name, at }) => {
         const after = new Map(
-          [...done].filter(([, other]) => other !== at && other !== everywhere && at !== everywhere),
+          [...done].filter(
+            ([, other]) => other !== at && other !== everywhere && at !== everywhere,
+          ),
         );
         done.set(name, at);
         return after;
@@ -139,7 +143,9 @@ describe("switchboards that call each other, in all orders", () => {
         expectSound(world, true);
         expect(world.wires).to.equal(1);
         const [a, b] = world.lives;
-        expect(a?.arrived.length).to.equal(2 - (b?.all(Dropped).length ?? 0) - unasked(b, "failed"));
+        expect(a?.arrived.length).to.equal(
+          2 - (b?.all(Dropped).length ?? 0) - unasked(b, "failed"),
+        );
         expect(b?.arrived).to.deep.equal([1, 2]);
       },
     );
