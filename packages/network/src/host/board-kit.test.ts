@@ -328,11 +328,11 @@ export class World {
     const end = this.now + ms;
     for (;;) {
       const timers = this.lives.flatMap((station) => [...station.timers]);
-      const next = Math.min(end, ...timers.map((timer) => timer.next));
+      const next = Math.max(this.now, Math.min(end, ...timers.map((timer) => timer.next)));
       this.now = next;
       for (const timer of timers) {
         if (timer.next > next) continue;
-        timer.next += timer.ms;
+        timer.next = next + timer.ms;
         timer.callback();
       }
       if (settles) this.settle();

@@ -171,7 +171,7 @@ describe("switchboards that call each other, in all orders", () => {
         expectSound(world, true);
         expect(world.wires).to.be.at.most(1);
       },
-      1500,
+      500,
     );
     expect(orders).to.be.above(100);
   });
@@ -204,7 +204,7 @@ describe("switchboards that call each other, in all orders", () => {
         expect(heard).to.deep.equal([...heard].sort());
         expect(next?.answers(5)).to.have.length(1);
       },
-      1500,
+      500,
     );
     expect(orders).to.be.above(100);
   });

@@ -315,6 +315,23 @@ describe("the inbox", () => {
     for (let i = 0; i < 200; i++) inbox.put({ kind: "frame", call, frame: new Uint8Array(100) });
     expect(call.paused).to.equal(true);
     expect(call.inboxBytes).to.be.above(inbox.floodBytes);
+    // Where it can, it is paused once, and read again when half of it has been dealt with.
+    let paused = "";
+    const wire = {
+      waiting: 0,
+      send: () => undefined,
+      close: () => undefined,
+      admit: () => undefined,
+      pause: () => void (paused += "pause "),
+      resume: () => void (paused += "resume "),
+    };
+    const other = new Call(desk, "peer", shake, null, 0);
+    other.wire = wire;
+    for (let i = 0; i < 10; i++)
+      inbox.put({ kind: "frame", call: other, frame: new Uint8Array(100) });
+    while (inbox.deal(() => undefined));
+    expect(paused).to.equal("pause resume ");
+    expect([call.inboxBytes, other.inboxBytes]).to.deep.equal([0, 0]);
   });
 
   it("ends a connection that floods it", () => {
