@@ -14,7 +14,7 @@ import {
   type Delivery,
   Dropped,
   message,
-  Message,
+  type Message,
   NetworkDrained,
   NetworkFull,
   type PeerRef,

@@ -201,7 +201,7 @@ describe("switchboards that call each other, in all orders", () => {
         if (world.wires === 1) expect(last?.peer.incarnation).to.equal(2);
         // The dead can still be heard, but not after the living.
         const heard = (a?.all(ConnectionUp) ?? []).map(({ peer }) => peer.incarnation);
-        expect(heard).to.deep.equal([...heard].sort());
+        expect(heard).to.deep.equal(heard.toSorted((x, y) => x - y));
         expect(next?.answers(5)).to.have.length(1);
       },
       500,

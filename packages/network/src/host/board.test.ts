@@ -14,6 +14,7 @@ import { Call } from "./call.ts";
 import { CalledHandshake } from "./handshake.ts";
 import { farewell } from "./farewell.ts";
 import { Inbox } from "./inbox.ts";
+import type { Limits } from "./limits.ts";
 
 const limits = {
   handshakeMs: 1000,
@@ -24,8 +25,8 @@ const limits = {
   backOffMsMax: 1600,
 };
 
-function connected(): { world: World; a: Station; b: Station } {
-  const world = new World(limits);
+function connected(change: Partial<Limits> = {}): { world: World; a: Station; b: Station } {
+  const world = new World({ ...limits, ...change });
   const [a, b] = [world.start(1), world.start(2)];
   a.send(b.self, 1);
   world.settle();
@@ -96,7 +97,9 @@ describe("a switchboard in time", () => {
   });
 
   it("does not take its own standstill for the silence of others", () => {
-    const { world, a, b } = connected();
+    const { world, a, b } = connected({ idleMs: 0 });
+    // So that all that has come was noticed by a tick.
+    world.pass(300);
     world.now += 60_000;
     world.pass(100, false);
     for (const station of [a, b]) station.settle();

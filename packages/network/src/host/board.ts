@@ -490,13 +490,13 @@ export class Board implements Desk, Switching {
     if (found === "silent") this.end(call, farewell.silent, "");
     else if (found === "idle") {
       this.traffic.flush(link, call, Infinity);
-      wire.send(writeBatch([], [], true));
+      wire.send(writeBatch([], undefined, true));
       call.phase = "leaving";
       call.deadline = now + limits.closeMs;
       link.call = null;
       link.leaving = call;
     } else {
-      wire.send(writeBatch([], []));
+      wire.send(writeBatch([]));
       call.spokeAt = now;
     }
   }
