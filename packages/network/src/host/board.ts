@@ -15,6 +15,7 @@ import { ConnectionDown, type ConnectionDownReason, ConnectionUp } from "../port
 import { writeBatch } from "./batch.ts";
 import { Call, type Desk, type Happening } from "./call.ts";
 import { Complaints } from "./complaints.ts";
+import { describeThrown } from "./failure.ts";
 import {
   downReason,
   farewell,
@@ -95,7 +96,14 @@ export class Board implements Desk, Switching {
     if (listen === null || transport.listen === null) return;
     this.#stopListening = transport.listen(
       listen,
-      { called: (arrived, from) => this.#called(arrived, from), failed },
+      {
+        called: (arrived, from) => this.#called(arrived, from),
+        failed,
+        troubled: (cause) => {
+          const line = `a call could not be taken: ${describeThrown(cause)}`;
+          this.#ofStrangers.say(this.traffic.sink?.log, transport.now(), line, undefined);
+        },
+      },
       wire,
     );
   }
