@@ -1,6 +1,5 @@
 /** What a switchboard does as time passes: pauses, signs of life, ends in peace, and what its log says. */
 
-import { createServer } from "node:net";
 import { expect } from "chai";
 import {
   ConnectionDown,
@@ -13,11 +12,9 @@ import {
 import { expectSound, type Station, World } from "./board-kit.test.ts";
 import { Call } from "./call.ts";
 import { CalledHandshake } from "./handshake.ts";
-import { describeThrown } from "./failure.ts";
 import { farewell } from "./farewell.ts";
 import { Inbox } from "./inbox.ts";
 import type { Limits } from "./limits.ts";
-import { reportErrors } from "./node-listener.ts";
 
 const limits = {
   handshakeMs: 1000,
@@ -309,21 +306,6 @@ describe("a switchboard in time", () => {
 });
 
 describe("a listening socket", () => {
-  it("goes on where one call could not be taken, and has failed where it never listened", async () => {
-    const told: string[] = [];
-    const user = {
-      failed: (cause: unknown) => void told.push(`failed: ${describeThrown(cause)}`),
-      troubled: (cause: unknown) => void told.push(`troubled: ${describeThrown(cause)}`),
-    };
-    const server = createServer();
-    reportErrors(server, user);
-    server.emit("error", new Error("address in use"));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    server.emit("error", new Error("too many open files"));
-    server.close();
-    expect(told).to.deep.equal(["failed: address in use", "troubled: too many open files"]);
-  });
-
   it("that is troubled shows in the log, and the network lives", () => {
     const { a } = connected();
     for (let i = 0; i < 100; i++) a.listener?.troubled(new Error("too many open files"));
