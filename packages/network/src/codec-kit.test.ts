@@ -99,6 +99,8 @@ export function codecProperties(codec: Codec): void {
         const bytes = codec.encode(sent);
         expect(difference(content(codec.decode(bytes)), sent.content)).to.equal(null);
         expect(codec.encode(codec.decode(bytes) as Any)).to.deep.equal(bytes);
+        const view = codec.encodeView?.(sent);
+        if (view !== undefined) expect(Uint8Array.from(view)).to.deep.equal(bytes);
       }),
       { numRuns: 400 },
     );

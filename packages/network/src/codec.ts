@@ -37,6 +37,12 @@ export interface Codec {
   encode(message: Message, from?: PeerRef): Uint8Array;
 
   /**
+   * As `encode`, but the bytes belong to the codec and change with whatever it does next: for those who copy
+   * them at once. A codec that has nothing to gain from it leaves it out.
+   */
+  encodeView?(message: Message, from?: PeerRef): Uint8Array;
+
+  /**
    * The message of one frame, with `to` and `from`; it does not refer to `bytes` afterwards.
    *
    * @throws KithError `KITH_FRAME_MALFORMED`, and nothing else

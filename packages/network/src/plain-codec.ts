@@ -38,6 +38,13 @@ export class PlainCodec implements Codec {
     return writer.buffer.slice(0, writer.end);
   }
 
+  encodeView(message: Message, from?: PeerRef): Uint8Array {
+    const writer = this.#writer;
+    writer.frame(message, from);
+    this.#bytes = writer.end;
+    return writer.buffer.subarray(0, writer.end);
+  }
+
   decode(bytes: Uint8Array): Message | UnknownTag {
     this.#bytes = bytes.length;
     return this.#reader.frame(bytes, bytes.length);

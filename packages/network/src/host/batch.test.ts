@@ -1,6 +1,21 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type Packed, readBatch, type Receipt, writeBatch } from "./batch.ts";
+import { readBatch, type Receipt, recordBytes, writeBatch, writeRecord } from "./batch.ts";
+
+interface Packed {
+  readonly bytes: Uint8Array;
+  readonly wanted: boolean;
+}
+
+function records(messages: readonly Packed[]): Uint8Array {
+  const all = new Uint8Array(
+    messages.reduce((sum, { bytes }) => sum + recordBytes(bytes.length), 0),
+  );
+  let at = 0;
+  for (const { bytes, wanted } of messages) at = writeRecord(all, at, bytes, wanted);
+  expect(at).to.equal(all.length);
+  return all;
+}
 
 function read(batch: Uint8Array): { messages: Packed[]; receipts: Receipt[]; byes: number } {
   const found = { messages: [] as Packed[], receipts: [] as Receipt[], byes: 0 };
@@ -32,7 +47,7 @@ describe("a batch", () => {
         fc.array(message, { maxLength: 5 }),
         fc.boolean(),
         (receipts, messages, bye) => {
-          const found = read(writeBatch(receipts, messages, bye));
+          const found = read(writeBatch(receipts, records(messages), bye));
           expect(found).to.deep.equal({ messages, receipts, byes: bye ? 1 : 0 });
         },
       ),

@@ -22,39 +22,40 @@ export type Refusal = Extract<DropReason, "wrong-incarnation" | "unknown-tag">;
 /** What the other side is to be told of its deliveries: how many arrived, or why the next one did not. */
 export type Receipt = number | Refusal;
 
-/** A message as it stands in a batch. */
-export interface Packed {
-  readonly bytes: Uint8Array;
-  /** Whether its sender waits for a receipt. */
-  readonly wanted: boolean;
-}
+const nothing = new Uint8Array(0);
 
 /** How many bytes the record of a message of so many bytes has. */
 export function recordBytes(length: number): number {
   return length + integerBytes(length * 4);
 }
 
-/** The batch of these receipts and messages, in this order; with `bye`, the last of its sender. */
+/** Writes the record of a message, for which there must be room. @returns where it ends */
+export function writeRecord(
+  batch: Uint8Array,
+  from: number,
+  bytes: Uint8Array,
+  wanted: boolean,
+): number {
+  const { length } = bytes;
+  const at = writeInteger(batch, from, length * 4 + (wanted ? kind.wanted : kind.message));
+  batch.set(bytes, at);
+  return at + length;
+}
+
+/** The batch of these receipts and of records, in this order; with `bye`, the last of its sender. */
 export function writeBatch(
   receipts: readonly Receipt[],
-  messages: readonly Packed[],
+  records: Uint8Array = nothing,
   bye = false,
 ): Uint8Array {
-  let length = bye ? 1 : 0;
+  if (receipts.length === 0 && !bye) return records;
+  let length = records.length + (bye ? 1 : 0);
   for (const receipt of receipts) length += integerBytes(receiptHead(receipt));
-  for (let i = 0; i < messages.length; i++) length += recordBytes(messages[i]?.bytes.length ?? 0);
   const batch = new Uint8Array(length);
   let at = 0;
   for (const receipt of receipts) at = writeInteger(batch, at, receiptHead(receipt));
-  for (let i = 0; i < messages.length; i++) {
-    const one = messages[i];
-    if (one === undefined) continue;
-    const { bytes } = one;
-    at = writeInteger(batch, at, bytes.length * 4 + (one.wanted ? kind.wanted : kind.message));
-    batch.set(bytes, at);
-    at += bytes.length;
-  }
-  if (bye) batch[at] = word.bye * 4 + kind.word;
+  batch.set(records, at);
+  if (bye) batch[length - 1] = word.bye * 4 + kind.word;
   return batch;
 }
 
@@ -70,7 +71,9 @@ export interface BatchReader {
  *
  * @throws KithError `KITH_FRAME_MALFORMED`; what stands before the wrong place has been read then
  */
-export function readBatch(batch: Uint8Array, reader: BatchReader): void {
+export function readBatch(frame: Uint8Array, reader: BatchReader): void {
+  // The parts of a host's own kind of byte array cost more than those of a plain one.
+  const batch = new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
   for (let at = 0; at < batch.length;) {
     // By hand: a record is as frequent as a message.
     let head = 0;

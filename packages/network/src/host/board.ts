@@ -15,7 +15,15 @@ import { ConnectionDown, type ConnectionDownReason, ConnectionUp } from "../port
 import { writeBatch } from "./batch.ts";
 import { Call, type Desk, type Happening } from "./call.ts";
 import { Complaints } from "./complaints.ts";
-import { downReason, farewell, type FarewellCode, printable, reasonOf } from "./farewell.ts";
+import { describeThrown } from "./failure.ts";
+import {
+  downReason,
+  farewell,
+  type FarewellCode,
+  grievance,
+  printable,
+  reasonOf,
+} from "./farewell.ts";
 import {
   CalledHandshake,
   CallerHandshake,
@@ -45,6 +53,8 @@ export interface BoardOptions {
 
 /** How often deadlines are looked at. */
 const tickMs = 100;
+/** A tick that comes so much later shows that the process stood still: what it did not hear then may have come. */
+const stallMs = 1000;
 /** How often a call in a row may lose against another one that then is not there. */
 const duplicatesMax = 3;
 
@@ -58,12 +68,16 @@ export class Board implements Desk, Switching {
   readonly #calls = new Set<Call>();
   /** Those of them of the other side that have not shown who they are, oldest first. */
   readonly #callers = new Set<Call>();
-  readonly #complaints = new Complaints();
+  /** A budget of their own, so that strangers cannot use up that of the peers. */
+  readonly #ofStrangers = new Complaints("calls of others");
+  readonly #ofPeers = new Complaints("calls and connections");
   #connections = 0;
   #attempts = 0;
   readonly #inbox: Inbox;
   #lastLink: Link | null = null;
+  #stopped = false;
   #ticked = false;
+  #tickedAt = 0;
   #stopTicking: (() => void) | null = null;
   #stopListening: (() => void) | null = null;
 
@@ -72,7 +86,7 @@ export class Board implements Desk, Switching {
     this.#self = options.identity.self;
     this.#name = processName(this.#self);
     const { codec, limits, transport } = options;
-    this.#inbox = new Inbox(limits.inboxBytesMax);
+    this.#inbox = new Inbox(limits.inboxBytesMax, limits.frameBytesMax);
     this.traffic = new Traffic(this.#self, codec, limits, transport, this);
   }
 
@@ -82,13 +96,21 @@ export class Board implements Desk, Switching {
     if (listen === null || transport.listen === null) return;
     this.#stopListening = transport.listen(
       listen,
-      { called: (arrived, from) => this.#called(arrived, from), failed },
+      {
+        called: (arrived, from) => this.#called(arrived, from),
+        failed,
+        troubled: (cause) => {
+          const line = `a call could not be taken: ${describeThrown(cause)}`;
+          this.#ofStrangers.say(this.traffic.sink?.log, transport.now(), line, undefined);
+        },
+      },
       wire,
     );
   }
 
   /** Ends all connections in order, and listens no more. What waits still goes out. */
   stop(): void {
+    this.#stopped = true;
     this.#stopListening?.();
     this.#stopListening = null;
     this.traffic.sink = null;
@@ -113,6 +135,7 @@ export class Board implements Desk, Switching {
   // --- the component's turn --------------------------------------------------------------------
 
   happened(happening: Happening): void {
+    if (this.#stopped) return;
     this.#inbox.put(happening);
     this.traffic.wake();
   }
@@ -135,7 +158,9 @@ export class Board implements Desk, Switching {
   #deal(happening: Happening): void {
     const { call } = happening;
     if (call.phase === "over") return;
-    if (happening.kind === "opened") {
+    if (happening.kind !== "ended" && call.inboxBytes > this.#inbox.floodBytes)
+      this.end(call, farewell.flooded, "");
+    else if (happening.kind === "opened") {
       if (call.hello !== null) call.wire?.send(call.hello);
     } else if (happening.kind === "ended") this.#ended(call, happening.end);
     else if (happening.frame === null) this.end(call, farewell.malformed, "text, not bytes");
@@ -202,6 +227,7 @@ export class Board implements Desk, Switching {
     const shake = new CalledHandshake(this.#identity(), transport.nonce());
     const call = this.#begin(from, shake, null);
     call.wire = wire;
+    if (this.#stopped) this.end(call, farewell.stopped, "");
     this.#callers.add(call);
     const [oldest] = this.#callers;
     // The oldest has had the most time; whoever comes in earnest is through in two round trips.
@@ -214,7 +240,7 @@ export class Board implements Desk, Switching {
     const { transport, limits } = this.#options;
     const call = new Call(this, name, shake, hello, transport.now() + limits.handshakeMs);
     this.#calls.add(call);
-    this.#beginTicking();
+    if (!this.#stopped) this.#beginTicking();
     return call;
   }
 
@@ -268,12 +294,12 @@ export class Board implements Desk, Switching {
     }
     call.link = link;
     const { call: old, dial, parked } = link;
+    if (met.peer.incarnation < link.life) {
+      this.end(call, farewell.superseded, "");
+      return;
+    }
     if (old !== null) {
       const before = old.met?.peer.incarnation ?? 0;
-      if (met.peer.incarnation < before) {
-        this.end(call, farewell.superseded, "");
-        return;
-      }
       if (met.peer.incarnation === before && met.attempt < (old.met?.attempt ?? 0)) {
         this.end(call, farewell.duplicate, "");
         return;
@@ -287,7 +313,11 @@ export class Board implements Desk, Switching {
       link.parked = call;
       return;
     }
-    if (dial !== null) this.end(dial, farewell.duplicate, "");
+    if (dial !== null) {
+      // It has not failed: nothing waits the longer for it.
+      link.dial = null;
+      this.end(dial, farewell.duplicate, "");
+    }
     this.#accept(call, link, met);
   }
 
@@ -296,6 +326,8 @@ export class Board implements Desk, Switching {
       this.end(call, farewell.connections, "");
       return;
     }
+    // Before the other one ends, so that nobody calls because of that.
+    link.call = call;
     if (link.leaving !== null) this.end(link.leaving, farewell.idle, "");
     if (call.welcome !== null) call.wire?.send(call.welcome(++this.#attempts));
     this.#up(call, link, met);
@@ -311,13 +343,16 @@ export class Board implements Desk, Switching {
     call.wire?.admit();
     link.call = call;
     link.peer = peer;
+    link.life = peer.incarnation;
     this.#connections++;
     const log = this.traffic.sink?.log;
     if (met.fingerprint !== codec.fingerprint())
       log?.warn(`${call.name} knows other message classes than this process`, {
         theirs: printable(met.fingerprint),
       });
-    log?.debug(`connected with ${call.name}`);
+    if (link.blamed === 0) log?.debug(`connected with ${call.name}`);
+    else log?.info(`connected with ${call.name} again`);
+    link.blamed = 0;
     this.traffic.tell(new ConnectionUp({ peer }));
     this.traffic.flushSoon(link);
   }
@@ -351,8 +386,14 @@ export class Board implements Desk, Switching {
           : "a call to";
     const who = own ? "ended here" : "ended";
     const line = `${what} ${call.name} ${who}: ${text === "" ? "without a reason" : text}`;
+    const now = this.#options.transport.now();
     if (quiet) log?.debug(line, { code });
-    else this.#complaints.say(log, this.#options.transport.now(), line, { code });
+    else if (link === null) this.#ofStrangers.say(log, now, line, { code });
+    else if (link.blamed === grievance(code)) log?.debug(line, { code });
+    else {
+      link.blamed = grievance(code);
+      this.#ofPeers.say(log, now, line, { code });
+    }
     if (link === null) return;
     if (link.parked === call) link.parked = null;
     if (phase === "up" || phase === "leaving") this.#down(link, call, code, phase);
@@ -376,7 +417,7 @@ export class Board implements Desk, Switching {
     // Nothing that waits was on its way when both sides let go in peace.
     if (!orderly && phase === "up") this.traffic.loseAll(queue.clearWaiting(), "disconnected");
     this.traffic.mark(link);
-    if (queue.length > 0) this.wanted(link);
+    if (link.call === null && queue.length > 0) this.wanted(link);
   }
 
   #dialFailed(link: Link, code: number): void {
@@ -414,14 +455,23 @@ export class Board implements Desk, Switching {
   // --- time ------------------------------------------------------------------------------------
 
   #beginTicking(): void {
-    this.#stopTicking ??= this.#options.transport.every(tickMs, () => {
+    if (this.#stopTicking !== null) return;
+    const { transport } = this.#options;
+    this.#tickedAt = transport.now();
+    this.#stopTicking = transport.every(tickMs, () => {
       this.#ticked = true;
       this.traffic.wake();
     });
   }
 
   #tick(now: number): void {
+    const late = now - this.#tickedAt - tickMs;
+    this.#tickedAt = now;
     for (const call of [...this.#calls]) {
+      if (late > stallMs) {
+        call.deadline += late;
+        call.heardAt += late;
+      }
       if (call.phase === "up") this.#tickConnection(call, now);
       else if (now >= call.deadline)
         this.end(call, call.phase === "leaving" ? farewell.idle : farewell.slow, "");
@@ -432,8 +482,10 @@ export class Board implements Desk, Switching {
       this.#links.delete(link.name);
       if (this.#lastLink === link) this.#lastLink = null;
     }
-    this.#complaints.tick(this.traffic.sink?.log, now);
+    const all = [this.#ofStrangers, this.#ofPeers];
+    for (const complaints of all) complaints.tick(this.traffic.sink?.log, now);
     if (this.#calls.size > 0 || this.#links.size > 0) return;
+    if (all.some(({ pending }) => pending)) return;
     this.#stopTicking?.();
     this.#stopTicking = null;
   }
@@ -446,13 +498,13 @@ export class Board implements Desk, Switching {
     if (found === "silent") this.end(call, farewell.silent, "");
     else if (found === "idle") {
       this.traffic.flush(link, call, Infinity);
-      wire.send(writeBatch([], [], true));
+      wire.send(writeBatch([], undefined, true));
       call.phase = "leaving";
       call.deadline = now + limits.closeMs;
       link.call = null;
       link.leaving = call;
     } else {
-      wire.send(writeBatch([], []));
+      wire.send(writeBatch([]));
       call.spokeAt = now;
     }
   }

@@ -2,27 +2,39 @@
 
 import type { Logger } from "@kith/core";
 
-const perSecondMax = 20;
+const windowMs = 10_000;
+const windowMax = 20;
 
-/** Writes warnings, so many a second, and how many there were more. */
+/** Writes warnings, so many in ten seconds, and then how many there were more. */
 export class Complaints {
+  readonly #what: string;
   #since = -Infinity;
   #said = 0;
   #unsaid = 0;
 
+  /** @param what what is complained of, in the plural */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Whether some are still to be counted in the log. */
+  get pending(): boolean {
+    return this.#unsaid > 0;
+  }
+
   /** Writes one. */
   say(log: Logger | undefined, now: number, text: string, data: unknown): void {
     this.tick(log, now);
-    if (this.#said < perSecondMax) {
+    if (this.#said < windowMax) {
       this.#said++;
       log?.warn(text, data);
     } else this.#unsaid++;
   }
 
-  /** Begins the next second, if it is time. */
+  /** Begins the next ten seconds, if it is time. */
   tick(log: Logger | undefined, now: number): void {
-    if (now - this.#since < 1000) return;
-    if (this.#unsaid > 0) log?.warn(`${this.#unsaid} more calls and connections ended`);
+    if (now - this.#since < windowMs) return;
+    if (this.#unsaid > 0) log?.warn(`${this.#unsaid} more ${this.#what} ended`);
     this.#since = now;
     this.#said = this.#unsaid = 0;
   }

@@ -27,6 +27,7 @@ export const farewell = {
   superseded: 4108,
   connections: 4109,
   callers: 4110,
+  flooded: 4111,
 } as const;
 
 /** One of the codes. */
@@ -51,6 +52,7 @@ export const farewellTexts: Readonly<Record<FarewellCode, string>> = {
   [farewell.superseded]: "a later life of the caller is known",
   [farewell.connections]: "there are too many connections",
   [farewell.callers]: "there are too many callers that have not said who they are",
+  [farewell.flooded]: "more came than can be dealt with, and it could not be kept from coming",
 };
 
 /** What users are told of a connection that was up. */
@@ -65,6 +67,14 @@ export function downReason(code: number): ConnectionDownReason {
   )
     return "malformed";
   return "lost";
+}
+
+/**
+ * What a log complains of once, for as long as it lasts: that a process cannot be reached, however that shows,
+ * or for what it refuses or is refused.
+ */
+export function grievance(code: number): number {
+  return code > farewell.slow || code === farewell.malformed ? code : 1006;
 }
 
 /** Text of the other side, fit for a log: short, and of printable ASCII. */

@@ -67,6 +67,20 @@ describe("the handshake", () => {
     expect(steps[0]).to.include({ kind: "refuse", code: farewell.address });
   });
 
+  it("meets no caller whose proof is another one's, or changed", () => {
+    for (const change of ["secret", "bit"]) {
+      const mine = caller(change === "secret" ? { secret: "t" } : {});
+      const theirs = called();
+      const challenge = theirs.take(mine.hello);
+      if (challenge.kind !== "send") throw new Error("no challenge");
+      const proof = mine.take(challenge.frame);
+      if (proof.kind !== "send") throw new Error("no proof");
+      const frame = Uint8Array.from(proof.frame);
+      if (change === "bit") frame[frame.length - 1] = (frame.at(-1) ?? 0) ^ 1;
+      expect(theirs.take(frame)).to.include({ kind: "refuse", code: farewell.secret });
+    }
+  });
+
   it("the number of a consent cannot be changed on the way", () => {
     const mine = caller();
     const theirs = called();

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { WebSocket } from "ws";
 import { Note } from "../compliance/harness.ts";
 import { addressOf, ConnectionDown, Dropped, message, type PeerRef, PlainCodec } from "../index.ts";
-import { writeBatch } from "./batch.ts";
+import { recordBytes, writeBatch, writeRecord } from "./batch.ts";
 import { CallerHandshake, type Identity } from "./handshake.ts";
 import { certificate, holds, say, start, stopAll, type TestProcess } from "./process-kit.test.ts";
 
@@ -74,6 +74,12 @@ async function member(to: TestProcess): Promise<Stranger> {
 async function unaffected(a: TestProcess, b: TestProcess, n: number): Promise<void> {
   say(a, (speaker) => speaker.send(new Note({ to: b.self, n })));
   await holds("the others are unaffected", () => b.system.instance.notes.includes(n));
+}
+
+function record(bytes: Uint8Array, wanted: boolean): Uint8Array {
+  const batch = new Uint8Array(recordBytes(bytes.length));
+  writeRecord(batch, 0, bytes, wanted);
+  return batch;
 }
 
 describe("strangers on sockets", () => {
@@ -304,9 +310,9 @@ describe("strangers on sockets", () => {
     const frames: readonly (readonly [string, Uint8Array | string])[] = [
       ["no batch", Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff)],
       ["a batch that is cut short", Uint8Array.of(200, 1, 1, 2)],
-      ["no message", writeBatch([], [{ bytes: Uint8Array.of(9, 9, 9), wanted: false }])],
+      ["no message", record(Uint8Array.of(9, 9, 9), false)],
       ["text", "hello"],
-      ["a receipt for nothing", writeBatch([3], [])],
+      ["a receipt for nothing", writeBatch([3])],
     ];
     for (const [what, frame] of frames) {
       const before = a.system.instance.all(ConnectionDown).length;
@@ -330,20 +336,12 @@ describe("strangers on sockets", () => {
     const text = Buffer.from(known).toString("latin1").replace("Secret", "Secreu");
     const unknown = new Uint8Array(Buffer.from(text, "latin1"));
     const note = codec.encode(new Note({ to: a.self, n: 4 }), me);
-    other.socket.send(
-      writeBatch(
-        [],
-        [
-          { bytes: unknown, wanted: true },
-          { bytes: note, wanted: true },
-        ],
-      ),
-    );
+    other.socket.send(Buffer.concat([record(unknown, true), record(note, true)]));
     await holds("the note arrives", () => a.system.instance.notes.includes(4));
     const [dropped] = a.system.instance.all(Dropped);
     expect(dropped).to.include({ reason: "unknown-tag", tag: "hostile/Secreu" });
     await holds("receipts come", () => other.frames.length > 2);
-    expect([...(other.frames[2] ?? [])]).to.deep.equal([...writeBatch(["unknown-tag", 1], [])]);
+    expect([...(other.frames[2] ?? [])]).to.deep.equal([...writeBatch(["unknown-tag", 1])]);
     expect(other.end).to.equal("");
     other.socket.close();
   });

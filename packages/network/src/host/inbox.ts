@@ -19,9 +19,16 @@ export class Inbox {
   #waiting: Happening[] = [];
   #head = 0;
 
-  /** @param callBytesMax how many bytes of one connection may wait */
-  constructor(callBytesMax: number) {
+  /** Where so much of one connection waits, its host could not pause it: a browser cannot. */
+  readonly floodBytes: number;
+
+  /**
+   * @param callBytesMax how many bytes of one connection may wait
+   * @param frameBytesMax how long its frames may be
+   */
+  constructor(callBytesMax: number, frameBytesMax: number) {
     this.#callBytesMax = callBytesMax;
+    this.floodBytes = 16 * callBytesMax + 2 * frameBytesMax;
   }
 
   /** Keeps one. */

@@ -15,6 +15,9 @@ export function processName(peer: PeerRef): string {
   return peer.port === 0 ? processOf(peer) : addressOf(peer);
 }
 
+/** For how long failures are remembered after the pause that they have caused. */
+const forgetMs = 60_000;
+
 /** The way to one process. */
 export class Link {
   readonly name: string;
@@ -29,6 +32,10 @@ export class Link {
   parked: Call | null = null;
   /** The connection that this side has said goodbye on. */
   leaving: Call | null = null;
+  /** The latest life of the process that was connected; 0 where none was. */
+  life = 0;
+  /** What was last complained of, a close code or like one, since it was connected; 0 for nothing. */
+  blamed = 0;
   /** How many attempts have failed in a row. */
   failures = 0;
   /** Until when no call may be made. */
@@ -42,15 +49,16 @@ export class Link {
     this.queue = new SendQueue(limits);
   }
 
-  /** Whether nothing is known that would be worth keeping. */
+  /** Whether nothing is known that would be worth keeping. Failures are, for a while: the pauses grow with them. */
   idle(now: number): boolean {
+    const known = this.failures > 0 && this.peer.port !== 0 ? forgetMs : 0;
     return (
       this.call === null &&
       this.dial === null &&
       this.parked === null &&
       this.leaving === null &&
       this.queue.length === 0 &&
-      now >= this.notBefore
+      now >= this.notBefore + known
     );
   }
 }

@@ -1,5 +1,6 @@
 /** What holds of a Network on sockets while it runs: a reader that stalls, a swap, an end, TLS. */
 
+import { createServer } from "node:net";
 import { expect } from "chai";
 import { WebSocket } from "ws";
 import { Note, Parcel } from "../compliance/harness.ts";
@@ -11,7 +12,9 @@ import {
   NetworkFull,
   PlainCodec,
 } from "../index.ts";
+import { describeThrown } from "./failure.ts";
 import { webSocketNetwork } from "./index.ts";
+import { reportErrors } from "./node-listener.ts";
 import { certificate, holds, say, start, stopAll, type TestProcess } from "./process-kit.test.ts";
 
 async function connected(a: TestProcess, b: TestProcess): Promise<void> {
@@ -129,10 +132,27 @@ describe("a network on sockets", () => {
     expect(a.system.instance.all(ConnectionUp)).to.have.length(1);
   });
 
+  it("goes on listening where one call could not be taken, and has failed where it never listened", async () => {
+    const told: string[] = [];
+    const user = {
+      failed: (cause: unknown) => void told.push(`failed: ${describeThrown(cause)}`),
+      troubled: (cause: unknown) => void told.push(`troubled: ${describeThrown(cause)}`),
+    };
+    const server = createServer();
+    reportErrors(server, user);
+    server.emit("error", new Error("address in use"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    server.emit("error", new Error("too many open files"));
+    server.close();
+    expect(told).to.deep.equal(["failed: address in use", "troubled: too many open files"]);
+  });
+
   it("refuses to listen for everybody without a secret, or with TLS and no certificate", async () => {
     const open = { secret: "", listen: { host: "0.0.0.0", port: 7000 } };
     for (const [init, code] of [
       [open, /KITH_NETWORK_SECRET_MISSING/],
+      // A name, wherever it leads.
+      [{ ...open, listen: { host: "127.example.org", port: 7000 } }, /KITH_NETWORK_SECRET_MISSING/],
       [{ tls: {} }, /KITH_NETWORK_CERTIFICATE_MISSING/],
     ] as const) {
       let failed = "";

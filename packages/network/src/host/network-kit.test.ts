@@ -73,7 +73,7 @@ export class Lines {
         };
         const stop = nodeTransport.listen?.(
           at,
-          { ...user, called, failed: (e) => user.failed(e) },
+          { called, failed: (e) => user.failed(e), troubled: (e) => user.troubled(e) },
           options,
         );
         if (stop !== undefined) stops.push(stop);

@@ -196,7 +196,7 @@ function check({ self, listen, secret = "", tls }: WebSocketInit): void {
   if (!isPeer(self))
     throw networkError("KITH_PEER_INVALID", "A network was given no valid peer as `self`.");
   const host = listen?.host ?? "127.0.0.1";
-  const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
+  const loopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
   if (secret === "" && self.port !== 0 && !loopback)
     throw networkError(
       "KITH_NETWORK_SECRET_MISSING",

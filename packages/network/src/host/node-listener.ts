@@ -74,9 +74,20 @@ export function listen(at: Place, user: ListenerUser, options: WireOptions): () 
   const server = bound ?? createServer();
   server.off("connection", hangUp);
   server.on("connection", (socket: Socket) => listener.called(socket));
-  server.on("error", (cause) => user.failed(cause));
+  reportErrors(server, user);
   if (bound === undefined) server.listen({ host: at.host, port: at.port });
   return () => void server.close();
+}
+
+/** Reports what befalls a listening socket: once it listens, a call that could not be taken is not its end. */
+export function reportErrors(
+  server: NetServer,
+  user: Pick<ListenerUser, "failed" | "troubled">,
+): void {
+  server.on("error", (cause) => {
+    if (server.listening) user.troubled(cause);
+    else user.failed(cause);
+  });
 }
 
 class Listener {

@@ -99,11 +99,13 @@ export class NodeWire implements Wire {
   close(code: number, reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#socket?.readyState !== 1) this.#door.turnAway(code, reason);
-    else {
-      this.#socket.resume();
-      this.#socket.close(code, reason);
+    const state = this.#socket?.readyState ?? 0;
+    if (state === 0) this.#door.turnAway(code, reason);
+    else if (state === 1) {
+      this.#socket?.resume();
+      this.#socket?.close(code, reason);
     }
+    // Otherwise it closes already, for which it has not more than its time.
   }
 
   pause(): void {

@@ -10,7 +10,7 @@ import type { ReplyToken } from "@kith/core";
 import type { Message } from "../message.ts";
 import type { PeerRef } from "../peer-ref.ts";
 import type { Deliver, Delivery } from "../port.ts";
-import { type Packed, type Receipt, writeBatch } from "./batch.ts";
+import { type Receipt, recordBytes, writeBatch, writeRecord } from "./batch.ts";
 
 /** Whoever asked for the fate of a message. */
 export interface Asked {
@@ -18,16 +18,32 @@ export interface Asked {
   readonly until: Deliver["until"];
 }
 
-/** A message that waits. */
-export interface Waiting extends Packed {
+/** A message that waits; its bytes are in a page. */
+export interface Waiting {
   readonly message: Message;
   readonly asked: Asked | null;
+  /** Whether its sender waits for a receipt. */
+  readonly wanted: boolean;
 }
+
+/** Records of messages as they will leave, written when they came: an array for each would cost more. */
+interface Page {
+  bytes: Uint8Array;
+  used: number;
+  /** How many messages, and how many of them somebody asked for. */
+  messages: number;
+  asked: number;
+  /** The bytes of the messages alone. */
+  content: number;
+}
+
+const pageBytesMin = 256;
 
 /** What a queue may hold. */
 export interface QueueLimits {
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
+  readonly batchBytes: number;
 }
 
 /** The queue to one process. */
@@ -35,6 +51,9 @@ export class SendQueue {
   readonly #limits: QueueLimits;
   #waiting: Waiting[] = [];
   #head = 0;
+  readonly #pages: Page[] = [];
+  /** How large the last page became: the next one may too. */
+  #pageBytes = pageBytesMin;
   #bytes = 0;
   #open: Asked[] = [];
   #openHead = 0;
@@ -69,15 +88,40 @@ export class SendQueue {
     return this.#waiting[this.#head];
   }
 
-  /** Takes a message; false where there is no room. An empty queue has room for any. */
-  push(waiting: Waiting): boolean {
+  /** Takes a message and copies its bytes; false where there is no room. An empty queue has room for any. */
+  push(waiting: Waiting, bytes: Uint8Array): boolean {
     const { queueMessagesMax, queueBytesMax } = this.#limits;
     const count = this.length + this.openLength;
     if (count >= queueMessagesMax) return false;
-    if (this.#bytes > 0 && this.#bytes + waiting.bytes.length > queueBytesMax) return false;
+    const { length } = bytes;
+    if (this.#bytes > 0 && this.#bytes + length > queueBytesMax) return false;
     this.#waiting.push(waiting);
-    this.#bytes += waiting.bytes.length;
+    this.#bytes += length;
+    const page = this.#pageFor(length);
+    page.used = writeRecord(page.bytes, page.used, bytes, waiting.wanted);
+    page.messages++;
+    page.content += length;
+    if (waiting.asked !== null) page.asked++;
     return true;
+  }
+
+  /** The page in which the next message goes, with room for it. */
+  #pageFor(length: number): Page {
+    const { batchBytes } = this.#limits;
+    const needed = recordBytes(length);
+    const last = this.#pages.at(-1);
+    if (last !== undefined && last.content + length <= batchBytes) {
+      const room = last.bytes.length;
+      if (last.used + needed <= room) return last;
+      const larger = new Uint8Array(Math.max(last.used + needed, Math.min(room, batchBytes) * 2));
+      larger.set(last.bytes.subarray(0, last.used));
+      last.bytes = larger;
+      return last;
+    }
+    const bytes = new Uint8Array(Math.max(needed, this.#pageBytes));
+    const page: Page = { bytes, used: 0, messages: 0, asked: 0, content: 0 };
+    this.#pages.push(page);
+    return page;
   }
 
   /** What has to be told now: that much waits (from half on), or little again (from a quarter on). */
@@ -96,24 +140,23 @@ export class SendQueue {
   }
 
   /**
-   * Takes out what makes a batch of about so many bytes, and writes it behind the receipts.
+   * Takes out what makes a batch, behind the receipts.
    *
    * @param sent is told of those whose asker is content with that
    */
-  batch(receipts: readonly Receipt[], bytesMax: number, sent: (asked: Asked) => void): Uint8Array {
-    const from = this.#head;
-    let bytes = 0;
-    let to = from;
-    for (let next = this.#waiting[to]; next !== undefined; next = this.#waiting[++to]) {
-      if (to > from && bytes + next.bytes.length > bytesMax) break;
-      bytes += next.bytes.length;
-      const { asked } = next;
-      if (asked === null) continue;
-      if (next.wanted) this.#open.push(asked);
-      else sent(asked);
-    }
-    const batch = writeBatch(receipts, this.#waiting.slice(from, to));
-    this.#bytes -= bytes;
+  batch(receipts: readonly Receipt[], sent: (asked: Asked) => void): Uint8Array {
+    const page = this.#pages.shift();
+    if (page === undefined) return writeBatch(receipts);
+    const to = this.#head + page.messages;
+    if (page.asked > 0)
+      for (let i = this.#head; i < to; i++) {
+        const next = this.#waiting[i];
+        if (next === undefined || next.asked === null) continue;
+        if (next.wanted) this.#open.push(next.asked);
+        else sent(next.asked);
+      }
+    this.#bytes -= page.content;
+    this.#pageBytes = Math.max(pageBytesMin, Math.min(page.used, this.#limits.batchBytes));
     this.#head = to;
     if (to === this.#waiting.length) {
       this.#waiting = [];
@@ -122,7 +165,7 @@ export class SendQueue {
       this.#waiting = this.#waiting.slice(to);
       this.#head = 0;
     }
-    return batch;
+    return writeBatch(receipts, page.bytes.subarray(0, page.used));
   }
 
   /** The oldest of the deliveries that are open. */
@@ -169,6 +212,7 @@ export class SendQueue {
     this.#waiting = [];
     this.#head = 0;
     this.#bytes = 0;
+    this.#pages.length = 0;
     return waiting;
   }
 }

@@ -73,6 +73,7 @@ export class Traffic {
   #sink: Sink | null = null;
   #due: Link[] = [];
   #reading: Call | null = null;
+  readonly #sent = (asked: Asked): void => this.answer(asked, "sent");
   readonly #reader: BatchReader = {
     message: (bytes, wanted) => this.#arrived(bytes, wanted),
     receipt: (receipt) => this.#receipt(receipt),
@@ -173,7 +174,8 @@ export class Traffic {
         this.#sendWithin(this.#codec.pass(message, this.#self), message, asked);
         return;
       }
-      bytes = this.#codec.encode(message, this.#self);
+      const codec = this.#codec;
+      bytes = codec.encodeView?.(message, this.#self) ?? codec.encode(message, this.#self);
     } catch (cause) {
       const detail = describeThrown(cause);
       this.#sink?.log.error(`${message.constructor.name} was not sent`, detail);
@@ -190,7 +192,7 @@ export class Traffic {
       return;
     }
     const wanted = asked !== null && asked.until === "acknowledged";
-    if (!link.queue.push({ message, asked, bytes, wanted })) {
+    if (!link.queue.push({ message, asked, wanted }, bytes)) {
       this.lose(message, asked, "full");
       return;
     }
@@ -262,9 +264,7 @@ export class Traffic {
       const { receipts } = call;
       call.receipts = [];
       call.used ||= queue.length > 0;
-      wire.send(
-        queue.batch(receipts, this.#limits.batchBytes, (asked) => this.answer(asked, "sent")),
-      );
+      wire.send(queue.batch(receipts, this.#sent));
       sent = true;
     }
     call.spoke ||= sent;

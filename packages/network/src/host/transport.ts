@@ -71,7 +71,10 @@ export interface Place {
 export interface ListenerUser {
   /** Somebody calls: from the first byte of TCP on, long before the WebSocket is open. */
   called(wire: Wire, from: string): WireUser;
+  /** It cannot listen. */
   failed(cause: unknown): void;
+  /** A call could not be taken, because the process has no descriptor left for it, say; it listens on. */
+  troubled(cause: unknown): void;
 }
 
 /** What a network needs of its host. */
