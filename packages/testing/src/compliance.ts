@@ -32,6 +32,11 @@ export interface Harness {
    * worlds call back at once, see `stepping`; real ones look again every few milliseconds.
    */
   wait(until: () => boolean, within: number, done: (held: boolean) => void): void;
+  /**
+   * How many times longer a condition may take to hold than a case says: more than 1 in a real world, which
+   * may be busy with other things. Default 1.
+   */
+  readonly patience?: number;
   /** Stops and removes everything that the case has built; the case is over. */
   close?(): void;
 }
@@ -100,7 +105,8 @@ export function runCase<H extends Harness>(
       return;
     }
     const { what, within, optional } = wait;
-    harness.wait(wait.until, within, (held) => {
+    const patience = optional ? 1 : (harness.patience ?? 1);
+    harness.wait(wait.until, within * patience, (held) => {
       if (held || optional) go(() => script.next());
       else go(() => script.throw(new Error(`Waited ${within} ms in vain: ${what}.`)));
     });

@@ -184,6 +184,7 @@ export function realHarness(
       };
     },
     nobody: { peerId: 1, host: "127.0.0.1", port: 1, incarnation: 1 },
+    patience: 6,
     wait: (until, within, done) => void waitUntil(until, within).then(done),
     close: () => {
       for (const stop of stops) stop();

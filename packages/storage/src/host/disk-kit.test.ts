@@ -204,6 +204,7 @@ export function diskHarness(init: Partial<DiskStorageInit> = {}, seed = 1): Stor
       return world;
     },
     wait: waiting,
+    patience: 6,
     crash: (system) => {
       copy(false);
       void system.stop();
