@@ -31,6 +31,7 @@ import {
   linked,
   refused,
   restored,
+  seek,
   sendOn,
   stabilise as compare,
   told,
@@ -132,10 +133,7 @@ function failed(
 
 function retry(state: RingState, effects: Effects): void {
   if (state.status === "joining") {
-    const { introducers } = state;
-    const next = introducers[state.asked++ % Math.max(1, introducers.length)];
-    const again = state.asking !== null && state.asked % 3 !== 0 ? state.asking : next;
-    if (again !== undefined) ask(state, again, effects, again === state.asking && state.back);
+    seek(state, effects);
     return;
   }
   if (state.status !== "in" || state.successors.length > 0) return;

@@ -129,6 +129,12 @@ function run(seed: number, reached: Reached): void {
 describe("a ring under churn", function () {
   this.timeout(3_600_000);
 
+  // A restarted peer that asked the last of three introducers alone, which had crashed.
+  it("heals where seeds have found that it did not", () => {
+    const reached: Reached = { crashes: 0, restarts: 0, leaves: 0, swaps: 0, cuts: 0 };
+    for (const seed of [2058]) run(seed, reached);
+  });
+
   it(`heals within ${healWithin / 1000} s, for ${seeds} seeds`, () => {
     const reached: Reached = { crashes: 0, restarts: 0, leaves: 0, swaps: 0, cuts: 0 };
     const failed: string[] = [];

@@ -34,6 +34,29 @@ for (const [name, protocol] of [
       }
   });
 
+for (const [name, protocol] of [
+  ["relaxed", relaxed],
+  ["Chord", chord],
+] as const)
+  it(`a newcomer of a ${name} ring asks all its introducers in turn, however many they are`, () => {
+    for (let count = 1; count <= 12; count++) {
+      const introducers = Array.from({ length: count }, (_, i) => peerOf(i + 1));
+      for (const alive of introducers) {
+        const model = new Model();
+        const newcomer = model.add(0, protocol);
+        newcomer.status = "joining";
+        newcomer.introducers = introducers;
+        model.found(alive.peerId, protocol);
+        for (const { peerId } of introducers)
+          if (peerId !== alive.peerId) model.crashed.add(peerId);
+        // Three askings of each.
+        for (let round = 0; round < 3 * count && newcomer.status === "joining"; round++)
+          model.round();
+        expect(newcomer.status, `only ${alive.peerId} of ${count} lives`).to.equal("in");
+      }
+    }
+  });
+
 describe("the relaxed ring", () => {
   for (const [size, ids] of [
     ["one", [9]],

@@ -47,6 +47,9 @@ import {
   without,
 } from "./state.ts";
 
+/** How often a newcomer asks the same one, until it turns to the next introducer. */
+const askings = 3;
+
 /** The relaxed ring. */
 export const relaxed: RingProtocol = {
   receive(state, message, effects) {
@@ -347,13 +350,20 @@ function mend(state: RingState, effects: Effects): void {
   state.predecessor = self;
 }
 
+/** A newcomer asks again, and every third time the next of its introducers. */
+export function seek(state: RingState, effects: Effects): void {
+  const { introducers, asking } = state;
+  const turn = ++state.asked;
+  // In turn: the one that was asked may be gone, or may have sent on to one that is. Turns are counted, not
+  // askings: of three introducers every third asking would be the same one's, and that one may be dead.
+  const next = introducers[Math.floor(turn / askings) % Math.max(1, introducers.length)];
+  const again = asking !== null && turn % askings !== 0 ? asking : next;
+  if (again !== undefined) ask(state, again, effects, again === asking && state.back);
+}
+
 function retry(state: RingState, effects: Effects): void {
   if (state.status === "joining") {
-    const { introducers } = state;
-    // In turn: the one that was asked may be gone, or may have sent on to one that is.
-    const next = introducers[state.asked++ % Math.max(1, introducers.length)];
-    const again = state.asking !== null && state.asked % 3 !== 0 ? state.asking : next;
-    if (again !== undefined) ask(state, again, effects, again === state.asking && state.back);
+    seek(state, effects);
   } else if (state.status === "in" && state.successors.length === 0) {
     mend(state, effects);
   }
