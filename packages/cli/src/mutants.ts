@@ -52,7 +52,11 @@ await Promise.all(
       const hunted = await hunt({ bug, ranges, count, seconds });
       results.push(hunted);
       console.log(
-        [bugs[bug]?.scenario, bugs[bug]?.what, hunted.tried.map((n) => n ?? "never").join(" ")].join(": "),
+        [
+          bugs[bug]?.scenario,
+          bugs[bug]?.what,
+          hunted.tried.map((n) => n ?? "never").join(" "),
+        ].join(": "),
       );
     }
   }),
@@ -61,7 +65,11 @@ results.sort((a, b) => a.bug - b.bug);
 
 const missed = results.filter(({ tried }) => tried.includes(null));
 const small = results.filter(
-  ({ story }) => story !== null && story.decisions <= decisionsMax && story.nodes <= nodesMax && story.seconds <= seconds,
+  ({ story }) =>
+    story !== null &&
+    story.decisions <= decisionsMax &&
+    story.nodes <= nodesMax &&
+    story.seconds <= seconds,
 );
 const file = path.resolve(root, values.out);
 writeFileSync(file, page());

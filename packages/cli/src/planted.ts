@@ -27,7 +27,10 @@ const providers = "packages/sim/src/scenario";
 
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
 export async function plantedBugs(root: string): Promise<PlantedBug[]> {
-  return [...examples.flatMap((name) => bugsOfExample(root, name)), ...(await bugsOfProviders(root))];
+  return [
+    ...examples.flatMap((name) => bugsOfExample(root, name)),
+    ...(await bugsOfProviders(root)),
+  ];
 }
 
 function bugsOfExample(root: string, name: string): PlantedBug[] {
@@ -73,7 +76,5 @@ function hasPatches(of: unknown): of is { readonly mutants: readonly Patch[] } {
 function isPatch(of: unknown): of is Patch {
   if (typeof of !== "object" || of === null) return false;
   const { name, rareSteps, plant }: Partial<Record<keyof Patch, unknown>> = of;
-  return (
-    typeof name === "string" && Number.isSafeInteger(rareSteps) && typeof plant === "function"
-  );
+  return typeof name === "string" && Number.isSafeInteger(rareSteps) && typeof plant === "function";
 }
