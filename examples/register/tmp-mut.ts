@@ -15,7 +15,14 @@ for (const [i, m] of readMutants(path.join(folder, table)).entries()) {
   let n = 0;
   for (const from of froms) {
     let hit = "-";
-    for (let s = from; s < from + 200; s++) { n++; const f = runSeed(register, s).failure; if (f) { hit = `${s - from + 1}`; break; } }
+    for (let s = from; s < from + 200; s++) {
+      n++;
+      const f = runSeed(register, s).failure;
+      if (f) {
+        hit = `${s - from + 1}`;
+        break;
+      }
+    }
     found.push(hit);
     if (hit === "-") break;
   }

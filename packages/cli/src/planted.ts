@@ -28,8 +28,8 @@ const providers = "packages/sim/src/scenario";
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
 export async function plantedBugs(root: string): Promise<PlantedBug[]> {
   return [
-    ...examples.flatMap((name) => bugsOfExample(root, name)),
     ...(await bugsOfProviders(root)),
+    ...examples.flatMap((name) => bugsOfExample(root, name)),
   ];
 }
 
