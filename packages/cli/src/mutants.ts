@@ -69,7 +69,7 @@ const small = results.filter(
     story !== null &&
     story.decisions <= decisionsMax &&
     story.nodes <= nodesMax &&
-    story.seconds <= seconds,
+    story.cpuSeconds <= seconds,
 );
 const file = path.resolve(root, values.out);
 writeFileSync(file, page());
@@ -109,7 +109,7 @@ Made by \`npm run mutants\` at commit ${commit}, on Node ${process.version}, ${a
 providers (scenario \`contracts\`); each is hunted in ${ranges.length} ranges of ${count} seeds.
 
 ${results.length} bugs, ${rare.length} of which need two rare steps; ${results.length - missed.length} are found in every range.
-${small.length} stories are shrunk to at most ${decisionsMax} decisions (faults and calls) and ${nodesMax} nodes within ${seconds} s.
+${small.length} stories are shrunk to at most ${decisionsMax} decisions (faults and calls) and ${nodesMax} nodes within ${seconds} s of CPU time.
 
 ## Seeds until it is found
 
@@ -127,7 +127,7 @@ ${table(
 
 ## Shrunk
 
-The first seed that found it, shrunk for at most ${seconds} s.
+The first seed that found it, shrunk for at most ${seconds} s of CPU time.
 
 ${table(
   ["scenario", "bug", "seed", "invariant", "decisions", "nodes", "runs", "seconds", "CPU seconds"],
