@@ -1,4 +1,11 @@
 /** A replicated register on a fixed group, as a component. */
 
-export { Abd, ReadRegister, Register, RegisterAnswer, WriteRegister } from "./register.ts";
+export {
+  Abd,
+  type AbdInit,
+  ReadRegister,
+  Register,
+  RegisterAnswer,
+  WriteRegister,
+} from "./register.ts";
 export { isHigher, type Tag, type Value } from "./tag.ts";

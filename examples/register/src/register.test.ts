@@ -6,6 +6,7 @@ import { loss, partition, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import {
   Abd,
+  type AbdInit,
   ReadRegister,
   Register,
   type RegisterAnswer,
@@ -24,7 +25,7 @@ class Peer extends Component {
   readonly #read = this.register.onAnswer(ReadRegister, (answer) => this.#note(answer));
   readonly #write = this.register.onAnswer(WriteRegister, (answer) => this.#note(answer));
 
-  constructor(init: { readonly index: number; readonly peers: readonly PeerRef[] }) {
+  constructor(init: AbdInit) {
     super();
     this.abd = this.create(Abd, init);
     this.connect(this.abd.ports.register, this.register);
@@ -45,12 +46,16 @@ class Peer extends Component {
   }
 }
 
-function group(): Simulation<typeof Peer> {
+function group(how: Pick<AbdInit, "thrifty" | "gather"> = {}): Simulation<typeof Peer> {
   const world: Simulation<typeof Peer> = simulate(Peer, {
     seed: 11,
     nodes: 3,
     transport: "datagram",
-    initOf: ({ index }) => ({ index, peers: [0, 1, 2].map((i): PeerRef => world.peer(i)) }),
+    initOf: ({ index }) => ({
+      ...how,
+      index,
+      peers: [0, 1, 2].map((i): PeerRef => world.peer(i)),
+    }),
   });
   world.runFor(500);
   return world;
@@ -147,5 +152,55 @@ describe("a replicated register", () => {
     world.node(0).root.write("k", 5);
     world.runFor(3000);
     expect(world.node(0).root.seen).deep.equal([5]);
+  });
+
+  /** How many messages with a tag are sent from now on; none is touched. */
+  function counted(world: Simulation<typeof Peer>, tag: string): { count: number } {
+    const seen = { count: 0 };
+    world.rule({
+      name: `count ${tag}`,
+      judge: (message) => {
+        if (message.tag === tag) seen.count++;
+        return undefined;
+      },
+    });
+    return seen;
+  }
+
+  it("asks a majority only where it is thrifty, and all where that does not answer", () => {
+    for (const [thrifty, asked] of [
+      // Three reads, over the network; what one asks oneself does not count.
+      [true, 4],
+      [false, 6],
+    ] as const) {
+      const world = group({ thrifty });
+      const queries = counted(world, Query.tag);
+      for (let i = 0; i < 3; i++) {
+        world.node(0).root.read("k");
+        world.runFor(100);
+      }
+      expect(world.node(0).root.seen).deep.equal([null, null, null]);
+      expect(queries.count).equal(asked);
+      // Whoever is asked first: the one that is left suffices.
+      world.node(1).crash();
+      for (let i = 0; i < 3; i++) world.node(0).root.read("k");
+      world.runFor(2000);
+      expect(world.node(0).root.seen).deep.equal([null, null, null, null, null, null]);
+    }
+  });
+
+  it("acknowledges what it gathers when it is flushed, and not before", () => {
+    const world = group({ gather: 50 });
+    for (const value of [1, 2, 3]) world.node(0).root.write(`k${value}`, value);
+    world.runFor(40);
+    expect(world.node(0).root.seen).deep.equal([]);
+    world.runFor(30);
+    expect(world.node(0).root.seen).members([1, 2, 3]);
+    for (const node of world.nodes) node.crash();
+    for (const node of world.nodes) node.start();
+    world.runFor(500);
+    world.node(1).root.read("k3");
+    world.runFor(500);
+    expect(world.node(1).root.seen).deep.equal([3]);
   });
 });

@@ -20,10 +20,12 @@
 import {
   Component,
   event,
+  type Millis,
   port,
   type ReplyToken,
   request,
   SchedulePeriodic,
+  ScheduleTimeout,
   timeout,
   Timer,
 } from "@kith/core";
@@ -94,6 +96,10 @@ export class Store extends message("register/Store")<{
 export class Stored extends message("register/Stored")<{ readonly phase: PhaseId }> {}
 
 class Tick extends timeout("register/Tick") {}
+class Gathered extends timeout("register/Gathered") {}
+
+/** A store that waits for its batch. */
+type Gathering = Pick<Store, "from" | "phase" | "key" | "what">;
 
 /** An operation that is not done. */
 interface Open {
@@ -111,10 +117,26 @@ interface Open {
   waited: boolean;
 }
 
+/** What a peer is told. */
+export interface AbdInit {
+  /** Everybody in the group, in the same order everywhere. */
+  readonly peers: readonly PeerRef[];
+  /** Which of them this peer is. */
+  readonly index: number;
+  /**
+   * Whether a phase asks a majority at first, and the others only where one of it does not answer: fewer messages, but
+   * a loss costs a wait. Default false.
+   */
+  readonly thrifty?: boolean;
+  /** How long a store waits for others, in milliseconds, so that one flush does for all of them. Default 0. */
+  readonly gather?: Millis;
+}
+
 const NAMESPACE = "register";
 const LIFE = "life";
 const RETRY_MS = 200;
 const OPEN_MAX = 256;
+const GATHER_MAX = 64;
 
 /** One peer of the group: a replica, and the server of its clients. */
 export class Abd extends Component {
@@ -124,10 +146,13 @@ export class Abd extends Component {
   readonly timer = this.requires(Timer);
 
   readonly #self: number;
+  readonly #thrifty: boolean;
+  readonly #gather: Millis;
   /** Everybody in the group, this peer too. */
   readonly #peers: Peers;
   readonly #values = new Map<string, Versioned>();
   readonly #open = new Map<number, Open>();
+  readonly #gathered: Gathering[] = [];
   /** The last number that this life has given to a write of a key. */
   readonly #given = new Map<string, number>();
   /** 0 until the disk has been read and the life is counted. */
@@ -145,17 +170,20 @@ export class Abd extends Component {
   });
   readonly #write = this.storage.onAnswer(
     Write,
-    (answer, _write, stored: Pick<Store, "from" | "phase"> | null) => {
-      if (stored === null)
+    (answer, _write, stores: readonly Gathering[] | null) => {
+      if (stores === null)
         return answer instanceof Flushed ? this.#live() : this.#retryLater(answer);
       // What cannot be written is not acknowledged: it comes again.
       if (!(answer instanceof Flushed)) return undefined;
-      return this.net.trigger(new Stored({ to: stored.from, phase: stored.phase }));
+      for (const { from, phase } of stores) this.net.trigger(new Stored({ to: from, phase }));
+      return undefined;
     },
   );
 
-  constructor({ peers, index }: { readonly peers: readonly PeerRef[]; readonly index: number }) {
+  constructor({ peers, index, thrifty = false, gather = 0 }: AbdInit) {
     super();
+    this.#thrifty = thrifty;
+    this.#gather = gather;
     this.#self = peers[index]?.peerId ?? -1;
     this.#peers = new Peers(peers, this.#self);
     this.register.on(ReadRegister, ({ key }, token) => this.#start(key, undefined, token));
@@ -170,6 +198,7 @@ export class Abd extends Component {
     this.net.on(Store, (store) => this.#onStore(store));
     this.net.on(Stored, (stored) => this.#onStored(stored));
     this.timer.on(Tick, () => this.#tick());
+    this.timer.on(Gathered, () => this.#keep());
     this.storage.on(StorageLost, ({ detail }) => {
       throw new Error(`The disk cannot be trusted any more: ${detail}`);
     });
@@ -235,11 +264,15 @@ export class Abd extends Component {
     return open;
   }
 
-  /** Asks those who have not answered in this phase. */
-  #ask({ phase: number, key, stores, answered }: Open): void {
+  /** Asks those who have not answered in this phase; at first no more than are needed, where it is thrifty. */
+  #ask({ phase: number, key, stores, answered, waited }: Open): void {
     const phase = { life: this.#life, number };
-    for (const id of this.#peers.all) {
-      if (answered.has(id)) continue;
+    const { all } = this.#peers;
+    const enough = this.#thrifty && !waited ? this.#majority() : all.length;
+    for (let i = 0; i < enough; i++) {
+      // Others each time, so that all have much of it.
+      const id = all[(number + i) % all.length];
+      if (id === undefined || answered.has(id)) continue;
       this.#send(id, (to) =>
         stores === null
           ? new Query({ to, phase, key })
@@ -259,13 +292,27 @@ export class Abd extends Component {
 
   #onStore({ from, phase, key, what }: Store): void {
     this.#peers.heard(from);
-    if (this.#life === 0) return;
+    if (this.#life === 0) return undefined;
     const isNewer = isHigher(what.tag, this.#values.get(key)?.tag ?? NO_TAG);
     if (isNewer) this.#values.set(key, what);
-    // What it has, be it newer or as old: an earlier batch may have failed, or not be flushed yet.
-    const keeps = isNewer ? what : (this.#values.get(key) ?? what);
-    const operations = [{ kind: "put" as const, key: encode(`=${key}`), value: encode(keeps) }];
-    this.#write(new Write({ namespace: NAMESPACE, operations }), { context: { from, phase } });
+    this.#gathered.push({ from, phase, key, what });
+    if (this.#gather === 0 || this.#gathered.length >= GATHER_MAX) return this.#keep();
+    if (this.#gathered.length > 1) return undefined;
+    return this.timer.trigger(
+      new ScheduleTimeout({ delay: this.#gather, timeout: new Gathered() }),
+    );
+  }
+
+  /** Writes what was gathered, in one batch. */
+  #keep(): void {
+    const stores = this.#gathered.splice(0);
+    if (stores.length === 0) return;
+    const operations = stores.map(({ key, what }) => {
+      // What it has, be it newer or as old: an earlier batch may have failed, or not be flushed yet.
+      const keeps = this.#values.get(key) ?? what;
+      return { kind: "put" as const, key: encode(`=${key}`), value: encode(keeps) };
+    });
+    this.#write(new Write({ namespace: NAMESPACE, operations }), { context: stores });
   }
 
   // The life of the peer.

@@ -41,6 +41,7 @@ describe("a suite", () => {
     for (const report of reports.toReversed()) other.add(report);
     expect(one.result()).to.deep.equal(other.result());
     expect(one.result().seeds).to.equal(3);
+    expect(one.result().without["cold path"]).to.equal("its nodes have none");
     expect(one.result().operations.ok).to.equal(
       reports.reduce((sum, { operations }) => sum + operations.ok, 0),
     );
@@ -72,6 +73,9 @@ describe("a suite", () => {
     const result = runSuite(scenario, { from: 4, count: 1 });
     expect(result.unstruck).to.deep.equal(["loss"]);
     expect(result.without.reset).to.equal("for the test");
+    const { without } = runSuite({ ...scenario, keys: ["one"] }, { from: 4, count: 1 });
+    expect(without["hot key"]).to.equal("all calls are about one thing");
+    expect(without["cold path"]).to.equal(undefined);
   });
 
   it("tries the same fresh seeds for the same number, and others for another", () => {

@@ -92,10 +92,12 @@ export class Suite {
     const { max } = nodesOf(scenario.nodes);
     const forgets = (scenario.tolerates?.amnesia?.(max) ?? 0) > 0;
     const possible = kindsOf(scenario, scenario.transport ?? "stream", forgets);
-    const withoutAmnesia: Partial<Record<FaultKind, string>> = {};
+    const without: Partial<Record<FaultKind, string>> = {};
     if (!forgets)
       for (const kind of amnesiac)
-        if (!possible.includes(kind)) withoutAmnesia[kind] = "no node may forget what was durable";
+        if (!possible.includes(kind)) without[kind] = "no node may forget what was durable";
+    if ((scenario.keys ?? []).length < 2) without["hot key"] = "all calls are about one thing";
+    if (this.#cold.size === 0) without["cold path"] = "its nodes have none";
     return {
       scenario: scenario.name,
       seeds: this.#seeds,
@@ -107,7 +109,7 @@ export class Suite {
         (kind) =>
           (this.#struck.get(kind) ?? 0) === 0 && (kind !== "cold path" || this.#cold.size > 0),
       ),
-      without: { ...withoutAmnesia, ...scenario.faults?.without },
+      without: { ...without, ...scenario.faults?.without },
       cold: Object.fromEntries(this.#cold),
       reached: Object.fromEntries(this.#reached),
       time: this.#time,

@@ -1,0 +1,143 @@
+/**
+ * The count of the planted bugs: each is hunted in several ranges of seeds, and the story of the first seed that finds it
+ * is shrunk. The result is a page that is committed.
+ *
+ * `npm run mutants -- [--from 1,1001,2001,3001,4001] [--count 200] [--seconds 60] [--jobs N] [--out FILE] [scenario …]`
+ */
+
+import { execFileSync, fork } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { cliError } from "./errors.ts";
+import type { FromHunter, Hunt, Hunted } from "./mutant-worker.ts";
+import { plantedBugs } from "./planted.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const { values, positionals } = parseArgs({
+  options: {
+    from: { type: "string", default: "1,1001,2001,3001,4001" },
+    count: { type: "string", default: "200" },
+    seconds: { type: "string", default: "60" },
+    jobs: { type: "string", default: `${availableParallelism()}` },
+    out: { type: "string", default: "bench/results/mutants.md" },
+  },
+  allowPositionals: true,
+});
+const ranges = values.from.split(",").map(Number);
+const count = Number(values.count);
+const seconds = Number(values.seconds);
+
+/** What a story may have at most, to be small. */
+const decisionsMax = 12;
+const nodesMax = 4;
+
+// Before the long run: the page is about the sources that were run.
+const git = (...args: string[]): string =>
+  execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+const changes = git("status", "--porcelain") === "" ? "" : ", with changes";
+const commit = `${git("rev-parse", "--short", "HEAD")}${changes}`;
+
+const bugs = await plantedBugs(root);
+const waiting = [...bugs.keys()].filter(
+  (bug) => positionals.length === 0 || positionals.includes(bugs[bug]?.scenario ?? ""),
+);
+const results: Hunted[] = [];
+await Promise.all(
+  Array.from({ length: Number(values.jobs) }, async () => {
+    // A process for each bug: nothing of one is left when the next is planted.
+    for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+      const hunted = await hunt({ bug, ranges, count, seconds });
+      results.push(hunted);
+      console.log(
+        [
+          bugs[bug]?.scenario,
+          bugs[bug]?.what,
+          hunted.tried.map((n) => n ?? "never").join(" "),
+        ].join(": "),
+      );
+    }
+  }),
+);
+results.sort((a, b) => a.bug - b.bug);
+
+const missed = results.filter(({ tried }) => tried.includes(null));
+const small = results.filter(
+  ({ story }) =>
+    story !== null &&
+    story.decisions <= decisionsMax &&
+    story.nodes <= nodesMax &&
+    story.cpuSeconds <= seconds,
+);
+const file = path.resolve(root, values.out);
+writeFileSync(file, page());
+console.log(
+  `${results.length} bugs, ${missed.length} missed in some range, ${small.length} shrunk. Written to ${path.relative(root, file)}`,
+);
+if (missed.length > 0 || small.length < 0.9 * results.length) process.exitCode = 1;
+
+function hunt(what: Hunt): Promise<Hunted> {
+  return new Promise((resolve, reject) => {
+    const worker = fork(fileURLToPath(new URL("./mutant-worker.ts", import.meta.url)));
+    worker.on("message", (message: FromHunter) => {
+      if (message.kind === "hunted") resolve(message.hunted);
+      else reject(cliError("KITH_CLI_WORKER", message.error));
+      worker.disconnect();
+    });
+    worker.on("error", (cause) => reject(cliError("KITH_CLI_WORKER", cause.message, cause)));
+    worker.on("exit", (code) =>
+      reject(cliError("KITH_CLI_WORKER", `A process that hunted a bug ended with code ${code}.`)),
+    );
+    worker.send(what);
+  });
+}
+
+function page(): string {
+  const table = (
+    head: readonly string[],
+    body: readonly (readonly (string | number)[])[],
+  ): string =>
+    [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const named = ({ bug }: Hunted): string[] => [bugs[bug]?.scenario ?? "", bugs[bug]?.what ?? ""];
+  const rare = results.filter(({ bug }) => (bugs[bug]?.rareSteps ?? 0) >= 2);
+  return `# Planted bugs
+
+Made by \`npm run mutants\` at commit ${commit}, on Node ${process.version}, ${availableParallelism()} cores
+(${cpus()[0]?.model ?? "unknown"}). Bugs are planted into copies of the examples (\`mutants.json\`) and into the simulated
+providers (scenario \`contracts\`); each is hunted in ${ranges.length} ranges of ${count} seeds.
+
+${results.length} bugs, ${rare.length} of which need two rare steps; ${results.length - missed.length} are found in every range.
+${small.length} stories are shrunk to at most ${decisionsMax} decisions (faults and calls) and ${nodesMax} nodes within ${seconds} s of CPU time.
+
+## Seeds until it is found
+
+The ranges by their first seeds; the number is that of the seed within the range.
+
+${table(
+  ["scenario", "bug", "rare steps", ...ranges.map((from) => `${from}`), "CPU ms per seed"],
+  results.map((hunted) => [
+    ...named(hunted),
+    bugs[hunted.bug]?.rareSteps ?? 0,
+    ...hunted.tried.map((number) => number ?? "never"),
+    (hunted.cpuSecondsPerSeed * 1000).toFixed(0),
+  ]),
+)}
+
+## Shrunk
+
+The first seed that found it, shrunk for at most ${seconds} s of CPU time.
+
+${table(
+  ["scenario", "bug", "seed", "invariant", "decisions", "nodes", "runs", "seconds", "CPU seconds"],
+  results.map((hunted) => {
+    const { story } = hunted;
+    if (story === null) return [...named(hunted), "–", "–", "–", "–", "–", "–", "–"];
+    const { seed, invariant, decisions, nodes, runs } = story;
+    const times = [story.seconds.toFixed(1), story.cpuSeconds.toFixed(1)];
+    return [...named(hunted), seed, invariant, decisions, nodes, runs, ...times];
+  }),
+)}
+`;
+}
