@@ -75,7 +75,7 @@ export class Model {
     if (this.crashed.has(id)) return;
     this.step(id, (effects, state, protocol) => {
       for (const earlier of earlierLives(state, message.from)) {
-        end(state, earlier);
+        end(state, earlier, message.from.incarnation);
         protocol.failed(state, earlier, effects);
       }
       protocol.receive(state, message, effects);

@@ -188,6 +188,22 @@ const bugs: readonly Bug[] = [
     planted: "",
     suite: "trials.test.ts",
   },
+  {
+    what: "some introducers are never asked, depending on how many there are",
+    place: "ring",
+    file: "relaxed.ts",
+    text: "list[Math.floor(turn / askings) %",
+    planted: "list[(turn - 1) %",
+    suite: "relaxed.test.ts",
+  },
+  {
+    what: "an introducer that has restarted is not asked in its next life",
+    place: "ring",
+    file: "state.ts",
+    text: "samePeer(one, peer) ? { ...one, incarnation } : one,",
+    planted: "one,",
+    suite: "compliance.test.ts",
+  },
 ];
 
 /** A bug may also make a suite run for ever, which then counts as not caught. */

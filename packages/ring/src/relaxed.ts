@@ -353,11 +353,14 @@ function mend(state: RingState, effects: Effects): void {
 /** A newcomer asks again, and every third time the next of its introducers. */
 export function seek(state: RingState, effects: Effects): void {
   const { introducers, asking } = state;
+  // Where every one of them has ended, asking is the way to hear of a later life.
+  const alive = introducers.filter((peer) => usable(state, peer));
+  const list = alive.length > 0 ? alive : introducers;
   const turn = ++state.asked;
   // In turn: the one that was asked may be gone, or may have sent on to one that is. Turns are counted, not
   // askings: of three introducers every third asking would be the same one's, and that one may be dead.
-  const next = introducers[Math.floor(turn / askings) % Math.max(1, introducers.length)];
-  const again = asking !== null && turn % askings !== 0 ? asking : next;
+  const next = list[Math.floor(turn / askings) % Math.max(1, list.length)];
+  const again = asking !== null && usable(state, asking) && turn % askings !== 0 ? asking : next;
   if (again !== undefined) ask(state, again, effects, again === asking && state.back);
 }
 

@@ -103,8 +103,8 @@ export abstract class RingNode extends Component {
     this.detector.on(Suspect, ({ watcher, peer, reason }) => {
       if (watcher === this.#watcher) this.#suspected(peer, reason !== "silent");
     });
-    this.detector.on(Returned, ({ watcher, peer }) => {
-      if (watcher === this.#watcher) this.#suspected(peer, true);
+    this.detector.on(Returned, ({ watcher, peer, successor }) => {
+      if (watcher === this.#watcher) this.#suspected(peer, true, successor.incarnation);
     });
     this.detector.on(Restore, ({ watcher, peer }) => {
       if (watcher !== this.#watcher) return;
@@ -183,16 +183,16 @@ export abstract class RingNode extends Component {
     if ("cluster" in message && message.cluster !== this.#state.cluster) return;
     this.#step((state, effects) => {
       for (const earlier of earlierLives(state, message.from)) {
-        end(state, earlier);
+        end(state, earlier, message.from.incarnation);
         this.#protocol.failed(state, earlier, effects);
       }
       this.#protocol.receive(state, message, effects);
     });
   }
 
-  #suspected(peer: PeerRef, forGood: boolean): void {
+  #suspected(peer: PeerRef, forGood: boolean, laterIncarnation?: number): void {
     this.#step((state, effects) => {
-      if (forGood) end(state, peer);
+      if (forGood) end(state, peer, laterIncarnation);
       else suspect(state, peer);
       this.#protocol.failed(state, peer, effects);
     });

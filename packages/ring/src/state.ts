@@ -188,10 +188,16 @@ export function suspect(state: RingState, peer: PeerRef): void {
   state.suspects = remember(state.suspects, peer, suspectsMax);
 }
 
-/** Notes that this life of a peer is over (R5). */
-export function end(state: RingState, peer: PeerRef): void {
+/**
+ * Notes that this life of a peer is over (R5). An introducer is asked in its later life from now on, once that
+ * is known: where all have restarted, a newcomer would have nobody to ask.
+ */
+export function end(state: RingState, peer: PeerRef, incarnation?: number): void {
   state.ended = remember(state.ended, peer, endedMax);
-  state.introducers = without(state.introducers, peer);
+  if (incarnation !== undefined)
+    state.introducers = state.introducers.map((one) =>
+      samePeer(one, peer) ? { ...one, incarnation } : one,
+    );
 }
 
 /** The known references to earlier lives of a peer that has spoken. */
@@ -202,6 +208,7 @@ export function earlierLives(state: RingState, peer: PeerRef): PeerRef[] {
     ...state.candidates,
     ...state.followers,
     ...state.suspects,
+    ...state.introducers,
   ];
   const earlier: PeerRef[] = [];
   for (const one of known)

@@ -105,6 +105,24 @@ export const ringCases: readonly Case<RingHarness>[] = [
     yield* perfect(harness, users, [0, 1]);
   }),
   one(
+    "an introducer that starts again is asked in its next life, even if there is no other",
+    function* (harness) {
+      const users = yield* everyone(harness);
+      harness.enter(1, (user) => user.join([harness.self(0)]));
+      yield pass(3000);
+      harness.crash?.(0);
+      yield pass(3000);
+      harness.restart?.(0);
+      harness.enter(0, (user) => {
+        users[0] = user;
+        user.found();
+      });
+      yield* perfect(harness, users, [0, 1]);
+    },
+    "crash",
+    "restart",
+  ),
+  one(
     "the ring closes where one has crashed, and where two neighbours have",
     function* (harness) {
       const users = yield* ringOfAll(harness);
