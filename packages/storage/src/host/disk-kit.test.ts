@@ -205,6 +205,7 @@ export function diskHarness(init: Partial<DiskStorageInit> = {}, seed = 1): Stor
     },
     wait: waiting,
     patience: 6,
+
     crash: (system) => {
       copy(false);
       void system.stop();

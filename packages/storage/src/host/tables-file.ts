@@ -55,21 +55,14 @@ export function isDamage(error: unknown): boolean {
 }
 
 /**
- * Whether a file is one of lmdb's and has all its pages: lmdb itself crashes on what is not.
- * Each of the first two pages says which page was the last at its transaction; the later one counts.
+ * Whether a file is one of lmdb's and has its first two pages: lmdb itself crashes on what has not. How
+ * long the rest should be cannot be told from them: pages that a transaction took and gave back may never
+ * have been written, so an intact file can end before the page that lmdb calls its last.
  */
 function isTables(head: Buffer, size: number): boolean {
   const at = head.indexOf(magic);
   if (at < 0 || at > 64 || at + 136 > head.length) return false;
-  const pageBytes = head.readUInt32LE(at + 24);
-  const pages = [at, at + pageBytes]
-    .filter((meta) => meta + 136 <= head.length)
-    .map((meta) => ({
-      last: Number(head.readBigUInt64LE(meta + 120)),
-      transaction: head.readBigUInt64LE(meta + 128),
-    }))
-    .reduce((a, b) => (b.transaction > a.transaction ? b : a));
-  return size >= (pages.last + 1) * pageBytes;
+  return size >= 2 * head.readUInt32LE(at + 24);
 }
 
 /** The tables of a directory. */
