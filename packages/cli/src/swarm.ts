@@ -15,6 +15,7 @@ import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/sc
 import { listScenarios } from "./library.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress } from "./progress.ts";
+import { providersScenario } from "./planted.ts";
 import { parseSeeds } from "./seeds.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -35,8 +36,14 @@ interface Row {
   readonly cpuSeconds: number;
 }
 
+// Before the long run: the page is about the sources that were run.
+const git = (...args: string[]): string =>
+  execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+const changes = git("status", "--porcelain") === "" ? "" : ", with changes";
+const commit = `${git("rev-parse", "--short", "HEAD")}${changes}`;
+
 const rows: Row[] = [];
-for (const entry of await listScenarios(root)) {
+for (const entry of [...(await listScenarios(root)), await providersScenario(root)]) {
   const { name } = entry.scenario;
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const suite = new Suite(entry.scenario);
@@ -71,17 +78,11 @@ for (const entry of await listScenarios(root)) {
   if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
 }
 
-const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
-  cwd: root,
-  encoding: "utf8",
-});
-const changed = execFileSync("git", ["status", "--porcelain"], { cwd: root, encoding: "utf8" });
-const text = page(`${commit.trim()}${changed.trim() === "" ? "" : ", with changes"}`);
 const file = path.resolve(root, values.out ?? "bench/results/swarm.md");
-writeFileSync(file, text);
+writeFileSync(file, page());
 console.log(`Written to ${path.relative(root, file)}`);
 
-function page(at: string): string {
+function page(): string {
   const names = rows.map(({ result }) => result.scenario);
   const table = (
     head: readonly string[],
@@ -98,12 +99,15 @@ function page(at: string): string {
     unstruck.map((kind) => `${kind} (${scenario})`),
   );
   const late = missing.length === 0 ? "none of those that could" : missing.join(", ");
+  const checks = rows.flatMap(({ result: { scenario, checked } }) =>
+    Object.entries(checked).map(([name, times]) => [scenario, name, times]),
+  );
   const marks = rows.flatMap(({ result: { scenario, reached } }) =>
     Object.entries(reached).map(([mark, runs]) => [scenario, mark, runs]),
   );
   return `# Swarm
 
-Made by \`npm run swarm -- --seeds ${range}\` at commit ${at}, on Node ${process.version}, ${availableParallelism()} cores
+Made by \`npm run swarm -- --seeds ${range}\` at commit ${commit}, on Node ${process.version}, ${availableParallelism()} cores
 (${cpus()[0]?.model ?? "unknown"}). CPU time is that of the processes that ran the seeds.
 
 ${table(
@@ -150,6 +154,12 @@ ${table(
 Excluded:
 
 ${excluded.length === 0 ? "Nothing." : excluded.join("\n")}
+
+## Checked
+
+How often each invariant was asked, and in how many runs all else was judged that has to hold.
+
+${table(["scenario", "what has to hold", "times"], checks)}
 
 ## Reached
 
