@@ -5,14 +5,11 @@
  * `npm run swarm -- [--seeds 1..2000] [--out FILE] [scenario …]`
  */
 
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
-import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/scenario";
 import { listScenarios } from "./library.ts";
+import { commitOf, machine, table, writePage } from "./page.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress } from "./progress.ts";
 import { providersScenario } from "./planted.ts";
@@ -36,11 +33,7 @@ interface Row {
   readonly cpuSeconds: number;
 }
 
-// Before the long run: the page is about the sources that were run.
-const git = (...args: string[]): string =>
-  execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
-const changes = git("status", "--porcelain") === "" ? "" : ", with changes";
-const commit = `${git("rev-parse", "--short", "HEAD")}${changes}`;
+const commit = commitOf(root);
 
 const rows: Row[] = [];
 for (const entry of [...(await listScenarios(root)), await providersScenario(root)]) {
@@ -78,17 +71,10 @@ for (const entry of [...(await listScenarios(root)), await providersScenario(roo
   if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
 }
 
-const file = path.resolve(root, values.out ?? "bench/results/swarm.md");
-writeFileSync(file, page());
-console.log(`Written to ${path.relative(root, file)}`);
+writePage(root, values.out ?? "bench/results/swarm.md", page());
 
 function page(): string {
   const names = rows.map(({ result }) => result.scenario);
-  const table = (
-    head: readonly string[],
-    body: readonly (readonly (string | number)[])[],
-  ): string =>
-    [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const excluded = rows.flatMap(({ result: { scenario, without } }) =>
     Object.entries(without).map(([kind, why]) => `- ${scenario}: ${kind}: ${why}`),
   );
@@ -107,8 +93,8 @@ function page(): string {
   );
   return `# Swarm
 
-Made by \`npm run swarm -- --seeds ${range}\` at commit ${commit}, on Node ${process.version}, ${availableParallelism()} cores
-(${cpus()[0]?.model ?? "unknown"}). CPU time is that of the processes that ran the seeds.
+Made by \`npm run swarm -- --seeds ${range}\` at commit ${commit}, on ${machine()}.
+CPU time is that of the processes that ran the seeds.
 
 ${table(
   [
