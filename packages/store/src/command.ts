@@ -162,7 +162,10 @@ export function encodeCommand(command: Command): Uint8Array {
   const writer = new ByteWriter().count(kinds.indexOf(command.kind));
   switch (command.kind) {
     case "found":
-      writer.text(command.gid).count(command.ordered ? 1 : 0).octets(command.lo);
+      writer
+        .text(command.gid)
+        .count(command.ordered ? 1 : 0)
+        .octets(command.lo);
       if (command.hi === null) writer.count(0);
       else writer.count(1).octets(command.hi);
       break;
@@ -215,6 +218,7 @@ export function encodeCommand(command: Command): Uint8Array {
 export function decodeCommand(bytes: Uint8Array): Command {
   const reader = new ByteReader(bytes);
   const kind = kinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "A command is of no known kind.");
   switch (kind) {
     case "found": {
       const gid = reader.text();
@@ -275,8 +279,6 @@ export function decodeCommand(bytes: Uint8Array): Command {
       };
     case "split":
       return { kind, at: reader.octets(), expectedEpoch: reader.count() };
-    case undefined:
-      throw storeError("KITH_STORE_CORRUPT", "A command is of no known kind.");
   }
 }
 
@@ -341,6 +343,8 @@ function readOperation(reader: ByteReader): Operation {
   const position = reader.octets();
   const when = readCondition(reader);
   const about = { position, when };
+  if (kind === undefined)
+    throw storeError("KITH_STORE_CORRUPT", "An operation is of no known kind.");
   switch (kind) {
     case "put":
       return { kind, ...about, value: reader.bytes(), expiry: readExpiry(reader) };
@@ -353,8 +357,6 @@ function readOperation(reader: ByteReader): Operation {
     case "delete":
     case "check":
       return { kind, ...about };
-    case undefined:
-      throw storeError("KITH_STORE_CORRUPT", "An operation is of no known kind.");
   }
 }
 

@@ -128,6 +128,7 @@ export function encodeQuery(query: Query): Uint8Array {
 export function decodeQuery(bytes: Uint8Array): Query {
   const reader = new ByteReader(bytes);
   const kind = queryKinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "A question is of no known kind.");
   switch (kind) {
     case "hello":
       return { kind };
@@ -152,8 +153,6 @@ export function decodeQuery(bytes: Uint8Array): Query {
       return { kind, before: reader.float(), limit: reader.count() };
     case "due":
       return { kind, at: reader.float(), limit: reader.count() };
-    case undefined:
-      throw storeError("KITH_STORE_CORRUPT", "A question is of no known kind.");
   }
 }
 
@@ -209,6 +208,7 @@ export function encodeAnswer(answer: Answer): Uint8Array {
 export function decodeAnswer(bytes: Uint8Array): Answer {
   const reader = new ByteReader(bytes);
   const kind = answerKinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "An answer is of no known kind.");
   switch (kind) {
     case "none":
       return { kind };
@@ -242,8 +242,6 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
           transactions: readList(reader, () => readKnown(reader)),
         })),
       };
-    case undefined:
-      throw storeError("KITH_STORE_CORRUPT", "An answer is of no known kind.");
   }
 }
 
@@ -258,7 +256,11 @@ function readMaybe(reader: ByteReader): Octets | null {
 
 function writeReading(writer: ByteWriter, reading: Reading): void {
   const { position, lockedBy, version, expireAt, value, present } = reading;
-  writer.octets(position).octets(lockedBy ?? "").count(version).count(expireAt);
+  writer
+    .octets(position)
+    .octets(lockedBy ?? "")
+    .count(version)
+    .count(expireAt);
   if (value === null) writer.count(present ? 1 : 0);
   else writer.count(2).bytes(value);
 }

@@ -176,7 +176,15 @@ export function encodeResult(result: Result): Uint8Array {
     case "locked":
       writer.octets(result.position).octets(result.by).text(result.hint).float(result.since);
       break;
-    default:
+    case "busy":
+    case "cancelled":
+    case "finished":
+    case "forgotten":
+    case "founded":
+    case "mismatch":
+    case "no-session":
+    case "stale":
+    case "unknown-session":
       break;
   }
   return writer.done();
@@ -186,6 +194,7 @@ export function encodeResult(result: Result): Uint8Array {
 export function decodeResult(bytes: Uint8Array): Result {
   const reader = new ByteReader(bytes);
   const kind = kinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "A result is of no known kind.");
   switch (kind) {
     case "done":
       return {
@@ -193,7 +202,12 @@ export function decodeResult(bytes: Uint8Array): Result {
         outcomes: readList(reader, () => {
           const version = reader.count();
           const before = readMaybe(reader);
-          return { version, before, after: readMaybe(reader) ?? undefined };
+          const after = readMaybe(reader) ?? undefined;
+          return {
+            version,
+            ...(before === undefined ? {} : { before }),
+            ...(after === undefined ? {} : { after }),
+          };
         }),
       };
     case "refused":
@@ -239,9 +253,15 @@ export function decodeResult(bytes: Uint8Array): Result {
         hint: reader.text(),
         since: reader.float(),
       };
-    case undefined:
-      throw storeError("KITH_STORE_CORRUPT", "A result is of no known kind.");
-    default:
+    case "busy":
+    case "cancelled":
+    case "finished":
+    case "forgotten":
+    case "founded":
+    case "mismatch":
+    case "no-session":
+    case "stale":
+    case "unknown-session":
       return { kind };
   }
 }

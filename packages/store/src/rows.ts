@@ -201,7 +201,10 @@ export function readList<T>(reader: ByteReader, each: () => T): T[] {
 export const metaRow = {
   encode(meta: MetaRow): Uint8Array {
     const writer = writeDescriptor(new ByteWriter(), meta);
-    writer.count(meta.ordered ? 1 : 0).count(meta.version).count(meta.deleteFloor);
+    writer
+      .count(meta.ordered ? 1 : 0)
+      .count(meta.version)
+      .count(meta.deleteFloor);
     writer.count(meta.lastExpiry);
     writeList(writer, meta.halves, (half) => writeDescriptor(writer, half));
     return writer.done();

@@ -51,10 +51,7 @@ export function admit(group: GroupTable, ticket: Ticket): Result | undefined {
 }
 
 /** The client needs nothing below a number. @returns up to where that was noted */
-export function forget(
-  group: GroupTable,
-  { client, ackedBelow }: CommandOf<"forget">,
-): Result {
+export function forget(group: GroupTable, { client, ackedBelow }: CommandOf<"forget">): Result {
   const session = group.session(client);
   if (session === undefined) return { kind: "unknown-session" };
   return { kind: "forgot", ackedBelow: raise(group, client, session, ackedBelow) };
@@ -125,7 +122,7 @@ function drop(group: GroupTable, client: Octets, from: number, to: number): void
 }
 
 function isFinal({ registers }: TxRow): boolean {
-  return registers.values().every(({ state }) => state === "C" || state === "X");
+  return [...registers.values()].every(({ state }) => state === "C" || state === "X");
 }
 
 function isOf(session: SessionRow, { gid, index }: Token): boolean {

@@ -34,7 +34,8 @@ export function split(
 ): Result {
   const { meta } = group;
   const { gid, lo, hi } = meta;
-  if (meta.epoch !== expectedEpoch) return { kind: "epoch-mismatch", descriptor: descriptorOf(meta) };
+  if (meta.epoch !== expectedEpoch)
+    return { kind: "epoch-mismatch", descriptor: descriptorOf(meta) };
   if (!covers(meta, at) || at === lo) return { kind: "wrong-range", descriptors: known(meta) };
   const epoch = meta.epoch + 1;
   const right: Descriptor = { gid: childOf(gid, epoch), epoch, lo: at, hi };
@@ -76,7 +77,11 @@ function moveKeys({ table }: GroupTable, at: Position, rows: Map<string, Uint8Ar
   for (const key of table.keys("e", beyond("e"))) if (expiryOf(key).position >= at) move(key);
 }
 
-function divideTransactions({ table }: GroupTable, at: Position, rows: Map<string, Uint8Array>): void {
+function divideTransactions(
+  { table }: GroupTable,
+  at: Position,
+  rows: Map<string, Uint8Array>,
+): void {
   for (const key of table.keys("t", beyond("t"))) {
     const bytes = table.get(key);
     if (bytes === undefined) continue;
