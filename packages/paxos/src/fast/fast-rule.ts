@@ -4,7 +4,7 @@
  *
  * Two fast quorums and a classic one always have an acceptor in common. So among the votes that a later, classic
  * round finds in the highest round there is at most one value that a fast quorum can have chosen (FP1): the one for which
- * all votes are that the quorum of promises and some fast quorum share. Where there is none, nothing was chosen there.
+ * all votes are that the quorum of promises and some fast quorum share. Where there is none, nothing was chosen.
  */
 
 import { type Ballot, compareBallots } from "../decide/ballot.ts";
@@ -50,6 +50,9 @@ function pick(
   const { ballot, value: seen } = highest;
   if (!isFast(ballot)) return { kind: "bound", value: seen };
   const tallies = tally(cast.filter((vote) => compareBallots(vote.ballot, ballot) === 0));
+  // A single value is safe in that round, so it may be what a round below has chosen. Two are both safe only where
+  // nothing was.
+  if (tallies.length === 1) return { kind: "bound", value: seen };
   // Those who have not promised may all have voted for it.
   const silent = acceptors - votes.length;
   const choosable = tallies.filter(({ count }) => count + silent >= fastQuorum(acceptors));
