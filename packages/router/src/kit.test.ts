@@ -1,119 +1,29 @@
 /** Simulated peers with a router in them: above a ring that forms, or above one that is given. */
 
-import {
-  AskTimeout,
-  Component,
-  type ComponentClass,
-  DrawStream,
-  event,
-  port,
-  streamKey,
-} from "@kith/core";
-import { AdaptiveDetector } from "@kith/fd";
+import { Component, DrawStream, event, port, streamKey, type System } from "@kith/core";
 import { ringSize } from "@kith/membership";
 import { formatPeer, type PeerRef, self } from "@kith/network";
-import { FoundRing, JoinRing, LeaveRing, RelaxedRing, Ring, RingView } from "@kith/ring";
-import { simulate, type Simulation, type SimulationOptions } from "@kith/sim";
+import { Ring, RingView } from "@kith/ring";
+import { partition, simulate, type Simulation, type SimulationOptions } from "@kith/sim";
+import { stepping } from "@kith/testing/compliance";
+import {
+  type RoutedPeer,
+  routedPeer,
+  type RouterClass,
+  type RouterHarness,
+  RouterUser,
+} from "./compliance/index.ts";
 import {
   ChordSharpRouter,
-  type Covered,
   FlexibleRouter,
-  type Interval,
   KaryRouter,
-  Learn,
-  type Located,
-  Lookup,
-  Routed,
-  Router,
   type RouterNode,
   type RouterState,
-  SendToInterval,
-  SendToKey,
-  SendToPeer,
-  Sent,
 } from "./index.ts";
-
-/** What the tests send. */
-export class Parcel extends event("router-test/Parcel", Routed)<{ readonly text: string }> {}
 
 /** The providers. */
 export const routers = { flexible: FlexibleRouter, kary: KaryRouter, sharp: ChordSharpRouter };
 export type Kind = keyof typeof routers;
-
-/** Asks a router, and notes what comes. */
-export abstract class RouterUser extends Component {
-  readonly router = this.requires(Router);
-  readonly located = new Map<number, Located>();
-  readonly sent = new Map<number, Sent>();
-  readonly covered = new Map<number, Covered>();
-  readonly parcels: { readonly text: string; readonly source: PeerRef }[] = [];
-  /** Answers that came to an ask that had one already. */
-  twice = 0;
-  #asks = 0;
-  readonly #lookup = this.router.onAnswer(Lookup, (answer, _, { ask }: { ask: number }) => {
-    if (answer instanceof AskTimeout) return;
-    if (this.located.has(ask)) this.twice++;
-    this.located.set(ask, answer);
-  });
-  readonly #toKey = this.router.onAnswer(SendToKey, (answer, _, { ask }: { ask: number }) => {
-    if (answer instanceof Sent) this.#sent(ask, answer);
-  });
-  readonly #toPeer = this.router.onAnswer(SendToPeer, (answer, _, { ask }: { ask: number }) => {
-    if (answer instanceof Sent) this.#sent(ask, answer);
-  });
-  readonly #toInterval = this.router.onAnswer(
-    SendToInterval,
-    (answer, _, { ask }: { ask: number }) => {
-      if (answer instanceof AskTimeout) return;
-      if (this.covered.has(ask)) this.twice++;
-      this.covered.set(ask, answer);
-    },
-  );
-
-  constructor() {
-    super();
-    this.router.on(Parcel, ({ text, source }) => void this.parcels.push({ text, source }));
-  }
-
-  /** Lets something happen in the turn of this component. */
-  act(action: (user: this) => void): void {
-    this.enter(() => action(this));
-  }
-
-  #sent(ask: number, answer: Sent): void {
-    if (this.sent.has(ask)) this.twice++;
-    this.sent.set(ask, answer);
-  }
-
-  lookup(key: number): number {
-    this.#lookup(new Lookup({ key }), { context: { ask: ++this.#asks } });
-    return this.#asks;
-  }
-
-  toKey(key: number, text: string): number {
-    const payload = new Parcel({ text });
-    this.#toKey(new SendToKey({ key, payload }), { context: { ask: ++this.#asks } });
-    return this.#asks;
-  }
-
-  toPeer(peer: PeerRef, text: string): number {
-    const payload = new Parcel({ text });
-    this.#toPeer(new SendToPeer({ peer, payload }), { context: { ask: ++this.#asks } });
-    return this.#asks;
-  }
-
-  toInterval(interval: Interval, text: string): number {
-    const payload = new Parcel({ text });
-    this.#toInterval(new SendToInterval({ interval, payload }), {
-      context: { ask: ++this.#asks },
-    });
-    return this.#asks;
-  }
-
-  learn(...peers: PeerRef[]): void {
-    this.router.trigger(new Learn({ peers }));
-  }
-}
 
 /** A ring that says what it is told to say. */
 export class GivenRing extends Component {
@@ -148,7 +58,7 @@ export class GivenPeer extends RouterUser {
 
   constructor({ kind, view }: { readonly kind: Kind; readonly view: GivenView | null }) {
     super();
-    const cls: ComponentClass & (new () => RouterNode) = routers[kind];
+    const cls: RouterClass = routers[kind];
     this.node = this.create(cls, {}, { name: "Router" });
     this.connect(this.order, this.given.ports.order);
     this.connect(this.given.ports.ring, this.node.ports.ring);
@@ -160,46 +70,6 @@ export class GivenPeer extends RouterUser {
 
   give(view: GivenView): void {
     this.order.trigger(new Give({ view }));
-  }
-
-  get state(): RouterState {
-    return stateOf(this);
-  }
-}
-
-/** A peer above a ring that forms. */
-export class RingPeer extends RouterUser {
-  readonly ring = this.requires(Ring);
-  readonly detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
-  readonly relaxed = this.create(RelaxedRing, {}, { name: "Ring" });
-  readonly node;
-  view: RingView | null = null;
-
-  constructor({
-    kind,
-    introducers,
-  }: {
-    readonly kind: Kind;
-    /** None for whoever founds the ring. */
-    readonly introducers: readonly PeerRef[];
-  }) {
-    super();
-    const cls: ComponentClass & (new () => RouterNode) = routers[kind];
-    this.node = this.create(cls, {}, { name: "Router" });
-    this.connect(this.detector.ports.detector, this.relaxed.ports.detector);
-    this.connect(this.relaxed.ports.ring, this.ring);
-    this.connect(this.relaxed.ports.ring, this.node.ports.ring);
-    this.connect(this.node.ports.router, this.router);
-    this.ring.on(RingView, (view) => {
-      this.view = view;
-    });
-    this.onStart(() =>
-      this.ring.trigger(introducers.length > 0 ? new JoinRing({ introducers }) : new FoundRing()),
-    );
-  }
-
-  leave(): void {
-    this.ring.trigger(new LeaveRing());
   }
 
   get state(): RouterState {
@@ -293,4 +163,29 @@ export function evenIds(count: number, seed: number, size = 4 * 2 ** 48): number
   const ids = new Set<number>();
   while (ids.size < count) ids.add(Math.floor(stream.float() * size));
   return [...ids].sort((a, b) => a - b);
+}
+
+/** A harness whose processes are the nodes of a simulation. */
+export function simulated(router: RouterClass, other: RouterClass = router): RouterHarness {
+  const count = 6;
+  const world = simulate(routedPeer(router), { seed: 1, nodes: count }).boot();
+  let swaps = 0;
+  return {
+    count,
+    wait: stepping((duration) => world.runFor(duration), 50),
+    self: (index) => world.peer(index),
+    enter: (index, action) => {
+      const { system } = world.node(index);
+      const { instance }: System<RoutedPeer> = system;
+      system.enter(() => action(instance));
+    },
+    crash: (index) => world.node(index).crash(),
+    cut: (a, b) => void world.rule(partition([`n${a + 1}`], [`n${b + 1}`])),
+    swap: (index) => {
+      const cls = swaps++ % 2 === 0 ? other : router;
+      world.node(index).system.swapThen("/RoutedPeer-1/Router", { cls }, (result) => {
+        if ("cause" in result) throw result.cause;
+      });
+    },
+  };
 }

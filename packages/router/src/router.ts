@@ -400,6 +400,11 @@ export abstract class RouterNode extends Component {
       this.#report(packet, via, null, null);
       return;
     }
+    if (goal.kind === "peer" && !samePeer(goal.peer, state.self)) {
+      // Its heir, or its next life: neither is meant.
+      this.#report(packet, via, "nobody", null);
+      return;
+    }
     const name = `${nameOf(source)}/${seq}`;
     let failure: RouteFailure | null = null;
     if (!state.delivered.has(name)) {
