@@ -409,10 +409,11 @@ class Run<K extends ComponentClass> implements Office {
     const phase = (): View["phase"] => this.#phase;
     const news = (): Reported | null => this.#news;
     const nodes = (): NodeView[] =>
-      this.#simulation.nodes.map(({ name, index, state, lives }) => ({
+      this.#simulation.nodes.map(({ name, index, state, sinceMicros, lives }) => ({
         name,
         index,
         state,
+        since: sinceMicros / 1000,
         life: lives,
         core: this.#core.has(index),
       }));
