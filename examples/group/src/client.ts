@@ -18,9 +18,17 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { ConnectionDown, ConnectionUp, Dropped, Network, type PeerRef } from "@kith/network";
+import {
+  ConnectionDown,
+  ConnectionUp,
+  Dropped,
+  Network,
+  parsePeer,
+  type PeerRef,
+  self,
+} from "@kith/network";
 import { inSession, openSession, sessionResult } from "@kith/paxos";
-import { type Answer, Answers, type Ask, Asks } from "./messages.ts";
+import { type Answer, Answers, type Ask, Asks, nameOf } from "./messages.ts";
 import { type Deed, decodeValue, encodeDeed, encodeLook, isTaken } from "./registers.ts";
 
 /** What became of it: done (or not, where a comparison found something else), or nobody knows. */
@@ -72,7 +80,7 @@ interface Open {
 }
 
 interface Person {
-  readonly name: string;
+  readonly session: string;
   open: boolean;
   nextSeq: number;
 }
@@ -84,6 +92,8 @@ export class Client extends Component {
   readonly timer = this.requires(Timer);
   protected readonly turns = this.provides(Turns);
   protected readonly turner = this.requires(Turns);
+  /** Begins the names of sessions: another life of this peer numbers its deeds from 1 again. */
+  readonly #life = `${nameOf(parsePeer(this.setting(self)))} `;
   readonly #members: PeerRef[];
   readonly #patience: Millis;
   readonly #deadline: Millis;
@@ -103,8 +113,8 @@ export class Client extends Component {
     this.registers.on(Do, ({ person: name, deed }, token) => {
       let person = this.#persons.get(name);
       if (person === undefined)
-        this.#persons.set(name, (person = { name, open: false, nextSeq: 1 }));
-      const body = person.open ? this.#inSession(person, deed) : openSession(name);
+        this.#persons.set(name, (person = { session: this.#life + name, open: false, nextSeq: 1 }));
+      const body = person.open ? this.#inSession(person, deed) : openSession(person.session);
       this.#begin("do", token, body, person, deed);
     });
     this.registers.on(Look, ({ key }, token) =>
@@ -136,7 +146,7 @@ export class Client extends Component {
   }
 
   #inSession(person: Person, deed: Deed): Uint8Array {
-    const { name: client, nextSeq: seq } = person;
+    const { session: client, nextSeq: seq } = person;
     return inSession({ client, seq, ackedBelow: seq, command: encodeDeed(deed) });
   }
 

@@ -7,7 +7,7 @@
  */
 
 import { Component, event, port, SchedulePeriodic, timeout, Timer } from "@kith/core";
-import { Network, type PeerRef } from "@kith/network";
+import { Dropped, Network, type PeerRef } from "@kith/network";
 import {
   Busy,
   Consensus,
@@ -89,6 +89,11 @@ export class Member extends Component {
     this.consensus.on(GroupHalted, ({ reason }) => void (this.halted = reason));
     this.net.on(Asks, ({ from, asks }) => {
       for (const ask of asks) this.#ask(from, ask);
+    });
+    this.net.on(Dropped, ({ reason, from, tag }) => {
+      // It was for an earlier life of this member: the client is told which one this is.
+      if (reason === "wrong-incarnation" && tag === Asks.tag)
+        this.net.trigger(new Answers({ to: from, answers: [], leader: this.leader }));
     });
     this.turns.on(TurnEnds, () => this.#send());
     this.timer.on(Retry, () => this.#foundOnce());

@@ -73,7 +73,7 @@ export class Processes {
     this.#children.set(index, child);
     createInterface(child.stdout).on("line", (text) => line?.(index, text));
     child.on("exit", (code, signal) => {
-      if (this.#closing || signal !== null) return;
+      if (this.#closing || signal !== null || this.#children.get(index) !== child) return;
       console.error(`member ${index + 1} has ended by itself, with ${code}`);
     });
   }
@@ -85,6 +85,16 @@ export class Processes {
     this.#children.delete(index);
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+
+  /** Lets a member end in order, and waits until it has. */
+  async stop(index: number): Promise<void> {
+    const child = this.#children.get(index);
+    if (child === undefined) return;
+    this.#children.delete(index);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.stdin?.end();
     await once(child, "exit");
   }
 
