@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,28 +63,40 @@ export class EtcdClient {
 export class EtcdCluster {
   readonly directory = mkdtempSync(join(tmpdir(), "kith-bench-etcd-"));
   readonly processes: ChildProcess[] = [];
-  readonly ports: number[] = [];
+  ports: readonly number[] = [];
+  #peerPorts: readonly number[] = [];
 
-  /** Starts them. @param traced prefixes the command of each */
-  async start(prefix: (index: number) => readonly string[] = () => []): Promise<void> {
+  /** Starts them. */
+  async start(): Promise<void> {
     const bound = await Promise.all([0, 1, 2, 3, 4, 5].map(() => bindAddress()));
     for (const one of bound) one.close();
-    const url = (i: number): string => `http://127.0.0.1:${bound[i]?.port ?? 0}`;
-    const members = [0, 1, 2].map((i) => `n${i}=${url(i + 3)}`).join(",");
-    for (const i of [0, 1, 2]) {
-      const command = [
-        ...prefix(i),
-        "etcd",
-        ...["--name", `n${i}`, "--data-dir", join(this.directory, `${i}`)],
-        ...["--listen-client-urls", url(i), "--advertise-client-urls", url(i)],
-        ...["--listen-peer-urls", url(i + 3), "--initial-advertise-peer-urls", url(i + 3)],
-        ...["--initial-cluster", members, "--initial-cluster-state", "new"],
-        ...["--logger", "zap", "--log-level", "error"],
-      ];
-      const [program = "", ...args] = command;
-      this.processes.push(spawn(program, args, { stdio: "ignore" }));
-      this.ports.push(bound[i]?.port ?? 0);
-    }
+    const ports = bound.map(({ port }) => port);
+    this.ports = ports.slice(0, 3);
+    this.#peerPorts = ports.slice(3);
+    for (const index of [0, 1, 2]) this.begin(index);
+  }
+
+  /** Starts one of them, with the timers that it has by default. */
+  begin(index: number): void {
+    const own = `http://127.0.0.1:${this.ports[index] ?? 0}`;
+    const peers = this.#peerPorts.map((port) => `http://127.0.0.1:${port}`);
+    const args = [
+      ...["--name", `n${index}`, "--data-dir", join(this.directory, `${index}`)],
+      ...["--listen-client-urls", own, "--advertise-client-urls", own],
+      ...["--listen-peer-urls", peers[index] ?? ""],
+      ...["--initial-advertise-peer-urls", peers[index] ?? ""],
+      ...["--initial-cluster", peers.map((url, i) => `n${i}=${url}`).join(",")],
+      ...["--initial-cluster-state", "new", "--logger", "zap", "--log-level", "error"],
+    ];
+    this.processes[index] = spawn("etcd", args, { stdio: "ignore" });
+  }
+
+  /** Kills one of them with -9, and waits until it is gone. */
+  async kill(index: number): Promise<void> {
+    const child = this.processes[index];
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
   }
 
   /** The index of the one that leads. */
@@ -95,14 +108,14 @@ export class EtcdCluster {
         client.close();
         if (leads) return index;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
 
   /** Ends them and removes their data. */
-  close(): void {
-    for (const process of this.processes) process.kill("SIGKILL");
-    rmSync(this.directory, { recursive: true, force: true });
+  async close(): Promise<void> {
+    for (const index of this.processes.keys()) await this.kill(index);
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

@@ -17,9 +17,9 @@ import { bindAddress } from "@kith/node";
 export interface ProcessesInit {
   /** What stands before the command of each of them: a tracer, say. */
   readonly before?: (index: number) => readonly string[];
-  /** Arguments of Node, before the program. */
+  /** More arguments of Node, before the program. */
   readonly node?: readonly string[];
-  /** The program; default that of this example. */
+  /** The program, as JavaScript; default that of this example. */
   readonly program?: string;
   /** Told what a process prints, a line at a time. */
   readonly line?: (index: number, line: string) => void;
@@ -54,7 +54,7 @@ export class Processes {
 
   /** Starts a member; in its first life it founds the group with the others. */
   start(index: number): void {
-    const { before, node = ownArguments, program, line } = this.#init;
+    const { before, node = [], program, line } = this.#init;
     const life = (this.lives[index] ?? 0) + 1;
     this.lives[index] = life;
     const { host = "", port = 0 } = this.members[index] ?? {};
@@ -62,6 +62,7 @@ export class Processes {
     const [command = "", ...args] = [
       ...(before?.(index) ?? []),
       process.execPath,
+      ...(program === undefined ? ownArguments : []),
       ...node,
       program ?? fileURLToPath(new URL(ownName, import.meta.url)),
       ...["--id", `${index + 1}`, "--listen", `${host}:${port}`],

@@ -29,7 +29,7 @@ describe("a replicated group in three processes", function () {
   after(removeBundles);
 
   it("does what clients ask, in one order, and goes on without its leader, which comes back", async () => {
-    processes = await startProcesses({ node: [], program });
+    processes = await startProcesses({ program });
     system = await run(
       User,
       { members: processes.members, deadline: 60_000 },
@@ -62,7 +62,7 @@ describe("a replicated group in three processes", function () {
     const { history, kills, pauses, acknowledged, unknown } = await runChaos({
       duration: Number(process.env["KITH_GROUP_CHAOS_MS"] ?? 12_000),
       every: 3000,
-      processes: { node: [], program },
+      processes: { program },
     });
     expect(complaint(checkRegisters(history))).equal(undefined);
     expect(kills).greaterThan(0);

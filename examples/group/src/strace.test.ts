@@ -20,7 +20,6 @@ async function traced(plant?: Plant): Promise<Judged> {
   const folder = fs.mkdtempSync(join(tmpdir(), "kith-group-trace-"));
   const traces = [1, 2, 3].map((n) => join(folder, `${n}`));
   const processes = await startProcesses({
-    node: [],
     program: await bundled(plant),
     before: (index) => ["strace", ...straceArguments, "-o", traces[index] ?? ""],
   });
