@@ -6,10 +6,9 @@
  */
 
 import { MsgpackCodec } from "@kith/network/msgpack";
-import { Bundle, ByteWriter } from "@kith/paxos";
+import { Bundle, ByteReader, ByteWriter } from "@kith/paxos";
 
 type PeerMessage = Bundle["messages"][number];
-type Append = Extract<PeerMessage, { kind: "append" }>;
 
 /** What `strace` is asked for. */
 export const straceArguments: readonly string[] = [
@@ -40,11 +39,15 @@ export interface Judged {
 /** Judges the members' traces. */
 export function judge(traces: readonly string[]): Judged {
   const all = traces.map(readTrace);
-  const entries = new Map<number, Append["entries"][number]>();
+  // As they stand in the journal, too; their times make them unlike all others.
+  const entries = new Map<number, Buffer>();
   for (const { said } of all) {
-    for (const { message } of said)
-      if (message.kind === "append")
-        for (const entry of message.entries) entries.set(entry.index, entry);
+    for (const { message } of said) {
+      if (message.kind !== "append") continue;
+      const reader = new ByteReader(message.entries);
+      for (let index = message.prevIndex + 1; !reader.ended; index++)
+        entries.set(index, Buffer.from(reader.bytes()));
+    }
   }
   const broken: string[] = [];
   let acknowledgements = 0;
@@ -63,7 +66,7 @@ export function judge(traces: readonly string[]): Judged {
           const entry = entries.get(index);
           if (entry === undefined) continue;
           acknowledgements++;
-          if (!has(recordOf(entry), synced))
+          if (!has(entry, synced))
             broken.push(`member ${from} acknowledged entry ${index}, which is not on its disk`);
         }
         acknowledged = message.match;
@@ -195,14 +198,6 @@ function recordsOf(batch: Buffer): Buffer[] {
     at += Math.floor(head / 4);
   }
   return records;
-}
-
-/** An entry as it stands in the journal; its time makes it unlike all others. */
-function recordOf(entry: Append["entries"][number]): Buffer {
-  const kind = ["noop", "command", "config", "upgrade"].indexOf(entry.kind);
-  const writer = new ByteWriter().count(kind).count(entry.term).float(entry.time);
-  if (entry.kind === "command") writer.bytes(entry.data);
-  return Buffer.from(writer.done());
 }
 
 /** Term and vote as they stand in the journal: a key and a value, each behind its length in four bytes. */
