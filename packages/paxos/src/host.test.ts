@@ -160,12 +160,9 @@ describe("replicated groups", () => {
     world.runFor(8000);
     world.node(leader).crash();
     // By its silence alone that would take more than ten seconds.
-    world.until(
-      () => world.nodes.some(({ state, root }) => state === "up" && root.leads.has("g")),
-      {
-        within: 3000,
-      },
-    );
+    world.until(() => world.nodes.some((node) => node.state === "up" && node.root.leads.has("g")), {
+      within: 3000,
+    });
   });
 
   it("run by the hundred in one process, and share messages and flushes", () => {
