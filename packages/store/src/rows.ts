@@ -133,6 +133,11 @@ export function isClient(client: Octets): boolean {
   return client.length === clientOctets;
 }
 
+/** A group, as others are told of it. */
+export function descriptorOf({ gid, epoch, lo, hi }: Descriptor): Descriptor {
+  return { gid, epoch, lo, hi };
+}
+
 /** The name of a transaction. */
 export function nameOf({ client, seq }: TxId): TxName {
   return client + bigEndian(seq, seqOctets);

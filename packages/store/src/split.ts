@@ -12,6 +12,7 @@ import { covers, type Position } from "./position.ts";
 import type { Result } from "./result.ts";
 import {
   beyond,
+  descriptorOf,
   type Descriptor,
   expiryOf,
   type MetaRow,
@@ -59,11 +60,6 @@ export function split(
 /** What a group tells those who ask for a key that is not here. */
 export function known(meta: MetaRow): readonly Descriptor[] {
   return [descriptorOf(meta), ...meta.halves];
-}
-
-/** A group, as others are told of it. */
-export function descriptorOf({ gid, epoch, lo, hi }: Descriptor): Descriptor {
-  return { gid, epoch, lo, hi };
 }
 
 function moveKeys({ table }: GroupTable, at: Position, rows: Map<string, Uint8Array>): void {
