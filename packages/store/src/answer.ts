@@ -7,6 +7,7 @@ import {
   beyond,
   descriptorOf,
   expiryOf,
+  known,
   lockRow,
   type MetaRow,
   metaRow,
@@ -18,7 +19,6 @@ import {
   txRow,
   valueRow,
 } from "./rows.ts";
-import { known } from "./split.ts";
 
 /** About how many bytes of values one answer to a scan holds. */
 const scanBytesMax = 1024 * 1024;

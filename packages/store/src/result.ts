@@ -78,8 +78,8 @@ export type Result =
       readonly gid: string;
       readonly firstSeq: number;
       readonly ackedBelow: number;
-      /** The group as it is now: nothing is sent here that it has given away. */
-      readonly descriptor: Descriptor;
+      /** The group as it is now, and what it has given away: so that nothing of that is sent here. */
+      readonly descriptors: readonly Descriptor[];
     }
   | { readonly kind: "forgot"; readonly ackedBelow: number }
   /** Whether the session has ended. */
@@ -156,7 +156,7 @@ export function encodeResult(result: Result): Uint8Array {
       break;
     case "opened":
       writer.text(result.gid).count(result.index).count(result.firstSeq).count(result.ackedBelow);
-      writeDescriptor(writer, result.descriptor);
+      writeList(writer, result.descriptors, (one) => writeDescriptor(writer, one));
       break;
     case "forgot":
       writer.count(result.ackedBelow);
@@ -235,7 +235,7 @@ export function decodeResult(bytes: Uint8Array): Result {
         index: reader.count(),
         firstSeq: reader.count(),
         ackedBelow: reader.count(),
-        descriptor: readDescriptor(reader),
+        descriptors: readList(reader, () => readDescriptor(reader)),
       };
     case "forgot":
       return { kind, ackedBelow: reader.count() };

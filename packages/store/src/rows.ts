@@ -138,6 +138,11 @@ export function descriptorOf({ gid, epoch, lo, hi }: Descriptor): Descriptor {
   return { gid, epoch, lo, hi };
 }
 
+/** What a group tells those who ask for a key that is not here. */
+export function known(meta: MetaRow): readonly Descriptor[] {
+  return [descriptorOf(meta), ...meta.halves];
+}
+
 /** The name of a transaction. */
 export function nameOf({ client, seq }: TxId): TxName {
   return client + bigEndian(seq, seqOctets);

@@ -15,7 +15,7 @@ import {
   descriptorOf,
   type Descriptor,
   expiryOf,
-  type MetaRow,
+  known,
   metaRow,
   rowKeys,
   type TxRow,
@@ -55,11 +55,6 @@ export function split(
   spawn(right.gid, rows);
   group.setMeta({ ...meta, ...left, halves: [...meta.halves, right].slice(-halvesMax) });
   return { kind: "split", left, right };
-}
-
-/** What a group tells those who ask for a key that is not here. */
-export function known(meta: MetaRow): readonly Descriptor[] {
-  return [descriptorOf(meta), ...meta.halves];
 }
 
 function moveKeys({ table }: GroupTable, at: Position, rows: Map<string, Uint8Array>): void {

@@ -4,13 +4,13 @@
  */
 
 import { encodeCommand } from "../command.ts";
-import { decodeAnswer } from "../query.ts";
+import { decodeAnswer, encodeQuery } from "../query.ts";
 import { decodeResult } from "../result.ts";
 import { txOf } from "../rows.ts";
 import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from "./commit.ts";
 import { driveExecute, executeAgain, executed, executeTick } from "./execute.ts";
 import { push, readAgain, readTick, startRead, wasRead } from "./read.ts";
-import { byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
+import { ask, byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
 import {
   ackedBelow,
   type Call,
@@ -30,6 +30,7 @@ import {
 export type Heard = Uint8Array | "nothing";
 
 const forgetMs = 5000;
+const sweepMax = 100;
 
 /** Begins a piece of work. @returns its number, by which its end is told in `out.replies` */
 export function begin(state: ManagerState, work: Work, now: number): number {
@@ -60,6 +61,17 @@ export function heard(state: ManagerState, number: number, what: Heard, now: num
     const job = state.jobs.get(call.job);
     if (job !== undefined) heardBy(state, job, call, what);
   }
+}
+
+/**
+ * Looks for transactions that have been prepared in a group for long, and finds out what became of them: what a
+ * leader does for those who have nobody to wait for them.
+ *
+ * @param before the group's time, before which they came
+ */
+export function sweep(state: ManagerState, gid: string, before: number): void {
+  const query = encodeQuery({ kind: "in-doubt", before, limit: sweepMax });
+  ask(state, { job: 0, purpose: "inspect", gid, keys: [] }, query);
 }
 
 /** Lets time pass. */

@@ -14,12 +14,19 @@ import type { Result } from "../result.ts";
 import type { Descriptor } from "../rows.ts";
 import { type Call, type ManagerState, pause } from "./state.ts";
 
-/** The group that has a key, as far as is known: of several the newest. */
+/**
+ * The group that has a key, as far as is known: of several the newest. Where none is known to have it, the one
+ * before it, which has given it away and says to whom.
+ */
 export function ownerOf(state: ManagerState, position: Position): Descriptor | undefined {
   let owner: Descriptor | undefined;
-  for (const one of state.directory.values())
-    if (covers(one, position) && (owner === undefined || one.epoch > owner.epoch)) owner = one;
-  return owner;
+  let before: Descriptor | undefined;
+  for (const one of state.directory.values()) {
+    if (covers(one, position)) {
+      if (owner === undefined || one.epoch > owner.epoch) owner = one;
+    } else if (one.lo <= position && (before === undefined || one.lo > before.lo)) before = one;
+  }
+  return owner ?? before;
 }
 
 /** The keys by their groups; those of which no group is known are left out. */
@@ -87,7 +94,7 @@ export function opened(state: ManagerState, { gid }: Call, result: Result): bool
     sayHello(state, gid);
     return false;
   }
-  learn(state, gid, [result.descriptor]);
+  learn(state, gid, result.descriptors);
   state.sessions.set(gid, { token: { gid: result.gid, index: result.index } });
   return true;
 }
