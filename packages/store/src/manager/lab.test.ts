@@ -4,7 +4,8 @@
  */
 
 import { type Draw, DrawStream, streamKey } from "@kith/core";
-import type { HistoryEvent } from "@kith/testing/history";
+import { checkAppends, checkRegisters, complaint, type HistoryEvent } from "@kith/testing/history";
+import { assert } from "chai";
 import { answer } from "../answer.ts";
 import { decodeCommand } from "../command.ts";
 import { applyCommand } from "../machine.ts";
@@ -69,6 +70,23 @@ const decoder = new TextDecoder();
 /** Runs one seed to its end. */
 export function runLab(options: LabOptions): LabRun {
   return new Lab(options).run();
+}
+
+/** Runs one seed and has what clients saw judged. @throws Error that says what is wrong with it */
+export function judgeLab(seed: number): LabRun {
+  try {
+    const run = runLab({ seed });
+    const appends = run.history.filter(({ op }) => op === "txn");
+    const registers = run.history.filter(({ op }) => op !== "txn");
+    for (const verdict of [checkAppends(appends), checkRegisters(registers)])
+      assert.isUndefined(complaint(verdict), complaint(verdict));
+    assert.equal(run.left, 0, "locks and work are left");
+    return run;
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 class Lab {
@@ -189,7 +207,7 @@ class Lab {
     if (this.#chance(outages))
       this.#out.set(this.#pick([...this.#groups.keys()]), this.#now + this.#draw.below(4000));
     const kind = this.#draw.below(10);
-    if (kind === 9) this.#touch(client);
+    if (kind === 9) this.#blind(client);
     else if (kind < 3) this.#register(client);
     else if (kind < 5) this.#readOnly(client);
     else this.#append(client);
@@ -234,10 +252,13 @@ class Lab {
     this.#do(client, "cas", position, [from, value], work, done);
   }
 
-  /** Changes nothing that a history shows, but the version of a key which transactions use. */
-  #touch(client: Client): void {
-    const operation = { kind: "expire", position: this.#pick(lists), expiry: "never" } as const;
-    this.#work(client, { kind: "execute", operations: [operation] }, () => undefined);
+  /** Appends by one operation, without having read. */
+  #blind(client: Client): void {
+    const position = this.#pick(lists);
+    const value = ++this.#values;
+    const operation = { kind: "append", position, value: encoder.encode(`${value},`) } as const;
+    const work = { kind: "execute", operations: [operation] } as const;
+    this.#do(client, "txn", undefined, [["append", position, value]], work, done);
   }
 
   #readOnly(client: Client): void {
@@ -265,7 +286,7 @@ class Lab {
       }));
       const writes = steps.flatMap(([kind, position, value]) => {
         const before = listOf(read.readings.find((one) => one.position === position));
-        const text = JSON.stringify([...before, value]);
+        const text = [...before, value].map((one) => `${one},`).join("");
         const write = { kind: "put", value: encoder.encode(text), expiry: "never" } as const;
         return kind === "append" ? [{ position, write }] : [];
       });
@@ -465,10 +486,9 @@ function numberOf(reading: Reading | undefined): number | null {
     : Number(decoder.decode(reading.value));
 }
 
-function listOf(reading: Reading | undefined): unknown[] {
+function listOf(reading: Reading | undefined): (number | null)[] {
   if (reading === undefined || reading.value === null) return [];
-  const list: unknown = JSON.parse(decoder.decode(reading.value));
-  return Array.isArray(list) ? list : [];
+  return decoder.decode(reading.value).split(",").slice(0, -1).map(Number);
 }
 
 function noSpawn(): never {

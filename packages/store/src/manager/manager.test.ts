@@ -4,8 +4,7 @@
  */
 
 import { assert } from "chai";
-import { checkAppends, checkRegisters, complaint } from "@kith/testing/history";
-import { type LabRun, runLab } from "./lab.test.ts";
+import { judgeLab } from "./lab.test.ts";
 
 const seeds = Number(process.env["KITH_STORE_SEEDS"] ?? 20);
 const first = Number(process.env["KITH_STORE_FIRST"] ?? 1);
@@ -15,7 +14,7 @@ describe("the transaction manager", () => {
     const marks = new Set<string>();
     const counts = { ok: 0, fail: 0, info: 0 };
     for (let seed = first; seed < first + seeds; seed++) {
-      const run = judge(seed);
+      const run = judgeLab(seed);
       for (const mark of run.marks) marks.add(mark);
       for (const kind of ["ok", "fail", "info"] as const) counts[kind] += run.counts[kind];
     }
@@ -43,19 +42,3 @@ describe("the transaction manager", () => {
     );
   });
 });
-
-function judge(seed: number): LabRun {
-  try {
-    const run = runLab({ seed });
-    const appends = run.history.filter(({ op }) => op === "txn");
-    const registers = run.history.filter(({ op }) => op !== "txn");
-    for (const verdict of [checkAppends(appends), checkRegisters(registers)])
-      assert.isUndefined(complaint(verdict), complaint(verdict));
-    assert.equal(run.left, 0, "locks and work are left");
-    return run;
-  } catch (error) {
-    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
-}
