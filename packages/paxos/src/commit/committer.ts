@@ -126,7 +126,8 @@ export interface Leading {
   /** By acceptor: its votes, or, of a promise, the votes it told of. */
   readonly heard: Map<number, ReadonlyMap<ManagerId, Vote>>;
   readonly refusals: Set<number>;
-  committed: boolean;
+  /** Null until it is known; it stays so where others were faster and all is over. */
+  committed: boolean | null;
   /** Who has taken the outcome, or, at last, knows that it is over. */
   readonly taken: Set<number>;
   round: number;
@@ -412,9 +413,9 @@ function onOutcome(
 function adopt(state: Committer, name: string, committed: boolean): void {
   const lead = state.leading.get(name);
   if (lead === undefined) return;
-  const known = lead.phase === "tell" || lead.phase === "over";
-  ensure(!known || lead.committed === committed, "PC1", () => `${name} has two outcomes`);
-  if (!known) tell(state, name, lead, committed);
+  const known = lead.committed ?? committed;
+  ensure(known === committed, "PC1", () => `${name} has two outcomes`);
+  if (lead.phase !== "tell" && lead.phase !== "over") tell(state, name, lead, committed);
 }
 
 /** The outcome is taken: nothing of it is needed here any more. */
@@ -583,7 +584,7 @@ function again(state: Committer, name: string, lead: Leading): void {
     for (const to of acceptors) request(state, to, { ...top, kind: "prepare", ballot });
   else if (phase === "accept")
     for (const to of acceptors) request(state, to, { ...top, kind: "accept", ballot, values });
-  else if (phase === "tell") {
+  else if (phase === "tell" && committed !== null) {
     // Who began it wants to know, too.
     const { manager } = parseTransaction(name);
     const told = managers.some(({ peerId }) => peerId === manager)
@@ -656,7 +657,7 @@ function newLeading(managers: readonly PeerAddress[], body: Uint8Array): Leading
     values: new Map(),
     heard: new Map(),
     refusals: new Set(),
-    committed: false,
+    committed: null,
     taken: new Set(),
     round: 0,
     failures: 0,

@@ -202,7 +202,9 @@ export class PaxosCommit extends Component {
       const { transaction, managers, within = withinMs } = asked;
       for (const peer of managers) heardOf(this.state.book, peer);
       const lead = one.leading.get(transaction);
-      if (lead?.phase === "tell" || lead?.phase === "over") {
+      if (lead?.phase === "over" && lead.committed === null)
+        return this.commit.reply(token, new Unknown());
+      if (lead !== undefined && lead.committed !== null) {
         const { committed } = lead;
         return this.commit.reply(token, new Ended({ transaction, committed }));
       }

@@ -63,14 +63,14 @@ const bugs: readonly Bug[] = [
     text: "put(prefixes.managing + name, voted ? writeManaging(managing) : null);",
     planted:
       "put(prefixes.managing + name, voted && name === '' ? writeManaging(managing) : null);",
-    seed: 1,
+    seed: 8,
   },
   {
     what: "votes and promises leave before the disk has them",
     file: "commit/paxos-commit.ts",
     text: "if (state.written > state.flushed) {",
     planted: "if (state.written < 0) {",
-    seed: 1,
+    seed: 21,
   },
   {
     what: "a manager that has taken the outcome answers for its acceptor",
@@ -85,7 +85,7 @@ const bugs: readonly Bug[] = [
     file: "commit/committer.ts",
     text: "noteOver(state.over, id); forget(state, name);",
     planted: "forget(state, name);",
-    seed: 1,
+    seed: 6,
   },
   {
     what: "it is over when one manager has taken it",
@@ -99,14 +99,14 @@ const bugs: readonly Bug[] = [
     file: "commit/committer.ts",
     text: "if (lead.heard.size < singleRule.quorum(count, lead.ballot)) return;",
     planted: "if (lead.heard.size < singleRule.quorum(count, lead.ballot) - 1) return;",
-    seed: 1,
+    seed: 47,
   },
   {
     what: "names and ballots of an earlier life are used again",
     file: "commit/paxos-commit.ts",
     text: "const life = lives + 1;",
     planted: "const life = 1 + 0 * lives;",
-    seed: 1,
+    seed: 9,
   },
 ];
 
