@@ -2,7 +2,6 @@
 
 export { Bundle } from "./bundle.ts";
 export { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
-export { bytesText, ByteReader, ByteWriter, textBytes } from "./bytes.ts";
 export { GroupClient, type GroupClientInit } from "./client/group-client.ts";
 export { GroupGate } from "./client/group-gate.ts";
 export { Execute, Executed, Inquire, Replicated } from "./client/port.ts";
