@@ -43,7 +43,7 @@ import {
   StorageLost,
   Write,
 } from "@kith/storage";
-import { Bundle } from "./bundle.ts";
+import { Bundle, unpack, type WireMessage } from "./bundle.ts";
 import { type Change, foundingConfig } from "./config.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, propose, receive, rouse, tick, turn, upgrade } from "./group.ts";
@@ -299,10 +299,22 @@ export abstract class ReplicatedGroups extends Component {
     if (!this.state.ready) return; // As if it were lost: it comes again.
     const now = this.clock.monotonic;
     for (const message of messages) {
-      const one = this.#receiver(message);
-      if (one === undefined) continue;
-      this.#guard(one, () => receive(one.state, message, now));
+      const unpacked = this.#unpacked(message);
+      const one = unpacked === null ? undefined : this.#receiver(unpacked);
+      if (unpacked === null || one === undefined) continue;
+      this.#guard(one, () => receive(one.state, unpacked, now));
       this.#touch(message.gid);
+    }
+  }
+
+  /** The message; null where its entries cannot be read, which is as if it was lost. */
+  #unpacked(message: WireMessage): PeerMessage | null {
+    try {
+      return unpack(message);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.log.error(`entries of group ${message.gid} cannot be read`, { reason });
+      return null;
     }
   }
 
