@@ -6,7 +6,7 @@ import type { PeerAddress } from "../config.ts";
 import type { Vote } from "../decide/acceptor.ts";
 import { readBallot, writeBallot } from "../decide/ballot.ts";
 import { readVote, writeVote } from "../decide/records.ts";
-import type { Accepting, Committer, Managing } from "./committer.ts";
+import type { Accepting, Committer, Managing } from "./transactions.ts";
 import type { Over } from "./transaction-id.ts";
 
 const prefixes = { accepting: "a/", managing: "m/", over: "o/", finished: "f/" };

@@ -1,6 +1,6 @@
 /** Paxos Commit: transactions over resource managers that are single peers. */
 
-export { type CommitSettings, defaultCommitSettings } from "./committer.ts";
+export { type CommitSettings, defaultCommitSettings } from "./transactions.ts";
 export { type CommitInit, PaxosCommit } from "./paxos-commit.ts";
 export {
   AskOutcome,

@@ -42,21 +42,8 @@ import { putLife } from "../decide/records.ts";
 import { paxosError } from "../errors.ts";
 import { Busy, type ConsensusAnswer, Unknown } from "../port.ts";
 import { operationsFor, readCommits } from "./commit-records.ts";
-import {
-  begin,
-  cast,
-  type CommitLetter,
-  type CommitSettings,
-  type CommitWord,
-  type Committer,
-  committer,
-  end,
-  isBusy,
-  receive,
-  take,
-  tick,
-  turn,
-} from "./committer.ts";
+import { begin, cast, committer, end, isBusy, receive, take, tick, turn } from "./committer.ts";
+import type { CommitLetter, CommitSettings, CommitWord, Committer } from "./transactions.ts";
 import {
   AskOutcome,
   AtomicCommit,
