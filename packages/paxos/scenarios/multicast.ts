@@ -231,6 +231,24 @@ function inView(): Check {
   };
 }
 
+/** A member that is in no view any more never is again: what comes back has joined anew. */
+function noReturn(): Check {
+  let newest = 0;
+  const last = new Map<string, number>();
+  return ({ news }) => {
+    if (!isReport(news, Given) || news.fact.view <= newest) return undefined;
+    const { view, members } = news.fact;
+    newest = view;
+    for (const member of members) {
+      const before = last.get(member);
+      last.set(member, view);
+      if (before !== undefined && before < view - 1)
+        return `${member} is back in view ${view}, and was last in view ${before}.`;
+    }
+    return undefined;
+  };
+}
+
 /** V4, V5: a message has one place, and that is the one which its sender was told. */
 function onePlace(): Check {
   const places = new Map<string, number>();
@@ -287,6 +305,7 @@ export const multicast = scenario({
   invariants: [
     { name: "V1, V2: one sequence", inputs: [Given], begin: oneSequence },
     { name: "V3: messages in their view", inputs: [Given], begin: inView },
+    { name: "V3: members do not return", inputs: [Given], begin: noReturn },
     { name: "V4, V5: one place", inputs: [Given, Told], begin: onePlace },
     {
       name: "nothing breaks",

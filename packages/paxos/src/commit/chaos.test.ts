@@ -1,9 +1,9 @@
-/** Paxos Commit under faults, by seeds; `KITH_COMMIT_SEEDS` says how many (default 8), from `KITH_PAXOS_FIRST` on. */
+/** Paxos Commit under faults, by seeds; `KITH_COMMIT_SEEDS` says how many (default 4), from `KITH_PAXOS_FIRST` on. */
 
 import { expect } from "chai";
 import { commitChaos } from "./commit-run.test.ts";
 
-const seeds = Number(process.env["KITH_COMMIT_SEEDS"] ?? 8);
+const seeds = Number(process.env["KITH_COMMIT_SEEDS"] ?? 4);
 const first = Number(process.env["KITH_PAXOS_FIRST"] ?? 1);
 
 describe("Paxos Commit under faults", function () {

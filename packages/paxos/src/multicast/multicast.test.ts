@@ -24,7 +24,7 @@ const bugs: readonly Bug[] = [
     what: "a late copy of a join brings back who has left",
     file: "src/multicast/sequence.ts",
     text: "if (last === null || compareLives(last, member) < 0) {",
-    planted: "if (known === undefined && last !== member) {",
+    planted: "if (known === undefined || last === null) {",
     seed: 1,
   },
   {
@@ -47,7 +47,7 @@ const bugs: readonly Bug[] = [
     text: "const known = state.members.find((one) => sameParticipant(one.member, member));",
     planted:
       "const known = state.members.find((one) => sameParticipant(one.member, member)) ?? (kind === 'send' ? { member, sent: new ByteReader(command.slice(4)).count() - 1 } : undefined);",
-    seed: 1,
+    seed: 2,
   },
   {
     what: "what was missed is skipped",
@@ -87,7 +87,7 @@ describe("group multicast under all faults", function () {
 
   it(`keeps what its port promises, for seeds that are fresh from ${number}`, () => {
     const suite = new Suite(multicast);
-    for (const seed of freshSeeds(number, 8)) {
+    for (const seed of freshSeeds(number, 4)) {
       const result = runSeed(multicast, seed);
       suite.add(reportOf(result));
       expect(result.failure, `seed ${seed}`).equal(null);
