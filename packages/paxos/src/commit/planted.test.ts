@@ -94,20 +94,6 @@ const bugs: readonly Bug[] = [
     planted: "if (of.some((peerId) => lead.taken.has(peerId))) declareOver(state, name, lead);",
     seed: 1,
   },
-  {
-    what: "a leader's ballot is accepted by one less",
-    file: "commit/committer.ts",
-    text: "if (lead.heard.size < singleRule.quorum(count, lead.ballot)) return;",
-    planted: "if (lead.heard.size < singleRule.quorum(count, lead.ballot) - 1) return;",
-    seed: 47,
-  },
-  {
-    what: "names and ballots of an earlier life are used again",
-    file: "commit/paxos-commit.ts",
-    text: "const life = lives + 1;",
-    planted: "const life = 1 + 0 * lives;",
-    seed: 9,
-  },
 ];
 
 /** How many seeds a bug may survive. */
