@@ -14,6 +14,12 @@ import { etcd, type Kind, kith, type Target } from "./processes.ts";
 class Times {
   readonly all: number[] = [];
   wallMs = 0;
+  #runs = 0;
+
+  /** Whether a run counts: the first ones warm up. */
+  begin(): boolean {
+    return ++this.#runs > 2;
+  }
 
   facts(name: string): Record<string, number> {
     const sorted = [...this.all].sort((a, b) => a - b);
@@ -44,9 +50,11 @@ function groupCase(
       group = await cluster(place);
     },
     run: async (total) => {
+      const counts = times.begin();
       const begin = performance.now();
       const before = flushesHere();
-      await group?.run(kind, total, proposers, times.all);
+      await group?.run(kind, total, proposers, counts ? times.all : []);
+      if (!counts) return;
       times.wallMs += performance.now() - begin;
       flushes += flushesHere() - before;
     },
@@ -125,6 +133,7 @@ function processCase(
     others: () => target?.cpuNs() ?? 0,
     run: async (total) => {
       if (target === null) return;
+      const counts = times.begin();
       const one = target;
       const flushes = await one.flushes();
       const cpu = one.cpuNs();
@@ -134,11 +143,12 @@ function processCase(
         while (left-- > 0) {
           const asked = performance.now();
           if (!(await one.ask(kind, index, number++))) throw new Error("an operation failed");
-          times.all.push(performance.now() - asked);
+          if (counts) times.all.push(performance.now() - asked);
         }
       };
       await Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
       const wallMs = performance.now() - begin;
+      if (!counts) return;
       times.wallMs += wallMs;
       membersNs += one.cpuNs() - cpu;
       flushesPerSecond = Math.round((((await one.flushes()) - flushes) / 3 / wallMs) * 1000);
@@ -171,9 +181,9 @@ function failoverCase(make: () => Promise<Target>): Case {
         const begin = performance.now();
         while (!(await target?.ask("put", i, i))) await later(1);
         gaps.push(performance.now() - begin);
-        again?.();
+        await again?.();
         // Until it is a voter like the others.
-        await later(4000);
+        await later(2000);
       }
     },
     facts: () => {

@@ -41,13 +41,17 @@ export class EtcdClient {
     );
   }
 
-  /** Whether this one leads; false also where it does not answer. */
-  leads(): Promise<boolean> {
+  /** Whether it leads; null where it does not answer. */
+  leads(): Promise<boolean | null> {
     return new Promise((resolve) =>
       this.#connection.call("/etcdserverpb.Maintenance/Status", new Uint8Array(0), (answer) => {
-        const fields = answer === null ? null : fieldsOf(answer);
-        const header = fields?.get(1);
-        const leader = fields?.get(4);
+        if (answer === null) {
+          resolve(null);
+          return;
+        }
+        const fields = fieldsOf(answer);
+        const header = fields.get(1);
+        const leader = fields.get(4);
         const own = header instanceof Uint8Array ? fieldsOf(header).get(2) : undefined;
         resolve(leader !== undefined && leader !== 0n && leader === own);
       }),
@@ -102,14 +106,21 @@ export class EtcdCluster {
   /** The index of the one that leads. */
   async leader(): Promise<number> {
     for (;;) {
-      for (const [index, port] of this.ports.entries()) {
-        const client = new EtcdClient(port);
-        const leads = await client.leads();
-        client.close();
-        if (leads) return index;
-      }
+      for (const index of this.ports.keys()) if ((await this.#leads(index)) === true) return index;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  /** Whether one of them answers. */
+  async answers(index: number): Promise<boolean> {
+    return (await this.#leads(index)) !== null;
+  }
+
+  async #leads(index: number): Promise<boolean | null> {
+    const client = new EtcdClient(this.ports[index] ?? 0);
+    const leads = await client.leads();
+    client.close();
+    return leads;
   }
 
   /** Ends them and removes their data. */

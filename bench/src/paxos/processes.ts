@@ -24,8 +24,8 @@ export interface Target {
   cpuNs(): number;
   /** How many flushes they have done, all together. */
   flushes(): Promise<number>;
-  /** Kills the leader with -9. @returns what starts it again */
-  killLeader(): Promise<() => void>;
+  /** Kills the leader with -9. @returns what starts it again, and waits until it answers */
+  killLeader(): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -109,10 +109,13 @@ class KithTarget implements Target {
     return (await Promise.all(all)).reduce((sum, one) => sum + one, 0);
   }
 
-  async killLeader(): Promise<() => void> {
+  async killLeader(): Promise<() => Promise<void>> {
     const leader = this.#user.target - 1;
     await this.#processes.kill(leader);
-    return () => this.#processes.start(leader);
+    return async () => {
+      this.#processes.start(leader);
+      while (!this.#processes.isUp(leader)) await later(5);
+    };
   }
 
   async close(): Promise<void> {
@@ -172,14 +175,21 @@ class EtcdTarget implements Target {
     return sum;
   }
 
-  async killLeader(): Promise<() => void> {
+  async killLeader(): Promise<() => Promise<void>> {
     const index = this.#leader;
     await this.#cluster.kill(index);
-    return () => this.#cluster.begin(index);
+    return async () => {
+      this.#cluster.begin(index);
+      while (!(await this.#cluster.answers(index))) await later(5);
+    };
   }
 
   close(): Promise<void> {
     this.#client?.close();
     return this.#cluster.close();
   }
+}
+
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

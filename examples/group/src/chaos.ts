@@ -201,6 +201,7 @@ class Faults {
     this.#processes.start(victim);
     // Also where that takes longer than the next fault would wait.
     while (this.#chronicle.lastWrite < at && performance.now() - at < 30_000) await later(1);
+    while (!this.#processes.isUp(victim) && performance.now() - at < 30_000) await later(5);
     this.failovers.push(this.#chronicle.lastWrite - at);
     await later(every / 4);
   }

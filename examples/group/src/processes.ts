@@ -40,6 +40,7 @@ export class Processes {
   readonly lives = [0, 0, 0];
   readonly #init: ProcessesInit;
   readonly #children = new Map<number, ChildProcess>();
+  readonly #up = new Set<number>();
   #closing = false;
 
   constructor(members: readonly PeerRef[], init: ProcessesInit) {
@@ -50,6 +51,11 @@ export class Processes {
   /** The process of a member. */
   child(index: number): ChildProcess | undefined {
     return this.#children.get(index);
+  }
+
+  /** Whether a member that was started has said that it is up. */
+  isUp(index: number): boolean {
+    return this.#up.has(index);
   }
 
   /** Starts a member; in its first life it founds the group with the others. */
@@ -72,7 +78,11 @@ export class Processes {
     // It ends when its standard input does, so that nobody outlives us.
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#children.set(index, child);
-    createInterface(child.stdout).on("line", (text) => line?.(index, text));
+    this.#up.delete(index);
+    createInterface(child.stdout).on("line", (text) => {
+      if (text.startsWith("up")) this.#up.add(index);
+      line?.(index, text);
+    });
     child.on("exit", (code, signal) => {
       if (this.#closing || signal !== null || this.#children.get(index) !== child) return;
       console.error(`member ${index + 1} has ended by itself, with ${code}`);

@@ -21,6 +21,7 @@ import {
   Timer,
 } from "@kith/core";
 import {
+  ConnectionDown,
   ConnectionUp,
   Dropped,
   Network,
@@ -46,7 +47,18 @@ import {
 import { Bundle, unpack, type WireMessage } from "./bundle.ts";
 import { type Change, foundingConfig } from "./config.ts";
 import { paxosError } from "./errors.ts";
-import { dueAt, flushed, halt, propose, receive, rouse, tick, turn, upgrade } from "./group.ts";
+import {
+  dueAt,
+  flushed,
+  halt,
+  propose,
+  receive,
+  rouse,
+  suspect,
+  tick,
+  turn,
+  upgrade,
+} from "./group.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
 import { Mail } from "./mail.ts";
@@ -165,6 +177,7 @@ export abstract class ReplicatedGroups extends Component {
     this.#loader = this.#makeLoader(scan);
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
     this.network.on(ConnectionUp, ({ peer }) => this.#mail.met(peer));
+    this.network.on(ConnectionDown, ({ peer }) => this.#suspect(peer));
     this.network.on(Dropped, ({ reason, from }) => {
       if (reason !== "wrong-incarnation") return;
       // It was for an earlier life of this process: tell the sender which one this is.
@@ -305,6 +318,12 @@ export abstract class ReplicatedGroups extends Component {
       this.#guard(one, () => receive(one.state, unpacked, now));
       this.#touch(message.gid);
     }
+  }
+
+  #suspect({ peerId }: PeerRef): void {
+    const now = this.clock.monotonic;
+    for (const one of this.state.replicas.values())
+      this.#guard(one, () => suspect(one.state, peerId, now));
   }
 
   /** The message; null where its entries cannot be read, which is as if it was lost. */
