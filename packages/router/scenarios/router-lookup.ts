@@ -29,7 +29,7 @@ import {
   Router,
   SendToInterval,
   SendToKey,
-} from "@kith/router";
+} from "../src/index.ts";
 import {
   exponential,
   Fact,
