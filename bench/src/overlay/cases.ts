@@ -21,6 +21,7 @@ import {
 } from "@kith/ring";
 import { simulate, type Simulation } from "@kith/sim";
 import type { Case } from "../harness.ts";
+import { lookupCases } from "./lookups.ts";
 
 interface PeerInit {
   readonly index: number;
@@ -137,6 +138,7 @@ function atRest(nodes: number, relaxed: boolean): Case {
 
 /** The suites of the overlay. */
 export const overlaySuites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  lookups: lookupCases,
   "ring-at-rest": {
     "relaxed, 64 peers": atRest(64, true),
     "Chord, 64 peers": atRest(64, false),

@@ -200,7 +200,7 @@ export interface Hearing {
 /** Takes a reference up, where it may be. What is then too much is for the table to say. True where it is new. */
 export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): boolean {
   const { firstHand, after = null, now } = hearing;
-  if (peer.peerId === state.self.peerId) return false;
+  if (peer.peerId === state.self.peerId || peer.peerId >= state.size) return false;
   const at = indexOf(state, peer.peerId);
   const known = state.entries[at];
   const same = known !== undefined && samePeer(known.peer, peer);
