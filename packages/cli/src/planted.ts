@@ -30,6 +30,7 @@ const tables = [
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
 ] as const;
 const providers = "packages/sim/src/scenario";
 
