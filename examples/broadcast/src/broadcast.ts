@@ -28,9 +28,8 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { message, Network, type PeerRef } from "@kith/network";
+import { type Group, groupOf, heardFrom, message, Network, type PeerRef } from "@kith/network";
 import { Flushed, LogRecords, ReadLog, Storage, StorageLost, Write } from "@kith/storage";
-import { Peers } from "./peers.ts";
 import { decode, encode, type Item } from "./record.ts";
 
 /** Whether a message was accepted: then all will deliver it. */
@@ -82,7 +81,7 @@ export class Gossip extends Component {
   readonly timer = this.requires(Timer);
 
   readonly #self: number;
-  readonly #peers: Peers;
+  readonly #group: Group;
   /** What was delivered, in order; by origin, message n at n - 1. */
   readonly #delivered = new Map<number, Item[]>();
   /** What others have acknowledged; nothing is known of those who said nothing in this life. */
@@ -115,7 +114,7 @@ export class Gossip extends Component {
     for (const { item, reply } of this.#pending.splice(0, count)) {
       this.#deliver(item);
       if (reply !== null) this.broadcast.reply(reply, new Accepted({ status: "accepted" }));
-      for (const id of this.#peers.all) this.#push(id, item);
+      for (const id of this.#group.peers.keys()) this.#push(id, item);
     }
     this.#log();
   });
@@ -123,10 +122,10 @@ export class Gossip extends Component {
   constructor({ peers, index }: { readonly peers: readonly PeerRef[]; readonly index: number }) {
     super();
     this.#self = peers[index]?.peerId ?? -1;
-    this.#peers = new Peers(peers, this.#self);
+    this.#group = groupOf(peers, this.#self);
     this.broadcast.on(Broadcast, ({ payload }, reply) => this.#accept(payload, reply));
     this.net.on(Carry, ({ from, items }) => {
-      this.#peers.heard(from);
+      heardFrom(this.#group, from);
       for (const item of items) this.#take({ item, reply: null });
     });
     this.net.on(Have, (have) => this.#onHave(have));
@@ -188,14 +187,14 @@ export class Gossip extends Component {
   #push(id: number, item: Item): void {
     if (id === this.#self || id === item.origin) return;
     const known = this.#acknowledged.get(id)?.get(item.origin) ?? 0;
-    const to = this.#peers.get(id);
+    const to = this.#group.peers.get(id);
     if (to !== undefined && known < item.number) {
       this.net.trigger(new Carry({ to, items: [item] }));
     }
   }
 
   #onHave({ from, vector }: Have): void {
-    this.#peers.heard(from);
+    heardFrom(this.#group, from);
     const has = new Map(vector);
     this.#acknowledged.set(from.peerId, has);
     const lacks: Item[] = [];
@@ -210,8 +209,8 @@ export class Gossip extends Component {
     if (!this.#isReady) return this.#read();
     this.#log();
     const vector = [...this.#delivered].map(([origin, items]) => [origin, items.length] as const);
-    for (const id of this.#peers.all) {
-      const to = this.#peers.get(id);
+    for (const id of this.#group.peers.keys()) {
+      const to = this.#group.peers.get(id);
       if (id !== this.#self && to !== undefined) this.net.trigger(new Have({ to, vector }));
     }
     return undefined;

@@ -21,7 +21,7 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { type Message, Network, type PeerRef } from "@kith/network";
+import { type Group, groupOf, heardFrom, type Message, Network, type PeerRef } from "@kith/network";
 import { Entries, Flushed, Scan, Storage, Write } from "@kith/storage";
 import { keep, kept, numberOf } from "./disk.ts";
 import {
@@ -40,7 +40,6 @@ import {
   type Try,
   Welcome,
 } from "./messages.ts";
-import { Peers } from "./peers.ts";
 
 /** What became of an operation, what the journal had before, and under which token that was. */
 export class JournalAnswer extends event("lock/JournalAnswer")<{
@@ -82,7 +81,7 @@ export class LockClient extends Component {
   readonly storage = this.requires(Storage);
   readonly timer = this.requires(Timer);
 
-  readonly #peers: Peers;
+  readonly #group: Group;
   readonly #server: number;
   readonly #journal: number;
   readonly #line: Job[] = [];
@@ -109,17 +108,17 @@ export class LockClient extends Component {
     const [server, journal] = init.peers;
     this.#server = server?.peerId ?? -1;
     this.#journal = journal?.peerId ?? -1;
-    this.#peers = new Peers(init.peers, init.peers[init.index]?.peerId ?? -1);
+    this.#group = groupOf(init.peers, init.peers[init.index]?.peerId ?? -1);
     this.exclusive.on(Journalize, ({ entry }, reply) => {
       if (this.#life > 0 && this.#line.length < LINE_MAX) this.#line.push({ reply, entry });
       else this.#answer({ reply, entry }, "busy", [], 0);
       this.#next();
     });
     this.net.on(Hello, ({ from }) => {
-      this.#peers.heard(from);
+      heardFrom(this.#group, from);
       this.net.trigger(new Welcome({ to: from }));
     });
-    this.net.on(Welcome, ({ from }) => this.#peers.heard(from));
+    this.net.on(Welcome, ({ from }) => heardFrom(this.#group, from));
     this.net.on(Granted, (granted) => this.#onGranted(granted));
     this.net.on(Fetched, (fetched) => this.#onFetched(fetched));
     this.net.on(Replaced, ({ from, attempt }) => {
@@ -171,7 +170,7 @@ export class LockClient extends Component {
 
   /** The running operation, if this is its try, and its stage. */
   #isNow(from: PeerRef, attempt: Try, stage?: Running["stage"]): Running | null {
-    this.#peers.heard(from);
+    heardFrom(this.#group, from);
     const running = this.#running;
     if (running === null || !sameTry(attempt, { life: this.#life, number: running.number })) {
       return null;
@@ -227,7 +226,7 @@ export class LockClient extends Component {
       this.#isStarting = true;
       return;
     }
-    for (const id of this.#peers.silent) this.#tell(id, (to) => new Hello({ to }));
+    for (const id of this.#group.silent) this.#tell(id, (to) => new Hello({ to }));
     const running = this.#running;
     if (running === null) return;
     if (running.stage === "acquire" && this.#isOver(running)) this.#tryAgain(running);
@@ -235,7 +234,7 @@ export class LockClient extends Component {
   }
 
   #tell(id: number, build: (to: PeerRef) => Message): void {
-    const to = this.#peers.get(id);
+    const to = this.#group.peers.get(id);
     if (to !== undefined) this.net.trigger(build(to));
   }
 }

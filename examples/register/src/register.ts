@@ -29,7 +29,15 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { message, Network, type PeerRef } from "@kith/network";
+import {
+  type Group,
+  groupOf,
+  heardFrom,
+  message,
+  Network,
+  type PeerRef,
+  quorumOf,
+} from "@kith/network";
 import {
   after,
   Entries,
@@ -41,7 +49,6 @@ import {
   Write,
 } from "@kith/storage";
 import { decode, encode } from "./records.ts";
-import { Peers } from "./peers.ts";
 import { isHigher, NO_TAG, type Tag, type Value, type Versioned } from "./tag.ts";
 
 /** How an operation ended: with a value, or it was not begun because too many are open, or the peer is starting. */
@@ -149,7 +156,7 @@ export class Abd extends Component {
   readonly #thrifty: boolean;
   readonly #gather: Millis;
   /** Everybody in the group, this peer too. */
-  readonly #peers: Peers;
+  readonly #group: Group;
   readonly #values = new Map<string, Versioned>();
   readonly #open = new Map<number, Open>();
   readonly #gathered: Gathering[] = [];
@@ -185,14 +192,14 @@ export class Abd extends Component {
     this.#thrifty = thrifty;
     this.#gather = gather;
     this.#self = peers[index]?.peerId ?? -1;
-    this.#peers = new Peers(peers, this.#self);
+    this.#group = groupOf(peers, this.#self);
     this.register.on(ReadRegister, ({ key }, token) => this.#start(key, undefined, token));
     this.register.on(WriteRegister, ({ key, value }, token) => this.#start(key, value, token));
     this.net.on(Hello, ({ from }) => {
-      this.#peers.heard(from);
+      heardFrom(this.#group, from);
       this.net.trigger(new Welcome({ to: from }));
     });
-    this.net.on(Welcome, ({ from }) => this.#peers.heard(from));
+    this.net.on(Welcome, ({ from }) => heardFrom(this.#group, from));
     this.net.on(Query, (query) => this.#onQuery(query));
     this.net.on(Report, (report) => this.#onReport(report));
     this.net.on(Store, (store) => this.#onStore(store));
@@ -257,7 +264,7 @@ export class Abd extends Component {
 
   /** The operation that this answers, with the answer counted. */
   #answered(from: PeerRef, { life, number }: PhaseId): Open | undefined {
-    this.#peers.heard(from);
+    heardFrom(this.#group, from);
     if (life !== this.#life) return undefined;
     const open = this.#open.get(number);
     open?.answered.add(from.peerId);
@@ -267,7 +274,7 @@ export class Abd extends Component {
   /** Asks those who have not answered in this phase; at first no more than are needed, where it is thrifty. */
   #ask({ phase: number, key, stores, answered, waited }: Open): void {
     const phase = { life: this.#life, number };
-    const { all } = this.#peers;
+    const all = [...this.#group.peers.keys()];
     const enough = this.#thrifty && !waited ? this.#majority() : all.length;
     for (let i = 0; i < enough; i++) {
       // Others each time, so that all have much of it.
@@ -284,14 +291,14 @@ export class Abd extends Component {
   // The replica's side.
 
   #onQuery({ from, phase, key }: Query): void {
-    this.#peers.heard(from);
+    heardFrom(this.#group, from);
     if (this.#life === 0) return;
     const has = this.#values.get(key) ?? { tag: NO_TAG, value: null };
     this.net.trigger(new Report({ to: from, phase, has }));
   }
 
   #onStore({ from, phase, key, what }: Store): void {
-    this.#peers.heard(from);
+    heardFrom(this.#group, from);
     if (this.#life === 0) return undefined;
     const isNewer = isHigher(what.tag, this.#values.get(key)?.tag ?? NO_TAG);
     if (isNewer) this.#values.set(key, what);
@@ -340,7 +347,7 @@ export class Abd extends Component {
 
   #live(): void {
     this.#life = this.#lifeOnDisk + 1;
-    for (const id of this.#peers.silent) this.#send(id, (to) => new Hello({ to }));
+    for (const id of this.#group.silent) this.#send(id, (to) => new Hello({ to }));
   }
 
   #retryLater(answer: unknown): void {
@@ -355,7 +362,7 @@ export class Abd extends Component {
       this.#read(new Uint8Array());
     }
     if (this.#life === 0) return;
-    for (const id of this.#peers.silent) this.#send(id, (to) => new Hello({ to }));
+    for (const id of this.#group.silent) this.#send(id, (to) => new Hello({ to }));
     for (const open of this.#open.values()) {
       if (open.waited) this.#ask(open);
       open.waited = true;
@@ -363,11 +370,11 @@ export class Abd extends Component {
   }
 
   #send(id: number, build: (to: PeerRef) => Query | Store | Hello): void {
-    const to = this.#peers.get(id);
+    const to = this.#group.peers.get(id);
     if (to !== undefined) this.net.trigger(build(to));
   }
 
   #majority(): number {
-    return Math.floor(this.#peers.all.length / 2) + 1;
+    return quorumOf(this.#group);
   }
 }
