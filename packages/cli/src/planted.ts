@@ -1,6 +1,6 @@
 /**
- * The planted bugs of the repository, each with the scenario that has to find it: those that the tables of the
- * examples (`mutants.json`) plant into copies, and the patches to the simulated providers.
+ * The planted bugs of the repository, each with the scenario that has to find it: those that the tables of
+ * examples and packages (`mutants.json`) plant into copies, and the patches to the simulated providers.
  */
 
 import path from "node:path";
@@ -22,27 +22,33 @@ export interface PlantedBug {
   readonly plant: () => Promise<{ readonly scenario: Scenario; readonly remove: () => void }>;
 }
 
-const examples = ["broadcast", "lock", "register"];
+/** Folders with a table, and the scenario in them that has to find its bugs: by its file, and by its name there. */
+const tables = [
+  { folder: "examples/broadcast", file: "broadcast", exported: "broadcast" },
+  { folder: "examples/lock", file: "lock", exported: "lock" },
+  { folder: "examples/register", file: "register", exported: "register" },
+  { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+] as const;
 const providers = "packages/sim/src/scenario";
 
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
 export async function plantedBugs(root: string): Promise<PlantedBug[]> {
-  return [
-    ...(await bugsOfProviders(root)),
-    ...examples.flatMap((name) => bugsOfExample(root, name)),
-  ];
+  return [...(await bugsOfProviders(root)), ...tables.flatMap((table) => bugsOfTable(root, table))];
 }
 
-function bugsOfExample(root: string, name: string): PlantedBug[] {
-  const folder = path.join(root, "examples", name);
-  return readMutants(path.join(folder, "mutants.json")).map((mutant) => ({
-    scenario: name,
+function bugsOfTable(
+  root: string,
+  { folder, file, exported }: (typeof tables)[number],
+): PlantedBug[] {
+  const from = path.join(root, folder);
+  return readMutants(path.join(from, "mutants.json")).map((mutant) => ({
+    scenario: file,
     what: mutant.what,
     rareSteps: mutant.rareSteps,
     plant: async () => {
-      const copies = new Copies(folder, root);
-      const file = path.join(copies.make(mutant), "scenarios", `${name}.ts`);
-      return { scenario: await scenarioAt(file, name), remove: () => copies.remove() };
+      const copies = new Copies(from, root);
+      const copy = path.join(copies.make(mutant), "scenarios", `${file}.ts`);
+      return { scenario: await scenarioAt(copy, exported), remove: () => copies.remove() };
     },
   }));
 }
