@@ -62,7 +62,8 @@ export function promises(
       ? struck
       : [],
   );
-  return nodes - core.length <= down(nodes) && new Set(forgetful).size <= amnesia(nodes);
+  const gone = nodes - core.length;
+  return gone <= down(nodes) && new Set(forgetful).size <= amnesia(nodes, gone);
 }
 
 /** The draws of one purpose of a seed. */
