@@ -98,7 +98,7 @@ export class Suite {
   result(): SuiteResult {
     const scenario = this.#scenario;
     const { max } = nodesOf(scenario.nodes);
-    const forgets = (scenario.tolerates?.amnesia?.(max) ?? 0) > 0;
+    const forgets = (scenario.tolerates?.amnesia?.(max, 0) ?? 0) > 0;
     const possible = kindsOf(scenario, scenario.transport ?? "stream", forgets);
     const without: Partial<Record<FaultKind, string>> = {};
     if (!forgets)
