@@ -10,6 +10,10 @@ const number = Number(process.env["KITH_FRESH"] ?? Date.now());
 const corpus: readonly number[] = [
   // A learner that had missed its removal was never told.
   29,
+  // A learner that had stored nothing was promoted, and could vote for nobody.
+  525,
+  // An assertion took a later vote for the term of an answer.
+  212,
 ];
 
 describe("group-chaos", function () {

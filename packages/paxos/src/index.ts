@@ -43,6 +43,7 @@ export {
   inSession,
   openSession,
   type SessionCommand,
+  type SessionOptions,
   type SessionResult,
   sessionResult,
   withSessions,
