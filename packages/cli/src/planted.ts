@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { Scenario } from "@kith/sim/scenario";
 import { Copies, readMutants } from "@kith/testing/planting";
 import { cliError } from "./errors.ts";
-import { scenarioAt } from "./library.ts";
+import { type Entry, scenarioAt } from "./library.ts";
 
 /** A bug, not yet planted. */
 export interface PlantedBug {
@@ -62,10 +62,16 @@ async function bugsOfProviders(root: string): Promise<PlantedBug[]> {
     what: name,
     rareSteps,
     plant: async () => {
-      const contracts = path.join(root, providers, "contracts.test.ts");
-      return { scenario: await scenarioAt(contracts, "contracts"), remove: plant() };
+      const { scenario } = await providersScenario(root);
+      return { scenario, remove: plant() };
     },
   }));
+}
+
+/** The scenario of what the simulated providers promise; no package ships it. */
+export async function providersScenario(root: string): Promise<Entry> {
+  const file = path.join(root, providers, "contracts.test.ts");
+  return { scenario: await scenarioAt(file, "contracts"), file, exported: "contracts" };
 }
 
 interface Patch {

@@ -2,7 +2,7 @@
 
 import { Component, KithError } from "@kith/core";
 import { Network, type PeerRef } from "@kith/network";
-import { Bundle } from "./bundle.ts";
+import { Bundle, Packer } from "./bundle.ts";
 import type { Change, PeerAddress } from "./config.ts";
 import { replicatedGroups, type ReplicatedGroups } from "./host.ts";
 import type { Machine } from "./machine.ts";
@@ -145,7 +145,9 @@ export class Peer extends Component {
 
   /** Says something to another process, as its own replicas would. */
   say(to: PeerRef, from: PeerRef, ...messages: PeerMessage[]): void {
-    this.enter(() => this.network.trigger(new Bundle({ to, from, messages })));
+    const packer = new Packer();
+    const packed = messages.map((message) => packer.pack(message));
+    this.enter(() => this.network.trigger(new Bundle({ to, from, messages: packed })));
   }
   found(gid: string, peers: readonly PeerAddress[]): void {
     this.enter(() => this.#found(new Found({ gid, peers })));

@@ -11,18 +11,23 @@
 
 import { Component } from "@kith/core";
 import { Arrived, Departed, FailureDetector } from "@kith/fd";
-import { Cyclon, Nearest, Nearness, TMan } from "@kith/membership";
+import { Cyclon, Nearest, Nearness, PeerSampling, Sample, TMan } from "@kith/membership";
 import { Network, parsePeer, self } from "@kith/network";
 import { Consider, RelaxedRing, Ring, RingMerger } from "@kith/ring";
 import { Entry, type EntryInit } from "./entry.ts";
 
-/** Tells the ring whom T-Man takes for neighbours: the ring asks them before it believes it. */
+/**
+ * Tells the ring whom T-Man takes for neighbours, and random peers, which are short cuts for newcomers. The
+ * ring asks them before it believes in them.
+ */
 class Matchmaker extends Component {
   readonly ring = this.requires(Ring);
   readonly nearness = this.requires(Nearness);
+  readonly sampling = this.requires(PeerSampling);
 
   constructor() {
     super();
+    this.sampling.on(Sample, ({ peers }) => this.ring.trigger(new Consider({ peers })));
     this.nearness.on(Nearest, ({ successors: [first] }) => {
       if (first !== undefined) this.ring.trigger(new Consider({ peers: [first] }));
     });

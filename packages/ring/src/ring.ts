@@ -42,6 +42,7 @@ import {
   emptyRing,
   end,
   includes,
+  noteWays,
   type RingState,
   sameList,
   suspect,
@@ -96,6 +97,7 @@ export abstract class RingNode extends Component {
     this.ring.on(LeaveRing, () => this.#leave());
     this.ring.on(Consider, ({ peers }) =>
       this.#step((state, effects) => {
+        noteWays(state, peers);
         for (const peer of peers.slice(0, consideredMax)) consider(state, peer, effects);
       }),
     );

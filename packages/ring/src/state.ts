@@ -33,6 +33,8 @@ export interface RingState {
   ended: readonly PeerRef[];
   /** The last newcomer that was taken in, and its predecessor: its `JoinOk` may get lost. */
   granted: { readonly peer: PeerRef; readonly predecessor: PeerRef | null } | null;
+  /** Peers from elsewhere on the ring, unproven: short cuts for newcomers. The latest first. */
+  ways: readonly PeerRef[];
   /** Whom a newcomer asks, and who comes next if that one does not answer. */
   introducers: readonly PeerRef[];
   asking: PeerRef | null;
@@ -51,6 +53,7 @@ export interface RingState {
 const suspectsMax = 16;
 const endedMax = 128;
 const followersMax = 16;
+const waysMax = 24;
 /** After so many periods without a word a follower is none. */
 const followerPeriods = 4;
 
@@ -58,8 +61,13 @@ const followerPeriods = 4;
 export function emptyRing(
   made: Pick<RingState, "self" | "size" | "successorsMax" | "cluster">,
 ): RingState {
+  const { self, size, successorsMax, cluster } = made;
+  // Written out: an object that is spread into one of so many fields becomes a table of three times the size.
   return {
-    ...made,
+    self,
+    size,
+    successorsMax,
+    cluster,
     status: "out",
     predecessor: null,
     successors: [],
@@ -69,6 +77,7 @@ export function emptyRing(
     suspects: [],
     ended: [],
     granted: null,
+    ways: [],
     introducers: [],
     asking: null,
     back: false,
@@ -181,6 +190,14 @@ export function follow(state: RingState, peer: PeerRef): void {
 export function forgetFollowers(state: RingState): void {
   state.followers = state.followers.filter((one) => state.heard.some((all) => includes(all, one)));
   state.heard = [[], ...state.heard].slice(0, followerPeriods);
+}
+
+/** Notes peers from elsewhere, which may be short cuts. */
+export function noteWays(state: RingState, peers: readonly PeerRef[]): void {
+  const fresh = peers.slice(0, waysMax);
+  const named = new Set(fresh.map(({ peerId }) => peerId));
+  const others = state.ways.filter(({ peerId }) => !named.has(peerId));
+  state.ways = [...fresh, ...others].slice(0, waysMax);
 }
 
 /** Notes a suspicion. */
