@@ -17,7 +17,7 @@ const corpus: readonly number[] = [
 ];
 
 describe("group-chaos", function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const suite = new Suite(groupChaos);
   const run = (seed: number): void => {
     const result = runSeed(groupChaos, seed);
