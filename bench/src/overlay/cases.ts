@@ -32,6 +32,7 @@ import {
 import { simulate, type Simulation } from "@kith/sim";
 import type { Case } from "../harness.ts";
 import { Hosts, type Shape } from "./hosts.ts";
+import { lookupCases } from "./lookups.ts";
 
 interface PeerInit {
   readonly index: number;
@@ -233,6 +234,7 @@ const sizes = [64, 256, 1024, 4096, 16_384];
 
 /** The suites of the overlay. */
 export const overlaySuites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  lookups: lookupCases,
   overlay: {
     "relaxed, 64 peers, one a process": atRest(64, true),
     "Chord, 64 peers, one a process": atRest(64, false),

@@ -29,6 +29,8 @@ export interface NodeView {
   readonly life: number;
   /** Whether it is one of those that are healed in the end. */
   readonly core: boolean;
+  /** Whether its disk may lose what was durable, in this run. */
+  readonly forgetful: boolean;
 }
 
 /** What an invariant sees. It may be kept for the run; nobody may change what it leads to. */
