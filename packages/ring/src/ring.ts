@@ -20,6 +20,7 @@ import {
   Leaving,
   Linked,
   NewSuccessor,
+  peersIn,
   Stabilise,
   Stabilised,
   Successors,
@@ -38,10 +39,10 @@ import { leave, consider } from "./relaxed.ts";
 import { joinTimeout, stabilisePeriod, successorsMax } from "./settings.ts";
 import {
   contradiction,
-  earlierLives,
   emptyRing,
   end,
   includes,
+  learnLives,
   type RingState,
   sameList,
   suspect,
@@ -96,6 +97,7 @@ export abstract class RingNode extends Component {
     this.ring.on(LeaveRing, () => this.#leave());
     this.ring.on(Consider, ({ peers }) =>
       this.#step((state, effects) => {
+        learnLives(state, peers, (past) => protocol.failed(state, past, effects));
         for (const peer of peers.slice(0, consideredMax)) consider(state, peer, effects);
       }),
     );
@@ -182,10 +184,7 @@ export abstract class RingNode extends Component {
   #received(message: Message): void {
     if ("cluster" in message && message.cluster !== this.#state.cluster) return;
     this.#step((state, effects) => {
-      for (const earlier of earlierLives(state, message.from)) {
-        end(state, earlier, message.from.incarnation);
-        this.#protocol.failed(state, earlier, effects);
-      }
+      learnLives(state, peersIn(message), (past) => this.#protocol.failed(state, past, effects));
       this.#protocol.receive(state, message, effects);
     });
   }

@@ -14,6 +14,7 @@ import type { Simulation } from "../simulation.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
 import type { Plan } from "./plan.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** A message of a version to come: nobody has it registered. */
 class Unheard extends message("scenario/Unheard") {}
@@ -50,6 +51,8 @@ const atOnce: ReadonlySet<FaultKind> = new Set([
 export interface NodeNemesisOptions<K extends ComponentClass> {
   readonly simulation: Simulation<K>;
   readonly plan: Plan;
+  /** What may be swapped for what. */
+  readonly swaps: NonNullable<Scenario["swaps"]>;
   readonly strike: Strike;
   /** Does something at a simulated time; `what` and `number` key its place among simultaneous events. */
   readonly at: (time: Millis, what: string, number: number, action: () => void) => void;
@@ -268,7 +271,11 @@ export class NodeNemesis<K extends ComponentClass> {
 
   #swap(node: SimNode<K>, fault: Fault): void {
     if (node.state !== "up" || this.#untouchable(node.index) || fault.tag === undefined) return;
-    node.system.swapThen(fault.tag, {}, (result) => {
+    const { swaps } = this.#options;
+    const { tag, size = 0 } = fault;
+    const choice = swaps.find((one) => typeof one !== "string" && one.path === tag);
+    const cls = typeof choice === "object" ? choice.to[size - 1] : undefined;
+    node.system.swapThen(tag, cls === undefined ? {} : { cls }, (result) => {
       if (!(result instanceof SwapFailed)) this.#struck(fault);
     });
   }
