@@ -126,10 +126,16 @@ export const verdictsAlternate: Invariant = {
 
 /** FD1 and FD2: in the end the living are believed to live, and no other. */
 export function verdictsAreTrue(within: number): Eventually {
-  return { name: "verdicts are true (FD1, FD2)", within, holds: believesWhatIs };
+  return {
+    name: "verdicts are true (FD1, FD2)",
+    within,
+    holds: (view) => misbelief(view) === undefined,
+    why: misbelief,
+  };
 }
 
-function believesWhatIs(view: View): boolean {
+function misbelief(view: View): string | undefined {
+  const left = view.last(Left);
   const lives = new Map(view.nodes.map((node) => [idOf(node), node]));
   const nodes = new Map(view.nodes.map((node) => [node.name, node]));
   const last = new Map<string, boolean>();
@@ -143,9 +149,11 @@ function believesWhatIs(view: View): boolean {
     if (watcher?.state !== "up" || target === undefined) continue;
     // Beyond the core nobody knows who can reach whom.
     if (!watcher.core || !(target.core || target.state === "down")) continue;
-    if (alive !== (target.state !== "down" && target.life === incarnation)) return false;
+    const gone = target.state === "down" || left.get(target.name)?.life === target.life;
+    if (alive !== (!gone && target.life === incarnation))
+      return `${name} believes that ${peer} is ${alive ? "alive" : "gone"}`;
   }
-  return true;
+  return undefined;
 }
 
 // --- lookups -----------------------------------------------------------------------------------------

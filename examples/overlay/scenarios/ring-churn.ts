@@ -5,7 +5,14 @@
 
 import type { InitOf } from "@kith/core";
 import type { PeerRef } from "@kith/network";
-import { exponential, type Fault, oneOf, type Scenario, scenario, type Storm } from "@kith/sim/scenario";
+import {
+  exponential,
+  type Fault,
+  oneOf,
+  type Scenario,
+  scenario,
+  type Storm,
+} from "@kith/sim/scenario";
 import {
   livesInOrder,
   lookupsEnd,
@@ -21,11 +28,16 @@ import { Peer } from "./peer.ts";
 const founders = 4;
 
 /** What a node begins with: four of them are asked for introducers, and the first one founds the ring. */
-export function initOf(
-  { index, peers }: { readonly index: number; readonly peers: readonly PeerRef[] },
-): InitOf<typeof Peer> {
+export function initOf({
+  index,
+  peers,
+}: {
+  readonly index: number;
+  readonly peers: readonly PeerRef[];
+}): InitOf<typeof Peer> {
   const life = peers[index]?.incarnation ?? 1;
-  const at = (offset: number): PeerRef[] => peers.slice((index + offset) % peers.length).slice(0, 1);
+  const at = (offset: number): PeerRef[] =>
+    peers.slice((index + offset) % peers.length).slice(0, 1);
   return {
     servers: peers.slice(0, founders),
     founds: index === 0 && life === 1 ? "at once" : index < founders ? "at last" : "never",
@@ -68,7 +80,13 @@ function churn({ draw, nodes, duration }: Storm): readonly Fault[] {
     faults.push(
       draw.chance(0.5)
         ? { kind: "bridge", at, for: length, nodes: [one], others: [other] }
-        : { kind: "one way", at, for: length, nodes: [one], others: [other, ...rest.slice(0, many)] },
+        : {
+            kind: "one way",
+            at,
+            for: length,
+            nodes: [one],
+            others: [other, ...rest.slice(0, many)],
+          },
     );
   }
   return faults;

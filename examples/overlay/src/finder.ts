@@ -39,7 +39,8 @@ class Again extends timeout("overlay/Again")<{ readonly number: number }> {}
 
 const attemptsMax = 5;
 const attemptMillis = 1000;
-const hopsMax = 64;
+/** Where messages come twice, each hop makes more of them. */
+const hopsMax = 20;
 
 interface Open {
   readonly id: number;
@@ -111,8 +112,10 @@ export class Finder extends Component {
       return;
     }
     const [successor] = successors;
-    const on = (to: PeerRef, isLast: boolean): void =>
+    const on = (to: PeerRef, isLast: boolean): void => {
+      if (samePeer(to, this.#self)) return;
       this.net.trigger(new Question({ to, asker, number, key, last: isLast, hops: hops - 1 }));
+    };
     // Whoever was thought to own it stands behind it: the owner is before.
     if (last && predecessor !== null) on(predecessor, true);
     else if (successor !== undefined && inHalfOpen(key, peerId, successor.peerId, size))

@@ -8,7 +8,7 @@
  */
 
 import { Component, SchedulePeriodic, timeout, Timer } from "@kith/core";
-import { AdaptiveDetector, PhiDetector } from "@kith/fd";
+import { AdaptiveDetector, Arrived, Departed, FailureDetector, PhiDetector } from "@kith/fd";
 import {
   Bootstrap,
   BootstrapClient,
@@ -20,6 +20,7 @@ import {
   PeersFound,
   Register,
   TMan,
+  Unregister,
 } from "@kith/membership";
 import { parsePeer, type PeerRef, self } from "@kith/network";
 import {
@@ -64,6 +65,7 @@ export class Overlay extends Component {
   readonly timer = this.requires(Timer);
   readonly bootstrap = this.requires(Bootstrap);
   readonly sampling = this.requires(PeerSampling);
+  readonly watching = this.requires(FailureDetector);
   readonly own = this.requires(Ring);
   readonly merger = this.requires(Merger);
   readonly ring;
@@ -103,6 +105,7 @@ export class Overlay extends Component {
     this.detector = this.exposes(detecting.ports.detector);
     this.finder = this.exposes(finder.ports.finder);
     this.connect(client.ports.bootstrap, this.bootstrap);
+    this.connect(detecting.ports.detector, this.watching);
     this.connect(detecting.ports.detector, node.ports.detector);
     this.connect(node.ports.ring, this.own);
     this.connect(node.ports.ring, merging.ports.ring);
@@ -117,6 +120,9 @@ export class Overlay extends Component {
     this.own.on(RingView, ({ status }) => this.#viewed(status));
     this.own.on(RingLeft, () => {
       this.state.left = true;
+      // Its process lives on: nobody would notice.
+      this.watching.trigger(new Departed({ peer: this.#self }));
+      this.bootstrap.trigger(new Unregister({ peer: this.#self }));
     });
     // The identifier may be that of an earlier life, which the others will forget.
     this.own.on(JoinRefused, () => {
@@ -125,6 +131,7 @@ export class Overlay extends Component {
     this.timer.on(Tend, () => this.#tend());
     this.onStart(() => {
       this.timer.trigger(new SchedulePeriodic({ period: tendMillis, timeout: new Tend() }));
+      this.watching.trigger(new Arrived({ peer: this.#self }));
       if (founds === "at once") this.own.trigger(new FoundRing());
       else this.#find(new FindPeers());
     });

@@ -157,13 +157,16 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
       watched = { peer, watchers: [], suspected: null, absent: false, listedFrom };
       target.watched.set(peer.peerId, watched);
     }
-    if (!watched.watchers.includes(watcher)) {
+    const isNewcomer = !watched.watchers.includes(watcher);
+    if (isNewcomer) {
       watched.watchers.push(watcher);
       if (watched.suspected !== null)
         this.detector.trigger(new Suspect({ watcher, peer, reason: watched.suspected.reason }));
       if (watched.absent) this.detector.trigger(new Absent({ watcher, peer }));
     }
     this.#judgePeer(place, target, watched);
+    // Whoever comes late is told of the later life as those are who were there.
+    if (isNewcomer && peer.incarnation < place.newest) this.#return(watcher, peer, place.newest);
     if (isNew && peer.incarnation === place.newest && !this.#isHere(peer)) this.#ping(target);
   }
 
@@ -381,10 +384,13 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     for (const { watched } of place.targets.values())
       for (const { peer, watchers } of watched.values())
         for (const watcher of watchers)
-          if (peer.incarnation < successor.incarnation) {
-            const later = { ...peer, incarnation: successor.incarnation };
-            this.detector.trigger(new Returned({ watcher, peer, successor: later }));
-          }
+          if (peer.incarnation < successor.incarnation)
+            this.#return(watcher, peer, successor.incarnation);
+  }
+
+  #return(watcher: string, peer: PeerRef, incarnation: number): void {
+    const successor = { ...peer, incarnation };
+    this.detector.trigger(new Returned({ watcher, peer, successor }));
   }
 
   // --- verdicts ------------------------------------------------------------------------------------

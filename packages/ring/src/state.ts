@@ -27,6 +27,8 @@ export interface RingState {
   followers: readonly PeerRef[];
   /** Who has said so in this period, and in those before; the latest first. */
   heard: readonly (readonly PeerRef[])[];
+  /** For how many periods the predecessor has not been among the followers. */
+  unheard: number;
   /** Whom the failure detector suspects; the latest last. */
   suspects: readonly PeerRef[];
   /** Who has left, or lives in a later incarnation: in this life none of them comes back. The latest last. */
@@ -69,6 +71,7 @@ export function emptyRing(
     candidates: [],
     followers: [],
     heard: [],
+    unheard: 0,
     suspects: [],
     ended: [],
     latest: [],
@@ -121,9 +124,7 @@ export function usable(state: RingState, peer: PeerRef): boolean {
 
 /** Whether one is a later life at the address of the other, which is over by that. */
 function outlives(one: PeerRef, other: PeerRef): boolean {
-  return (
-    one.incarnation > other.incarnation && one.port === other.port && one.host === other.host
-  );
+  return one.incarnation > other.incarnation && one.port === other.port && one.host === other.host;
 }
 
 /** Whether x lies strictly between a and b, clockwise. */
@@ -191,6 +192,21 @@ export function follow(state: RingState, peer: PeerRef): void {
 export function forgetFollowers(state: RingState): void {
   state.followers = state.followers.filter((one) => state.heard.some((all) => includes(all, one)));
   state.heard = [[], ...state.heard].slice(0, followerPeriods);
+}
+
+/**
+ * Gives up a predecessor that does not say any more that this peer is its successor, where another one does: it has
+ * left, and its farewell was lost. Else its live process would keep it here for ever, and all who join would be sent to it.
+ */
+export function doubtPredecessor(state: RingState): void {
+  const { predecessor, followers, self } = state;
+  const claims =
+    predecessor === null || samePeer(predecessor, self) || includes(followers, predecessor);
+  state.unheard = claims ? 0 : state.unheard + 1;
+  const follower = closestBefore(state, self.peerId, followers);
+  if (state.unheard < followerPeriods || follower === undefined) return;
+  state.predecessor = follower;
+  state.unheard = 0;
 }
 
 /** Notes a suspicion. */
