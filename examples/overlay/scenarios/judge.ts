@@ -15,15 +15,20 @@ import { AdaptiveDetector, PhiDetector } from "@kith/fd";
 import { ChordRing, RelaxedRing } from "@kith/ring";
 import { Answered, Asked, Believed, Contradicted, Left, nameOf, Viewed } from "./peer.ts";
 
+/** Where the ring stands; it may be swapped for its first, relaxed kind, or for the second. */
+export const ringPath = "/Peer-1/Overlay/Ring";
+
 /** The parts that are swapped while they run, for their like or for the other provider. */
 export const swaps: readonly (string | SwapChoice)[] = [
-  { path: "/Peer-1/Overlay/Detector", to: [AdaptiveDetector, PhiDetector] },
-  { path: "/Peer-1/Overlay/Ring", to: [RelaxedRing, ChordRing] },
+  { path: "/Peer-1/Detector", to: [AdaptiveDetector, PhiDetector] },
+  { path: ringPath, to: [RelaxedRing, ChordRing] },
   "/Peer-1/Overlay/Merger",
   "/Peer-1/Overlay/Gossip",
   "/Peer-1/Overlay/TMan",
   "/Peer-1/Overlay/Cyclon",
-  "/Peer-1/Overlay/Finder",
+  "/Peer-1/Overlay/Entry",
+  "/Peer-1/Bootstrap",
+  "/Peer-1/Finder",
 ];
 
 const disk = "a peer keeps nothing on its disk";

@@ -3,9 +3,11 @@
  * watches two other peers, so that the failure detector is judged by what it tells (FD1 to FD4).
  */
 
-import { Component, event } from "@kith/core";
+import { type Child, Component, event, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import {
+  AdaptiveDetector,
   FailureDetector,
+  PhiDetector,
   Restore,
   Returned,
   Suspect,
@@ -14,11 +16,12 @@ import {
   Verdicts,
   Watch,
 } from "@kith/fd";
-import { ringSize } from "@kith/membership";
+import { BootstrapClient, BootstrapServer, ringSize } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
-import { LeaveRing, Ring, RingLeft, RingView } from "@kith/ring";
+import { Overlay } from "@kith/peer";
+import { FoundRing, LeaveRing, Ring, RingLeft, RingView } from "@kith/ring";
 import { Fact, Perform, Performed, Workload } from "@kith/sim/scenario";
-import { Find, Found, Overlay, type OverlayInit, Owners } from "../src/index.ts";
+import { Find, Finder, Found, Owners } from "../src/index.ts";
 
 /** The neighbours as a peer sees them; the identifiers and lives alone. */
 export class Viewed extends event("overlay/Viewed", Fact)<{
@@ -52,7 +55,12 @@ export class Believed extends event("overlay/Believed", Fact)<{
 export class Contradicted extends event("overlay/Contradicted", Fact)<{ readonly what: string }> {}
 
 /** What a node has to know. */
-export interface PeerInit extends OverlayInit {
+export interface PeerInit {
+  /** Peers whose bootstrap servers are asked. */
+  readonly servers: readonly PeerRef[];
+  /** Whether it founds the ring: at once, or where nobody has taken it in for long, as an operator would have it. */
+  readonly founds: "at once" | "at last" | "never";
+  readonly detector: "adaptive" | "phi";
   readonly watched: readonly PeerRef[];
   /** How many points the ring has. */
   readonly size: number;
@@ -65,22 +73,45 @@ export function nameOf({ peerId, incarnation }: Pick<PeerRef, "peerId" | "incarn
 
 const watcher = "judge";
 
+class Look extends timeout("overlay/Look") {}
+
+/** How often it is looked whether a founder has a place, in milliseconds. */
+const lookMillis = 5000;
+/** After so many looks, or up to twice as many, it founds a ring again: others may do so too, and all are merged. */
+const despair = 6;
+
 /** A peer and its users. */
 export class Peer extends Component {
   readonly workload = this.requires(Workload);
+  readonly timer = this.requires(Timer);
   readonly ring = this.requires(Ring);
   readonly owners = this.requires(Owners);
   readonly detector = this.requires(FailureDetector);
+  readonly #overlay: Child<Overlay>;
   readonly #verdicts = new Verdicts();
+  readonly #patience = despair + this.random("despair").below(despair);
   #leaving: number | null = null;
   #status = "out";
+  #looks = 0;
 
-  constructor({ watched, size, ...init }: PeerInit) {
+  constructor({ servers, founds, detector, watched, size }: PeerInit) {
     super();
-    const overlay = this.create(Overlay, init, { name: "Overlay", settings: [ringSize.of(size)] });
-    this.connect(overlay.ports.ring, this.ring);
-    this.connect(overlay.ports.finder, this.owners);
-    this.connect(overlay.ports.detector, this.detector);
+    const settings = [ringSize.of(size)];
+    const detecting =
+      detector === "phi"
+        ? this.create(PhiDetector, {}, { name: "Detector" })
+        : this.create(AdaptiveDetector, {}, { name: "Detector" });
+    const client = this.create(BootstrapClient, { servers }, { name: "Bootstrap" });
+    this.create(BootstrapServer, {}, { name: "BootstrapServer" });
+    this.offers(detecting.ports.detector);
+    this.offers(client.ports.bootstrap);
+    const entry = { founds: founds === "at once", known: [] };
+    this.#overlay = this.create(Overlay, entry, { name: "Overlay", settings });
+    const finder = this.create(Finder, {}, { name: "Finder", settings });
+    this.connect(this.#overlay.ports.ring, this.ring);
+    this.connect(this.#overlay.ports.ring, finder.ports.ring);
+    this.connect(finder.ports.finder, this.owners);
+    this.connect(detecting.ports.detector, this.detector);
     this.workload.on(Perform, (perform) => this.#perform(perform));
     this.owners.on(Found, ({ id, owner }) => {
       const name = owner === null ? null : nameOf(owner);
@@ -96,17 +127,27 @@ export class Peer extends Component {
         new Viewed({ status, predecessor: before, successors: successors.map(nameOf) }),
       );
     });
-    this.ring.on(RingLeft, () => {
-      if (this.#leaving !== null)
-        this.workload.trigger(new Performed({ id: this.#leaving, type: "ok" }));
-      this.#leaving = null;
-    });
+    this.ring.on(RingLeft, () => this.#left());
     this.detector.on(Verdict, (verdict) => {
       if (verdict.watcher === watcher) this.#judge(verdict);
     });
+    this.timer.on(Look, () => {
+      this.#looks = this.#status === "in" ? 0 : this.#looks + 1;
+      if (this.#looks === this.#patience) this.ring.trigger(new FoundRing());
+    });
     this.onStart(() => {
       for (const peer of watched) this.#watch(peer);
+      if (founds !== "never")
+        this.timer.trigger(new SchedulePeriodic({ period: lookMillis, timeout: new Look() }));
     });
+  }
+
+  /** It has said farewell, and is no more; its process lives on. */
+  #left(): void {
+    if (this.#leaving !== null)
+      this.workload.trigger(new Performed({ id: this.#leaving, type: "ok" }));
+    this.#leaving = null;
+    this.kill(this.#overlay);
   }
 
   #perform({ id, op, key }: Perform): void {

@@ -17,6 +17,7 @@ import {
   livesInOrder,
   lookupsEnd,
   oneRing,
+  ringPath,
   swaps,
   unfair,
   verdictsAlternate,
@@ -41,8 +42,6 @@ export function initOf({
   return {
     servers: peers.slice(0, founders),
     founds: index === 0 && life === 1 ? "at once" : index < founders ? "at last" : "never",
-    // Both providers in one ring, and one peer of each kind of either.
-    ring: index % 4 === 3 ? "chord" : "relaxed",
     detector: index % 3 === 2 ? "phi" : "adaptive",
     watched: peers.length < 3 ? [] : [...at(1), ...at(2)],
     size: peers.length + 1,
@@ -58,6 +57,9 @@ function churn({ draw, nodes, duration }: Storm): readonly Fault[] {
   const many = Math.ceil(nodes / 10);
   const anyone = (): number => draw.below(nodes);
   const faults: Fault[] = [{ kind: "loss", at: 0, for: duration, rate: 0.05 }];
+  // Both kinds of rings in one; which are swapped back and forth.
+  for (let node = 3; node < nodes; node += 4)
+    faults.push({ kind: "swap", at: 100, nodes: [node], tag: ringPath, size: 2 });
   // Of those who come late, some come while others go; the founder is there.
   for (let count = 0; count < many; count++)
     faults.push({ kind: "join", at: draw.below(duration), nodes: [1 + draw.below(nodes - 1)] });
@@ -147,6 +149,3 @@ const healWithin = 120_000;
 
 /** 64 peers. */
 export const ringChurn = churnOf("ring-churn", 64, 60_000);
-
-/** A few peers: rings that are shorter than their lists of successors, and seeds that cost little. */
-export const smallChurn = churnOf("ring-churn-small", { min: 3, max: 16 }, 40_000);

@@ -114,6 +114,3 @@ export function mergeOf(
 
 /** 128 peers. */
 export const ringMerge = mergeOf("ring-merge", 128, 120_000);
-
-/** A few peers. */
-export const smallMerge = mergeOf("ring-merge-small", { min: 6, max: 24 }, 120_000);

@@ -1,4 +1,3 @@
-/** A self-organising overlay: all of its parts, wired into one peer. */
+/** Lookups over a ring alone. */
 
 export { Find, Finder, Found, Mine, Owners, Question } from "./finder.ts";
-export { Overlay, type OverlayInit } from "./overlay.ts";

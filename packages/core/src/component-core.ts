@@ -105,6 +105,8 @@ export class ComponentCore extends Mailbox implements Runnable {
   children: Map<string, ChildHandle> | null = null;
   ordinals: Map<string, number> | null = null;
   offers: Offer[] | null = null;
+  /** The keys under which the ports below take offers from above, by the name of the port type. */
+  narrowed: Map<string, Key> | null = null;
   channels: Set<ChannelCore> | null = null;
   hooks: Hooks | null = null;
   /** The ways in that the component has declared, in order. */

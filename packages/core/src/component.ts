@@ -130,6 +130,16 @@ export abstract class Component {
     offerPort(this.#own("offers"), ref as unknown as Reference, options?.key);
   }
 
+  /**
+   * Lets all components below take what is offered above this one under a key: a required port of that
+   * type that an offer from above resolves gets a channel with it, as if the offer had named it. So a
+   * virtual peer sees its own messages alone, of a Network that many share. An offer that has a key keeps
+   * that one; called in the constructor.
+   */
+  protected narrows(type: AnyPort, key: Key): void {
+    (this.#declaring("narrows").narrowed ??= new Map()).set(type.name, key);
+  }
+
   /** Starts a child that was stopped; harmless where it has started. */
   protected start(child: Child): void {
     this.#own("start").system.start(handleOf(child));

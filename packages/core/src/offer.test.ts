@@ -21,6 +21,9 @@ class Listener extends Component {
   emit(key: string): void {
     this.ear.trigger(new Heard({ by: "x", key }));
   }
+  call(key: string): void {
+    this.enter(() => this.emit(key));
+  }
 }
 
 class Speaker extends Component {
@@ -359,6 +362,69 @@ describe("an offer of what is gone", () => {
     run.do((main) => main.remove());
     run.do((main) => main.speak());
     expect(heard).to.deep.equal(["kept hears late"]);
+  });
+});
+
+describe("an offer that is narrowed", () => {
+  class Room extends Component {
+    readonly own = this.requires(Ear);
+    constructor({ key, again }: { key: string; again?: string }) {
+      super();
+      this.narrows(Ear, key);
+      if (again === undefined) this.create(Speaker, { name: key });
+      else this.create(Room, { key: again });
+      this.own.on(Heard, (one) => void heard.push(`room ${key} sees ${one.key}`));
+    }
+    late(): void {
+      this.enter(() => void this.create(Speaker, { name: "late" }));
+    }
+  }
+  class House extends Component {
+    readonly listener = this.create(Listener, { name: "l" });
+    readonly a = this.create(Room, { key: "a" });
+    readonly b = this.create(Room, { key: "outer", again: "b" });
+    constructor({ key }: { key?: string }) {
+      super();
+      this.offers(this.listener.ports.ear, key === undefined ? {} : { key });
+    }
+  }
+  const told = (key: string, init: { key?: string } = {}): string[] => {
+    const run = start(House, init);
+    run.do(() => instanceAt<Room>(run.system, "/House-1/Room-1").late());
+    heard = [];
+    run.do(() => instanceAt<Listener>(run.system, "/House-1/Listener-1").call(key));
+    return heard;
+  };
+
+  it("gives what is below the key, the nearest one, at any time, and not the one who narrows", () => {
+    expect(told("a")).to.have.members([
+      "a gets a",
+      "late gets a",
+      "room a sees a",
+      "room outer sees a",
+    ]);
+    expect(told("b")).to.have.members(["b gets b", "room a sees b", "room outer sees b"]);
+  });
+
+  it("keeps the key that the offer has", () => {
+    expect(told("c", { key: "c" })).to.include.members(["a gets c", "b gets c"]);
+    expect(told("a", { key: "c" })).to.deep.equal([]);
+  });
+
+  it("needs a key extractor", () => {
+    class Keyless extends Component {
+      readonly ear = this.provides(Ear);
+    }
+    class Main extends Component {
+      readonly child = this.create(Keyless);
+      readonly room = this.create(Room, { key: "a" });
+      constructor() {
+        super();
+        this.offers(this.child.ports.ear);
+      }
+    }
+    const { faults } = start(Main);
+    expect(errorCode(faults[0]?.cause)).to.equal("KITH_BAD_ARGUMENT");
   });
 });
 

@@ -10,6 +10,7 @@ import type { ComponentCore, Offer } from "./component-core.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { PortHalf } from "./half.ts";
 import { ChildPortRef, resolve } from "./reference.ts";
+import type { Key } from "./types.ts";
 
 /** Connects the required ports that nobody has connected to the nearest offers above. */
 export function resolveOffers(core: ComponentCore): void {
@@ -53,31 +54,38 @@ export function withdrawOffers(core: ComponentCore): void {
 export function resolveByOffer(half: PortHalf): boolean {
   const found = nearestOffer(half);
   if (found === null) return false;
-  const { owner, offer } = found;
-  const channel = new ChannelCore(
-    owner,
-    offer.reference,
-    half,
-    offer.key === undefined ? {} : { key: offer.key },
-  );
+  const { owner, offer, key } = found;
+  const channel = new ChannelCore(owner, offer.reference, half, key === undefined ? {} : { key });
   (owner.channels ??= new Set()).add(channel);
   return true;
 }
 
-function nearestOffer(
-  half: PortHalf,
-  match?: Match,
-): { readonly owner: ComponentCore; readonly offer: Offer } | null {
+function nearestOffer(half: PortHalf, match?: Match): Found | null {
+  let narrowed: Key | undefined;
   for (let owner = half.core.parent; owner !== null; owner = owner.parent) {
     for (const offer of owner.offers ?? []) {
       if (offer.type.name !== half.type.name) continue;
       const offered = resolve(offer.reference);
       if (offered.core.phase === "destroyed") continue;
       // A port of the component itself, or of something inside it, cannot be what it needs from above.
-      if (!isWithin((match?.half(offered) ?? offered).core, half.core)) return { owner, offer };
+      if (isWithin((match?.half(offered) ?? offered).core, half.core)) continue;
+      if (narrowed !== undefined && offered.extractor === null)
+        throw coreError(
+          "KITH_BAD_ARGUMENT",
+          `The ${half.describe()} takes the offer of ${offered.describe()} under a key, which has no key extractor (see \`by\`).`,
+        );
+      return { owner, offer, key: offer.key ?? narrowed };
     }
+    narrowed ??= owner.narrowed?.get(half.type.name);
   }
   return null;
+}
+
+/** The offer that a port takes, and the key of the channel that comes of it. */
+interface Found {
+  readonly owner: ComponentCore;
+  readonly offer: Offer;
+  readonly key: Key | undefined;
 }
 
 function unresolved(half: PortHalf): KithError {

@@ -10,7 +10,15 @@
  */
 
 import { Component, SchedulePeriodic, ScheduleTimeout, timeout, Timer } from "@kith/core";
-import { message, Network, parsePeer, type PeerRef, samePeer, self } from "@kith/network";
+import {
+  type Envelope,
+  message,
+  Network,
+  parsePeer,
+  type PeerRef,
+  samePeer,
+  self,
+} from "@kith/network";
 import { membershipError } from "./errors.ts";
 import { Introduce, PeerSampling, Sample } from "./port.ts";
 import { clusterId, shuffleLength, shufflePeriod, shuffleTimeout, viewMax } from "./settings.ts";
@@ -117,7 +125,7 @@ export class Cyclon extends Component {
     const to = introducers[this.#state.introducedBy++ % Math.max(1, introducers.length)];
     if (to === undefined) return;
     const newcomer = this.#self;
-    this.net.trigger(new Walk({ to, cluster: this.#cluster, newcomer, steps: -1 }));
+    this.net.trigger(new Walk({ ...this.#to(to), cluster: this.#cluster, newcomer, steps: -1 }));
   }
 
   #round(): void {
@@ -137,7 +145,7 @@ export class Cyclon extends Component {
       if (state.pending.size <= pendingMax) break;
       state.pending.delete(past);
     }
-    const shuffle = { to: target.peer, cluster: this.#cluster, number, entries: sent };
+    const shuffle = { ...this.#to(target.peer), cluster: this.#cluster, number, entries: sent };
     this.net.trigger(new Shuffle(shuffle));
     const delay = this.setting(shuffleTimeout);
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new NoAnswer({ number }) }));
@@ -149,7 +157,7 @@ export class Cyclon extends Component {
     this.#age();
     const fitting = this.#state.view.filter(({ peer }) => peer.peerId !== from.peerId);
     const out = this.#draw.shuffle(fitting).slice(0, Math.min(this.#length, entries.length));
-    this.net.trigger(new Shuffled({ to: from, number, entries: out }));
+    this.net.trigger(new Shuffled({ ...this.#to(from), number, entries: out }));
     this.#merge(entries, out);
   }
 
@@ -182,7 +190,7 @@ export class Cyclon extends Component {
       return;
     }
     const { peer } = this.#draw.pick(ways);
-    this.net.trigger(new Walk({ to: peer, cluster: this.#cluster, newcomer, steps }));
+    this.net.trigger(new Walk({ ...this.#to(peer), cluster: this.#cluster, newcomer, steps }));
   }
 
   /** Trades a reference for one to the newcomer; one to oneself where there is room for both. */
@@ -192,8 +200,13 @@ export class Cyclon extends Component {
       view.length < this.#max
         ? { peer: this.#self, age: 0 }
         : this.#draw.pick(view.filter(({ peer }) => peer.peerId !== newcomer.peerId));
-    this.net.trigger(new Welcome({ to: newcomer, entry }));
+    this.net.trigger(new Welcome({ ...this.#to(newcomer), entry }));
     this.#merge([{ peer: newcomer, age: 0 }], [entry]);
+  }
+
+  /** The envelope of a message: a virtual peer speaks for itself, not for its process. */
+  #to(to: PeerRef): Envelope {
+    return { to, from: this.#self };
   }
 
   /** Brings the ages up to now. */

@@ -92,7 +92,9 @@ export class TMan extends Component {
     const useful = known.filter(({ peer }) => peer.peerId !== to.peerId);
     const best = new Set([...this.#sides(to.peerId, useful).values()].flat());
     const entries = [...best, { peer: this.#self, age: 0 }];
-    this.net.trigger(new Neighbours({ to, cluster: this.#cluster, entries, wanted }));
+    this.net.trigger(
+      new Neighbours({ to, from: this.#self, cluster: this.#cluster, entries, wanted }),
+    );
   }
 
   #take(incoming: readonly Entry[]): void {

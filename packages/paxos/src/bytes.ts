@@ -18,6 +18,28 @@ export function bytesText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** Bytes as a string with one character, up to U+00FF, for each: such strings compare as their bytes do. */
+export function octetsOf(bytes: Uint8Array): string {
+  let octets = "";
+  for (const byte of bytes) octets += String.fromCharCode(byte);
+  return octets;
+}
+
+/** The bytes of such a string. @throws KithError `KITH_PAXOS_ARGUMENT` where a character is no byte */
+export function octetBytes(octets: string): Uint8Array {
+  const bytes = new Uint8Array(octets.length);
+  for (let i = 0; i < octets.length; i++) {
+    const code = octets.charCodeAt(i);
+    if (code > 0xff)
+      throw paxosError(
+        "KITH_PAXOS_ARGUMENT",
+        `A key of a table has the character ${octets[i] ?? ""}, which is no byte; use utf8Key.`,
+      );
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
 /** Writes values one after the other into a buffer that grows. */
 export class ByteWriter {
   #buffer = new Uint8Array(64);
@@ -55,6 +77,14 @@ export class ByteWriter {
     this.#room(value.length);
     this.#buffer.set(value, this.#end);
     this.#end += value.length;
+    return this;
+  }
+
+  /** A string with one character for each byte, with its length. */
+  octets(value: string): this {
+    this.count(value.length);
+    this.#room(value.length);
+    for (let i = 0; i < value.length; i++) this.#buffer[this.#end++] = value.charCodeAt(i);
     return this;
   }
 
@@ -112,6 +142,16 @@ export class ByteReader {
     if (this.#at + length > this.#buffer.length) throw this.#short();
     this.#at += length;
     return new Uint8Array(this.#buffer.subarray(this.#at - length, this.#at));
+  }
+
+  /** A string with one character for each byte. */
+  octets(): string {
+    const length = this.count();
+    const end = this.#at + length;
+    if (end > this.#buffer.length) throw this.#short();
+    let octets = "";
+    while (this.#at < end) octets += String.fromCharCode(this.#buffer[this.#at++] ?? 0);
+    return octets;
   }
 
   /** Text. */

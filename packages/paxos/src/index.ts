@@ -1,7 +1,7 @@
 /** Consensus: the replicated group. */
 
 export { Bundle } from "./bundle.ts";
-export { bytesText, ByteReader, ByteWriter, textBytes } from "./bytes.ts";
+export { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
 export type { Change, Config, Member, PeerAddress, ReplicaId } from "./config.ts";
 export type { PaxosErrorCode } from "./errors.ts";
 export { type GroupsInit, ReplicatedGroups, replicatedGroups } from "./host.ts";

@@ -165,9 +165,9 @@ export const Consensus = port("Consensus", {
 });
 
 /** The response class of a request that has several answers: at run time their root, for the compiler their union. */
-function answers<const C extends readonly EventClass<ConsensusAnswer>[]>(
+export function answers<const C extends readonly EventClass<ConsensusAnswer>[]>(
   ...classes: C
 ): EventClass<C[number]["prototype"]>;
-function answers(): EventClass {
+export function answers(): EventClass {
   return ConsensusAnswer;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Entry as Row, Operation } from "@kith/storage";
-import { bytesText, ByteReader, ByteWriter, textBytes } from "./bytes.ts";
+import { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
 import { type Config, readConfig, type ReplicaId, writeConfig } from "./config.ts";
 import { decodeEntry, encodeEntry } from "./entry.ts";
 import { paxosError } from "./errors.ts";
@@ -108,14 +108,12 @@ export function recoveredOf(
 
 /** The row of a cell: keys are one character for each byte. */
 export function rowOf([key, value]: Cell): Row {
-  return { key: keyBytes(key), value };
+  return { key: octetBytes(key), value };
 }
 
 /** The cell of a row. */
 export function cellOf({ key, value }: Row): Cell {
-  let text = "";
-  for (const byte of key) text += String.fromCharCode(byte);
-  return [text, value];
+  return [octetsOf(key), value];
 }
 
 /** The operations that bring the table on the disk up to date. */
@@ -126,8 +124,8 @@ export function tableOperations(
   const namespace = tableNamespace(gid);
   return cells.map(([key, value]) =>
     value === null
-      ? { kind: "delete", namespace, key: keyBytes(key) }
-      : { kind: "put", namespace, key: keyBytes(key), value },
+      ? { kind: "delete", namespace, key: octetBytes(key) }
+      : { kind: "put", namespace, key: octetBytes(key), value },
   );
 }
 
@@ -148,18 +146,4 @@ function readBase(reader: ByteReader): Base {
   const time = reader.float();
   const config: Config = readConfig(reader);
   return { index, term, time, config };
-}
-
-function keyBytes(key: string): Uint8Array {
-  const bytes = new Uint8Array(key.length);
-  for (let i = 0; i < key.length; i++) {
-    const code = key.charCodeAt(i);
-    if (code > 0xff)
-      throw paxosError(
-        "KITH_PAXOS_ARGUMENT",
-        `A key of a table has the character ${key[i] ?? ""}, which is no byte; use utf8Key.`,
-      );
-    bytes[i] = code;
-  }
-  return bytes;
 }

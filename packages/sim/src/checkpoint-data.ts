@@ -114,6 +114,7 @@ export interface SavedNode {
   readonly skew: ClockSkew;
   readonly lives: number;
   readonly incarnation: number;
+  readonly sinceMicros: number;
   readonly disk: SavedDisk;
   readonly life: number | null;
   readonly parked: readonly SavedAction[] | null;

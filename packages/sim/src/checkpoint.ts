@@ -160,15 +160,11 @@ class Capture {
   }
 
   #node(node: SimNode): SavedNode {
-    const { life, skew, lives, incarnation } = node;
-    const disk = node.disk.save();
-    if (life === null)
-      return { skew, lives, incarnation, disk, life: null, parked: null, system: null, turns: [] };
+    const { life, skew, lives, incarnation, sinceMicros } = node;
+    const kept = { skew, lives, incarnation, sinceMicros, disk: node.disk.save() };
+    if (life === null) return { ...kept, life: null, parked: null, system: null, turns: [] };
     return {
-      skew,
-      lives,
-      incarnation,
-      disk,
+      ...kept,
       life: this.#ends.of(life.endpoint),
       parked: life.parked?.map((due) => this.#action(due)) ?? null,
       system: checkpointSystem(node.system),

@@ -2,7 +2,7 @@ import { Component, restart, ScheduleTimeout, SchedulePeriodic, timeout, Timer }
 import { Network, Message } from "@kith/network";
 import { Flushed, KeyValue, ReadKey, Storage, Write, type Operation } from "@kith/storage";
 import { expect } from "chai";
-import { simulate, type Simulation } from "./index.ts";
+import { resume, simulate, type Simulation } from "./index.ts";
 import { peerAt, pingers, posts, range } from "./scenario.test.ts";
 
 class Beat extends timeout("sim-node/Beat")<{ readonly due: number }> {}
@@ -66,6 +66,26 @@ describe("a node", () => {
     expect(() => node.crash()).to.throw("it is down");
     expect(() => node.pause()).to.throw("it is down");
     expect(() => simulation.node(2)).to.throw("There is no node 2");
+  });
+
+  it("knows since when it is in its state, after a checkpoint too", () => {
+    const simulation = pingers(1);
+    const node = simulation.node(0);
+    simulation.runFor(3);
+    expect(node.sinceMicros).to.equal(0);
+    const changes: (readonly [number, () => void])[] = [
+      [5, () => node.pause()],
+      [7, () => node.resume()],
+      [9, () => node.crash()],
+      [11, () => node.start()],
+    ];
+    for (const [time, change] of changes) {
+      simulation.runFor(time - simulation.time);
+      change();
+      simulation.runFor(1);
+      expect(node.sinceMicros).to.equal(time * 1000);
+      expect(resume(simulation.checkpoint()).node(0).sinceMicros).to.equal(time * 1000);
+    }
   });
 
   it("loses its memory in a crash, and runs no handler afterwards", () => {

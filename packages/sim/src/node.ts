@@ -138,6 +138,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   #skew: ClockSkew;
   #lives = 0;
   #incarnation = 0;
+  #sinceMicros = 0;
   #life: Life | null = null;
   #system: System<InstanceType<K>> | null = null;
 
@@ -154,6 +155,11 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   get state(): NodeState {
     if (this.#life === null) return "down";
     return this.#life.parked === null ? "up" : "paused";
+  }
+
+  /** Since when it has been in that state, in simulated microseconds. */
+  get sinceMicros(): number {
+    return this.#sinceMicros;
   }
 
   /** How often it has been started. */
@@ -203,6 +209,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
       disk: this.disk,
     });
     engine.trace.add(decisions.node, engine.micros, this.index * 8 + 1);
+    this.#sinceMicros = engine.micros;
     this.#life = life;
     const { launching } = engine;
     engine.launching = { owner: life, runnable: { path: `/${main.name}-1` } };
@@ -256,6 +263,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("paused");
     if (life.parked !== null) return;
     life.parked = [];
+    this.#sinceMicros = this.#options.engine.micros;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 3);
   }
 
@@ -264,6 +272,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive("resumed");
     const parked = life.parked ?? [];
     life.parked = null;
+    this.#sinceMicros = this.#options.engine.micros;
     this.#options.engine.trace.add(decisions.node, this.#options.engine.micros, this.index * 8 + 4);
     this.#options.guard(() => {
       for (const due of parked) due.run();
@@ -305,13 +314,14 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
   /** Goes on where a checkpoint was taken. `life` has its clock and its disk again. */
   restore(
     skew: ClockSkew,
-    { lives, incarnation }: { readonly lives: number; readonly incarnation: number },
+    { lives, incarnation, sinceMicros }: Pick<SimNode, "lives" | "incarnation" | "sinceMicros">,
     life: Life | null,
     system: SystemCheckpoint | null,
   ): void {
     this.#skew = skew;
     this.#lives = lives;
     this.#incarnation = incarnation;
+    this.#sinceMicros = sinceMicros;
     this.#life = life;
     if (life === null || system === null) return;
     const { main, init, install, log, guard, cold } = this.#options;
@@ -334,6 +344,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     const life = this.#alive(crashed ? "crashed" : "stopped");
     life.alive = false;
     life.parked = null;
+    this.#sinceMicros = this.#options.engine.micros;
     this.#options.engine.trace.add(
       decisions.node,
       this.#options.engine.micros,

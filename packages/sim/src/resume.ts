@@ -109,10 +109,10 @@ class Resumption<K extends ComponentClass> {
   #systems(): void {
     const { engine, nodes } = this.#simulation;
     this.#checkpoint.nodes.forEach(
-      ({ skew, lives, incarnation, life: number, system, turns }, index) => {
+      ({ skew, lives, incarnation, sinceMicros, life: number, system, turns }, index) => {
         const node = at(nodes, index);
         const life = number === null ? null : at(this.#lives, number);
-        node.restore(skew, { lives, incarnation }, life, system);
+        node.restore(skew, { lives, incarnation, sinceMicros }, life, system);
         if (life === null) return;
         const runnables = new Map(runnablesOf(node.system).map((one) => [one.path, one]));
         for (const [path, had] of turns) engine.setTurns(known(runnables, path), had);

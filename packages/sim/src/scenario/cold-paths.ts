@@ -3,7 +3,7 @@
 import { mix, streamKey } from "@kith/core";
 import { type Fault } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
-import { Named } from "./named.ts";
+import { Instants, Named } from "./named.ts";
 import type { Plan } from "./plan.ts";
 
 /** Decides over the cold paths of a run. */
@@ -13,6 +13,7 @@ export class ColdPaths {
   readonly #time: () => number;
   readonly #rate: number;
   readonly #named = new Named();
+  readonly #instants = new Instants();
   readonly #asked = new Map<string, number>();
   readonly #taken = new Map<string, number>();
   #stopped = false;
@@ -54,12 +55,14 @@ export class ColdPaths {
       const number = (this.#asked.get(place) ?? 0) + 1;
       this.#asked.set(place, number);
       if (this.#stopped) return false;
-      const named = this.#named.take(place, this.#time());
+      const at = this.#time();
+      const nth = this.#instants.count(place, at);
+      const named = this.#named.take(place, at);
       if (named === undefined && mix(key.low, number) >= bound) return false;
       this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1);
       const index = Number(node.slice(1)) - 1;
       const tag = `${path} ${name}`;
-      const fault: Fault = { kind: "cold path", at: this.#time(), nodes: [index], tag, number: 1 };
+      const fault: Fault = { kind: "cold path", at, nodes: [index], tag, number: nth };
       this.#strike("cold path", named ?? fault);
       return true;
     };

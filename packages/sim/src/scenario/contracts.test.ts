@@ -26,6 +26,10 @@ class Got extends event("contracts/Got", Fact)<{
   readonly to: number;
   readonly n: number;
 }> {}
+class Asked extends event("contracts/Asked", Fact)<{
+  readonly by: string;
+  readonly n: number;
+}> {}
 class Acknowledged extends event("contracts/Acknowledged", Fact)<{
   readonly by: string;
   readonly n: number;
@@ -92,6 +96,7 @@ export class Contracts extends Component {
       } else if (op === "deliver") {
         const n = ++this.#sent;
         const asked = new Deliver({ message: new Numbered({ to, n }), until: "acknowledged" });
+        this.workload.trigger(new Asked({ by: life(to), n }));
         this.#deliver(asked, { context: { id, by: life(to), n } });
       } else if (op === "send") {
         for (let i = 0; i < 3; i++) this.net.trigger(new Numbered({ to, n: ++this.#sent }));
@@ -177,16 +182,29 @@ export const contracts: Scenario<typeof Contracts> = scenario({
     },
     {
       name: "acknowledged only if it has arrived",
-      inputs: [Got, Acknowledged],
+      inputs: [Got, Asked, Acknowledged],
       begin: () => {
         const got = new Set<string>();
-        return ({ news }) => {
+        /** When those were asked for that were for a life that ran then. */
+        const asked = new Map<string, number>();
+        return ({ news, nodes }) => {
           if (isReport(news, Got))
             got.add(`${news.node}#${news.life} ${news.fact.from} ${news.fact.n}`);
-          if (!isReport(news, Acknowledged)) return undefined;
+          if (!isReport(news, Asked) && !isReport(news, Acknowledged)) return undefined;
           const { by, n } = news.fact;
           const way = `${by} ${news.node}#${news.life} ${n}`;
-          return got.has(way) ? undefined : `${way} was acknowledged and has not arrived.`;
+          const there = nodes.find(({ name, life }) => `${name}#${life}` === by);
+          if (isReport(news, Asked)) {
+            if (there !== undefined && there.state !== "down") asked.set(way, news.time);
+            return undefined;
+          }
+          if (got.has(way)) return undefined;
+          // It says that the Network there has triggered it, and nothing about a handler: a life that
+          // was ended or paused at just that instant has not told of it.
+          const time = asked.get(way) ?? Infinity;
+          const stood = there === undefined || (there.state !== "up" && there.since >= time);
+          if (time < Infinity && stood) return undefined;
+          return `${way} was acknowledged and has not arrived.`;
         };
       },
     },

@@ -4,7 +4,7 @@ import { mix, streamKey } from "@kith/core";
 import type { DiskDeed, DiskOperation, DiskRule, DiskVerdict } from "../disk-faults.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
-import { Named } from "./named.ts";
+import { Instants, Named } from "./named.ts";
 import type { Plan } from "./plan.ts";
 
 /** What of a disk's deeds a kind strikes. */
@@ -34,6 +34,7 @@ export class DiskNemesis implements DiskRule {
   readonly #episodes: readonly (readonly [fault: Fault, deed: DiskDeed, key: number])[];
   readonly #strike: Strike;
   readonly #named = new Named();
+  readonly #instants = new Instants();
   readonly #crash: (fault: Fault) => void;
   /** Those whose crash is under way, or done. */
   readonly #crashed = new Set<Fault>();
@@ -63,6 +64,7 @@ export class DiskNemesis implements DiskRule {
 
   judge(operation: DiskOperation): DiskVerdict | undefined {
     const { deed, time } = operation;
+    const number = this.#instants.count(deed, time);
     const meant = this.#named.take(deed, time);
     if (meant !== undefined) {
       this.#strike(meant.kind, meant);
@@ -78,7 +80,7 @@ export class DiskNemesis implements DiskRule {
       const drawn = (mix(draw, 2) % (size * 1000 + 1)) / 1000;
       const verdict = this.#verdict(fault, operation, drawn);
       if (verdict === undefined) continue;
-      const named: Fault = { kind, at: time, nodes: [this.#node], number: 1, size: drawn };
+      const named: Fault = { kind, at: time, nodes: [this.#node], number, size: drawn };
       this.#strike(kind, rate === undefined ? fault : named);
       return verdict;
     }

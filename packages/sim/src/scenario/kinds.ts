@@ -181,6 +181,6 @@ export function describeFault(fault: Fault): string {
   parts.push(`at ${at} ms`);
   if (fault.for !== undefined) parts.push(`for ${fault.for} ms`);
   if (rate !== undefined) parts.push(`rate ${rate}`);
-  if (size !== undefined) parts.push(`size ${size}`);
+  if (size !== undefined && size !== 0) parts.push(`size ${size}`);
   return parts.join(" ");
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { minimise } from "./minimise.ts";
+import { minimise, minimiseRuns } from "./minimise.ts";
 
 describe("delta debugging", () => {
   it("finds just what is needed, whatever stands between", () => {
@@ -33,6 +33,28 @@ describe("delta debugging", () => {
             expect(holds(small.filter((_, j) => j !== i))).to.equal(false);
         },
       ),
+    );
+  });
+
+  it("takes few tries where nearly all can go", () => {
+    let tries = 0;
+    const list = Array.from({ length: 1000 }, (_, i) => i);
+    const small = minimise(list, (part) => {
+      tries++;
+      return part.includes(123) && part.includes(777);
+    });
+    expect(small).to.deep.equal([123, 777]);
+    expect(tries).to.be.below(60);
+  });
+
+  it("takes out what has to go together, where it is a count that matters", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 7 }), fc.integer({ min: 1, max: 60 }), (of, length) => {
+        const list = Array.from({ length }, (_, i) => i);
+        const holds = (part: readonly number[]): boolean => part.length % of === length % of;
+        const small = minimiseRuns(list, (part) => part.length > 0 && holds(part));
+        expect(small).to.have.length(length % of === 0 ? Math.min(length, of) : length % of);
+      }),
     );
   });
 

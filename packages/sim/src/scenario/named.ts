@@ -31,10 +31,31 @@ export class Named {
   /** Something of that sort is done: whether it is one that was named. Each is named once. */
   take(sort: string, time: Millis): Fault | undefined {
     const list = this.#waiting.get(sort);
-    const first = list?.[0];
-    if (list === undefined || first === undefined || time < first.fault.at) return undefined;
-    if (--first.left > 0) return undefined;
-    list.shift();
-    return first.fault;
+    if (list === undefined) return undefined;
+    let taken: Waiting | undefined;
+    for (const waiting of list) {
+      if (time < waiting.fault.at) break;
+      // All count it; where it is the one for two of them, the other has the next one.
+      if (taken !== undefined && waiting.left === 1) continue;
+      if (--waiting.left === 0) taken = waiting;
+    }
+    if (taken === undefined) return undefined;
+    list.splice(list.indexOf(taken), 1);
+    return taken.fault;
+  }
+}
+
+/** Counts what is done at one instant, by its sort: that, and the time, is how it is named. */
+export class Instants {
+  readonly #last = new Map<string, { time: Millis; count: number }>();
+
+  /** Something of that sort is done: the how manyth at that time it is, from 1. */
+  count(sort: string, time: Millis): number {
+    const last = this.#last.get(sort);
+    if (last === undefined || last.time !== time) {
+      this.#last.set(sort, { time, count: 1 });
+      return 1;
+    }
+    return ++last.count;
   }
 }

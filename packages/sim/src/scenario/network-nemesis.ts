@@ -2,14 +2,14 @@
  * The faults of the network: one rule that judges every message by the episodes that are on, and by the
  * messages that a plan names.
  *
- * A message is named by its link, its tag and the time since when it is the first of those. What an episode draws depends on
+ * A message is named by its link, its tag, the time, and the how manyth of those it is since then. What an episode draws depends on
  * the seed, the episode and the message alone: taking an episode out leaves the draws of the others.
  */
 
 import { type Millis, mix, streamKey } from "@kith/core";
 import type { Rule, Travelling, Verdict } from "../rules.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
-import { Named } from "./named.ts";
+import { Instants, Named } from "./named.ts";
 import type { Plan, Rest } from "./plan.ts";
 
 /** An episode that is on, or will be. */
@@ -50,9 +50,12 @@ export class NetworkNemesis implements Rule {
   readonly #datagrams: boolean;
   readonly #core: ReadonlySet<number>;
   readonly #rest: Readonly<Record<number, Rest>>;
+  readonly #instants: Instants | null;
   #healed = false;
 
-  constructor(plan: Plan, strike: Strike) {
+  /** @param record whether the names of what is struck are wanted */
+  constructor(plan: Plan, strike: Strike, record: boolean) {
+    this.#instants = record ? new Instants() : null;
     this.#strike = strike;
     this.#datagrams = plan.transport === "datagram";
     this.#core = new Set(plan.core);
@@ -86,6 +89,7 @@ export class NetworkNemesis implements Rule {
       if (this.#core.has(from) && this.#core.has(to)) return undefined;
       if (this.#rest[from] === "cut off" || this.#rest[to] === "cut off") return drop;
     }
+    const number = this.#instants?.count(`${from}>${to} ${message.tag}`, message.time) ?? 1;
     if (!this.#named.none) {
       const named = this.#named.take(`${from}>${to} ${message.tag}`, message.time);
       if (named !== undefined) {
@@ -102,7 +106,7 @@ export class NetworkNemesis implements Rule {
       if (size === null) continue;
       const { kind } = fault;
       const { tag, time } = message;
-      const named: Fault = { kind, at: time, nodes: [from], others: [to], tag, number: 1, size };
+      const named: Fault = { kind, at: time, nodes: [from], others: [to], tag, number, size };
       this.#strike(kind, fault.rate === undefined ? fault : named);
       return this.#verdict(fault, size);
     }

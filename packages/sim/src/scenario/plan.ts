@@ -47,6 +47,22 @@ export interface Plan {
    * links are faster hangs on the number. Without it latencies are drawn.
    */
   readonly steady?: number;
+  /** Where it is given, all that a run draws beside its plan hangs on it, too: the same plan, drawn anew. */
+  readonly weather?: number;
+}
+
+/** Whether a plan asks for no more than what the scenario promises to survive. */
+export function promises(
+  { tolerates = {} }: Pick<Scenario, "tolerates">,
+  { nodes, core, faults }: Plan,
+): boolean {
+  const { down = minority, amnesia = () => 0 } = tolerates;
+  const forgetful = faults.flatMap(({ kind, nodes: struck = [] }) =>
+    amnesiac.has(kind) && !(kind === "bit rot" && struck.every((one) => !core.includes(one)))
+      ? struck
+      : [],
+  );
+  return nodes - core.length <= down(nodes) && new Set(forgetful).size <= amnesia(nodes);
 }
 
 /** The draws of one purpose of a seed. */

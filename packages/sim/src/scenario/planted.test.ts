@@ -148,6 +148,23 @@ export const mutants: readonly Mutant[] = [
       ),
   },
   {
+    // Two rare steps: a pause, and a message that is sent to the paused node.
+    name: "an acknowledgement while the node is paused",
+    rareSteps: 2,
+    invariant: "acknowledged only if it has arrived",
+    plant: () =>
+      patch(
+        Endpoint.prototype,
+        "meet",
+        (original) =>
+          function (this: Endpoint, deed) {
+            if (this.life.parked !== null && deed.verb === "arrived" && deed.item.asked !== null)
+              this.fabric.do({ ...deed, verb: "acknowledge", attempt: 0 });
+            original.call(this, deed);
+          },
+      ),
+  },
+  {
     name: "a timer that is off by one",
     rareSteps: 1,
     invariant: "no timer is early",

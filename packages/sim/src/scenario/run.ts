@@ -117,6 +117,8 @@ const steadyDisk: DiskOptions = {
 class Run<K extends ComponentClass> implements Office {
   readonly #scenario: Scenario<K>;
   readonly #plan: Plan;
+  /** The plan, with the seed that keys what the run draws. */
+  readonly #drawn: Plan;
   readonly #simulation: Simulation<K>;
   readonly #callers: Callers;
   readonly #watch: Watch;
@@ -139,11 +141,13 @@ class Run<K extends ComponentClass> implements Office {
   constructor(scenario: Scenario<K>, plan: Plan, options: RunOptions) {
     this.#scenario = scenario;
     this.#plan = plan;
+    const { seed, weather } = plan;
+    this.#drawn = weather === undefined ? plan : { ...plan, seed: `${seed} in weather ${weather}` };
     this.#recorded = options.record === true ? [] : null;
     this.#core = new Set(plan.core);
     this.#recording = options.recording;
     const strike = (kind: FaultKind, fault: Fault): void => this.#struck(kind, fault);
-    this.#cold = new ColdPaths(plan, strike, () => this.#simulation.time);
+    this.#cold = new ColdPaths(this.#drawn, strike, () => this.#simulation.time);
     const simulation = simulate(scenario.main, this.#settings(options));
     this.#simulation = simulation;
     staff(simulation.engine, this);
@@ -174,7 +178,7 @@ class Run<K extends ComponentClass> implements Office {
         this.#watch.changed("history");
       },
     });
-    this.#network = new NetworkNemesis(plan, strike);
+    this.#network = new NetworkNemesis(this.#drawn, strike, options.record === true);
     this.#nodes = new NodeNemesis<K>({
       simulation,
       plan,
@@ -224,7 +228,7 @@ class Run<K extends ComponentClass> implements Office {
     );
     const waitingMax = plan.faults.find(({ kind }) => kind === "overflowing queue")?.size;
     return {
-      seed: plan.seed,
+      seed: this.#drawn.seed,
       nodes: plan.nodes,
       transport: plan.transport,
       latency: plan.steady === undefined ? uniform(0.2, 2) : steadily(plan.steady),
@@ -277,7 +281,7 @@ class Run<K extends ComponentClass> implements Office {
     simulation.rule(this.#network);
     for (const node of simulation.nodes) {
       const rule = new DiskNemesis(
-        this.#plan,
+        this.#drawn,
         node.index,
         (kind, fault) => {
           this.#struck(kind, fault);
@@ -410,10 +414,11 @@ class Run<K extends ComponentClass> implements Office {
     const phase = (): View["phase"] => this.#phase;
     const news = (): Reported | null => this.#news;
     const nodes = (): NodeView[] =>
-      this.#simulation.nodes.map(({ name, index, state, lives }) => ({
+      this.#simulation.nodes.map(({ name, index, state, sinceMicros, lives }) => ({
         name,
         index,
         state,
+        since: sinceMicros / 1000,
         life: lives,
         core: this.#core.has(index),
         rest: this.#plan.rest[index] ?? null,
@@ -460,7 +465,7 @@ class Run<K extends ComponentClass> implements Office {
     const { engine } = this.#simulation;
     let key = this.#keys.get(what);
     if (key === undefined)
-      this.#keys.set(what, (key = streamKey(this.#plan.seed, "scenario", what).low));
+      this.#keys.set(what, (key = streamKey(this.#drawn.seed, "scenario", what).low));
     engine.at(always, Math.round(time * 1000), mix(key, number), action);
   }
 }

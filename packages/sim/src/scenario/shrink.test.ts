@@ -5,7 +5,9 @@ import { expect } from "chai";
 import {
   decisionsOf,
   describeFault,
+  type Fault,
   type Plan,
+  planFor,
   Recording,
   replay,
   runPlan,
@@ -14,6 +16,7 @@ import {
   type Shrunk,
   storyFile,
 } from "./index.ts";
+import { indices, promises } from "./plan.ts";
 import { type Bug, tally, Tally, type TallyInit } from "./tally.test.ts";
 
 /** From here on it is not far to a seed that fails with a bug, and shrinks in a second or two. */
@@ -101,6 +104,39 @@ describe("shrinking", () => {
     const changed = runSeed({ ...story, main: Busier }, "any seed");
     expect(changed.failure?.invariant).to.equal(failure?.invariant);
     expect(changed.hash).not.to.equal(runSeed(story, "any seed").hash);
+  });
+
+  it("asks for no more than what is promised", function () {
+    this.timeout(60_000);
+    const scenario = tally("none", {
+      transport: "stream",
+      eventually: [{ name: "the moon is full", within: 100, holds: () => false }],
+    });
+    const plans = indices(100).map((seed) => planFor(scenario, seed));
+    const plan = plans.find(({ nodes, core }) => nodes === 5 && core.length === 3);
+    if (plan === undefined) throw new Error("no such seed");
+    const small = shrink(scenario, plan).plan;
+    expect(decisionsOf(small)).to.equal(0);
+    expect(small.nodes).to.equal(3);
+    expect(small.core.length).to.be.at.least(2);
+    expect(promises(scenario, small)).to.equal(true);
+    expect(promises(scenario, { ...small, core: [0] })).to.equal(false);
+    const wiped: Fault = { kind: "wiped disk", at: 1, nodes: [0] };
+    expect(promises(scenario, { ...small, faults: [wiped] })).to.equal(false);
+    const forgiving = { ...scenario, tolerates: { amnesia: () => 1 } };
+    expect(promises(forgiving, { ...small, faults: [wiped, wiped] })).to.equal(true);
+    const twice = [wiped, { ...wiped, nodes: [1] }];
+    expect(promises(forgiving, { ...small, faults: twice })).to.equal(false);
+  });
+
+  it("has the same run in the same weather, and another in another one", () => {
+    const { plan } = runSeed(tally(), 1);
+    const hashes = [undefined, undefined, 1, 1, 2].map(
+      (weather) => runPlan(tally(), weather === undefined ? plan : { ...plan, weather }).hash,
+    );
+    expect(hashes[0]).to.equal(hashes[1]);
+    expect(hashes[2]).to.equal(hashes[3]);
+    expect(new Set(hashes).size).to.equal(3);
   });
 
   it("does not take a seed that holds", () => {

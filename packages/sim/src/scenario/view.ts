@@ -25,6 +25,8 @@ export interface NodeView {
   readonly name: string;
   readonly index: number;
   readonly state: "up" | "down" | "paused";
+  /** Since when it has been in that state, in simulated milliseconds. */
+  readonly since: Millis;
   /** How often it was started. */
   readonly life: number;
   /** Whether it is one of those that are healed in the end. */

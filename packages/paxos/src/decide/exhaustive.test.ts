@@ -1,0 +1,16 @@
+/** Everything that can happen to a few acceptors in three rounds, by the code that runs. */
+
+import { expect } from "chai";
+import { explore, smallCases } from "./small-cases.test.ts";
+
+describe("exhaustively, of an instance", function () {
+  this.timeout(120_000);
+  for (const [name, one] of smallCases)
+    it(`${name}: two values are proposed, one is chosen`, () => {
+      const { states, chosen, collided } = explore(one);
+      if (process.env["KITH_PAXOS_MARKS"] !== undefined)
+        console.log("     ", { states, chosen, collided });
+      expect(chosen).greaterThan(100);
+      if (one.fast(0)) expect(collided).greaterThan(100);
+    });
+});

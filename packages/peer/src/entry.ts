@@ -1,0 +1,88 @@
+/**
+ * The entry of a peer into the ring: finds others, joins, introduces itself to the gossip, and lets itself
+ * be named to newcomers as long as it is in.
+ *
+ * Invariant: it founds a ring only where it was told to. An answer that does not come gives nobody that
+ * right, so it goes on asking for ever (algorithms.md §6.5.12).
+ */
+
+import { AskTimeout, Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
+import {
+  Bootstrap,
+  FindPeers,
+  Introduce,
+  Nearness,
+  PeerSampling,
+  Register,
+  Unregister,
+} from "@kith/membership";
+import { parsePeer, type PeerRef, self } from "@kith/network";
+import { FoundRing, JoinRing, Ring, type RingStatus, RingView } from "@kith/ring";
+
+/** How a peer begins. */
+export interface EntryInit {
+  /** Whether it begins a ring of its own: only for whoever has the authority to found a cluster. */
+  readonly founds: boolean;
+  /** Peers that are known beforehand, such as the founder in the same process. */
+  readonly known: readonly PeerRef[];
+}
+
+class Again extends timeout("peer/EntryAgain") {}
+
+/** A join that has not led into the ring for so long is tried with other peers, in milliseconds. */
+const patienceMillis = 5000;
+
+/** Leads a peer into the ring. */
+export class Entry extends Component {
+  readonly bootstrap = this.requires(Bootstrap);
+  readonly ring = this.requires(Ring);
+  readonly sampling = this.requires(PeerSampling);
+  readonly nearness = this.requires(Nearness);
+  readonly timer = this.requires(Timer);
+  readonly state = this.declareState<{ status: RingStatus; left: boolean }>({
+    status: "out",
+    left: false,
+  });
+  readonly #self = parsePeer(this.setting(self));
+  readonly #find = this.bootstrap.onAnswer(FindPeers, (answer) => {
+    if (answer instanceof AskTimeout) this.#seek();
+    else this.#join(answer.peers);
+  });
+
+  constructor({ founds, known }: EntryInit) {
+    super();
+    this.ring.on(RingView, ({ status }) => this.#viewed(status));
+    this.timer.on(Again, () => this.#seek());
+    this.onStart(() => {
+      if (founds) this.ring.trigger(new FoundRing());
+      else if (known.length > 0) this.#join(known);
+      else this.#seek();
+    });
+  }
+
+  #seek(): void {
+    if (this.state.status !== "in" && !this.state.left)
+      this.#find(new FindPeers(), { timeout: patienceMillis });
+  }
+
+  #join(peers: readonly PeerRef[]): void {
+    if (this.state.status === "in" || this.state.left) return;
+    this.ring.trigger(new JoinRing({ introducers: peers }));
+    this.sampling.trigger(new Introduce({ peers }));
+    this.nearness.trigger(new Introduce({ peers }));
+    const delay = patienceMillis;
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Again(), id: "again" }));
+  }
+
+  #viewed(status: RingStatus): void {
+    const before = this.state.status;
+    if (status === before) return;
+    this.state.status = status;
+    const peer = this.#self;
+    if (status === "in") this.bootstrap.trigger(new Register({ peer }));
+    if (before !== "in") return;
+    // Who was in and is out has left: it does not come back in this life.
+    this.state.left = true;
+    this.bootstrap.trigger(new Unregister({ peer }));
+  }
+}

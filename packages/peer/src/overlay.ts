@@ -1,0 +1,43 @@
+/**
+ * The overlay stack of one virtual peer: ring, merger, peer sampling and T-Man, wired up, with the entry that
+ * leads it into the ring. The failure detector, the Bootstrap and the ports of the world are not its own: all
+ * peers of a process share them, and `PeerHost` offers them.
+ *
+ * It speaks for the peer that the setting `self` names. Of the Network that it shares it sees what is
+ * addressed to that peer; of the detector's verdicts, those that its own components have asked for.
+ *
+ * Invariant: while it runs, the detector counts it among those who live in this process.
+ */
+
+import { Component } from "@kith/core";
+import { Arrived, Departed, FailureDetector } from "@kith/fd";
+import { Cyclon, TMan } from "@kith/membership";
+import { Network, parsePeer, self } from "@kith/network";
+import { RelaxedRing, RingGossip, RingMerger } from "@kith/ring";
+import { Entry, type EntryInit } from "./entry.ts";
+
+/** One virtual peer. Each part has a place of its own, such as `Ring`, and can be swapped there. */
+export class Overlay extends Component {
+  readonly detector = this.requires(FailureDetector);
+  readonly #ring = this.create(RelaxedRing, {}, { name: "Ring" });
+  readonly #cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
+  readonly #tman = this.create(TMan, {}, { name: "TMan" });
+  readonly #merger = this.create(RingMerger, {}, { name: "Merger" });
+  readonly ring = this.exposes(this.#ring.ports.ring);
+  readonly sampling = this.exposes(this.#cyclon.ports.sampling);
+  readonly nearness = this.exposes(this.#tman.ports.nearness);
+  readonly merger = this.exposes(this.#merger.ports.merger);
+
+  constructor(init: EntryInit) {
+    super();
+    const peer = parsePeer(this.setting(self));
+    this.narrows(Network, peer.peerId);
+    this.offers(this.#ring.ports.ring);
+    this.offers(this.#cyclon.ports.sampling);
+    this.offers(this.#tman.ports.nearness);
+    this.create(RingGossip, {}, { name: "Gossip" });
+    this.create(Entry, init, { name: "Entry" });
+    this.onStart(() => this.detector.trigger(new Arrived({ peer })));
+    this.onStop(() => this.detector.trigger(new Departed({ peer })));
+  }
+}

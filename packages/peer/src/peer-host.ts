@@ -1,0 +1,57 @@
+/**
+ * The process of some virtual peers: they share its Timer and Network, one failure detector (which probes
+ * each remote process once for all of them), and one client and server of Bootstrap.
+ *
+ * Invariant: a peer that has failed for good, or was stopped, is not among those that its detector tells
+ * others to live here.
+ */
+
+import { type Child, Component } from "@kith/core";
+import { AdaptiveDetector } from "@kith/fd";
+import { BootstrapClient, BootstrapServer } from "@kith/membership";
+import { formatPeer, parsePeer, type PeerRef, self } from "@kith/network";
+import { Overlay } from "./overlay.ts";
+
+/** What a process has to know. */
+export interface PeerHostInit {
+  /** The identities of its peers, none twice in the whole cluster. */
+  readonly peerIds: readonly number[];
+  /** Whether the first of them founds the ring. */
+  readonly founds: boolean;
+  /** Processes that run a Bootstrap server, in any incarnation: every host does. */
+  readonly servers: readonly PeerRef[];
+}
+
+/** A peer of a process: its address and incarnation, with an identity of its own. */
+export function virtualPeer(process: PeerRef, peerId: number): PeerRef {
+  return { ...process, peerId };
+}
+
+/** Hosts virtual peers, each at `Peer-` and its identity. */
+export class PeerHost extends Component {
+  readonly #detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
+  /** Its peers by their identities; whoever extends the class may wire them. */
+  protected readonly peers: ReadonlyMap<number, Child<Overlay>>;
+
+  constructor({ peerIds, founds, servers }: PeerHostInit) {
+    super();
+    const process = parsePeer(this.setting(self));
+    const client = this.create(BootstrapClient, { servers }, { name: "Bootstrap" });
+    this.create(BootstrapServer, {}, { name: "BootstrapServer" });
+    this.offers(this.#detector.ports.detector);
+    this.offers(client.ports.bootstrap);
+    const [first] = peerIds;
+    const peers = new Map<number, Child<Overlay>>();
+    for (const peerId of peerIds) {
+      const peer = virtualPeer(process, peerId);
+      const isFounder = founds && peerId === first;
+      // A server does not name the peers of the process that asks.
+      const known =
+        founds && !isFounder && first !== undefined ? [virtualPeer(process, first)] : [];
+      const settings = [self.of(formatPeer(peer))];
+      const init = { founds: isFounder, known };
+      peers.set(peerId, this.create(Overlay, init, { name: `Peer-${peerId}`, settings }));
+    }
+    this.peers = peers;
+  }
+}

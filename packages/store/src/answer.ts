@@ -1,0 +1,140 @@
+/** How a question to a group is answered, out of its table alone. */
+
+import type { TableReader } from "@kith/paxos";
+import { covers, type Position } from "./position.ts";
+import type { Answer, KnownTx, Query, Reading } from "./query.ts";
+import {
+  beyond,
+  expiryOf,
+  lockRow,
+  type MetaRow,
+  metaRow,
+  nameOf,
+  rowKeys,
+  sessionRow,
+  type TxName,
+  type TxRow,
+  txRow,
+  valueRow,
+} from "./rows.ts";
+import { descriptorOf, known } from "./split.ts";
+
+/** About how many bytes of values one answer to a scan holds. */
+const scanBytesMax = 1024 * 1024;
+
+/** Answers a question. @param time the group's */
+export function answer(table: TableReader, query: Query, time: number): Answer {
+  const bytes = table.get(rowKeys.meta);
+  if (bytes === undefined) return { kind: "none" };
+  const meta = metaRow.decode(bytes);
+  switch (query.kind) {
+    case "hello":
+      return { kind: "here", descriptor: descriptorOf(meta), ordered: meta.ordered, time };
+    case "read":
+      if (!query.keys.every((key) => covers(meta, key)))
+        return { kind: "wrong-range", descriptors: known(meta) };
+      return {
+        kind: "readings",
+        readings: query.keys.map((key) => readingOf(table, meta, key, query.values)),
+      };
+    case "scan":
+      return scan(table, meta, query);
+    case "registers": {
+      const name = nameOf(query.tx);
+      const row = table.get(rowKeys.tx(name));
+      const transactions = row === undefined ? [] : [knownTx(name, txRow.decode(row))];
+      return { kind: "transactions", transactions };
+    }
+    case "in-doubt": {
+      const transactions = transactionsOf(table, "t").filter(
+        ({ since, states }) => since < query.before && states.some(({ state }) => state === "P"),
+      );
+      return { kind: "transactions", transactions: transactions.slice(0, query.limit) };
+    }
+    case "due": {
+      const keys: Position[] = [];
+      for (const key of table.keys("e", beyond("e"), query.limit)) {
+        const { at, position } = expiryOf(key);
+        if (at > query.at) break;
+        keys.push(position);
+      }
+      return { kind: "keys", keys };
+    }
+    case "idle":
+      return idle(table, query.before, query.limit);
+  }
+}
+
+/** What a reader finds at a key. */
+export function readingOf(
+  table: TableReader,
+  meta: MetaRow,
+  position: Position,
+  values: boolean,
+): Reading {
+  const lock = table.get(rowKeys.lock(position));
+  const lockedBy = lock === undefined ? null : lockRow.decode(lock).writer;
+  const bytes = table.get(rowKeys.value(position));
+  if (bytes === undefined) {
+    const version = meta.deleteFloor;
+    return { position, lockedBy, version, expireAt: 0, value: null, present: false };
+  }
+  const { version, expireAt, value } = valueRow.decode(bytes);
+  return { position, lockedBy, version, expireAt, value: values ? value : null, present: true };
+}
+
+function scan(
+  table: TableReader,
+  meta: MetaRow,
+  { from, to, limit, values }: Extract<Query, { kind: "scan" }>,
+): Answer {
+  if (!covers(meta, from)) return { kind: "wrong-range", descriptors: known(meta) };
+  const end = meta.hi === null ? to : to === null || to > meta.hi ? meta.hi : to;
+  const upTo = (letter: string): string => (end === null ? beyond(letter) : letter + end);
+  // A key that is locked may be absent yet, and be there in a moment.
+  const found = new Set<Position>();
+  for (const letter of ["k", "l"])
+    for (const key of table.keys(letter + from, upTo(letter), limit + 1)) found.add(key.slice(1));
+  const readings: Reading[] = [];
+  let bytes = 0;
+  let next: Position | null = null;
+  for (const position of [...found].sort()) {
+    if (readings.length >= limit || bytes > scanBytesMax) {
+      next = position;
+      break;
+    }
+    const reading = readingOf(table, meta, position, values);
+    if (!reading.present && reading.lockedBy === null) continue;
+    bytes += reading.value?.length ?? 0;
+    readings.push(reading);
+  }
+  if (next === null && end !== to) next = end;
+  return { kind: "scanned", readings, next, deleteFloor: meta.deleteFloor };
+}
+
+function idle(table: TableReader, before: number, limit: number): Answer {
+  const sessions = [];
+  for (const key of table.keys("s", beyond("s"))) {
+    if (sessions.length >= limit) break;
+    const row = table.get(key);
+    if (row === undefined || sessionRow.decode(row).lastSeen >= before) continue;
+    const client = key.slice(1);
+    sessions.push({ client, transactions: transactionsOf(table, `t${client}`) });
+  }
+  return { kind: "sessions", sessions };
+}
+
+function transactionsOf(table: TableReader, prefix: string): KnownTx[] {
+  const found: KnownTx[] = [];
+  const end = prefix === "t" ? beyond("t") : `${prefix}${"\u00ff".repeat(8)}`;
+  for (const key of table.keys(prefix, end)) {
+    const row = table.get(key);
+    if (row !== undefined) found.push(knownTx(key.slice(1), txRow.decode(row)));
+  }
+  return found;
+}
+
+function knownTx(name: TxName, { hint, since, participants, registers }: TxRow): KnownTx {
+  const states = [...registers].map(([position, { state }]) => ({ position, state }));
+  return { name, hint, since, participants, states };
+}

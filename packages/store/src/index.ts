@@ -1,0 +1,61 @@
+/** The transactional store: linearizable keys, strictly serializable transactions. */
+
+export { answer } from "./answer.ts";
+export {
+  type Command,
+  type CommandOf,
+  type Condition,
+  decodeCommand,
+  encodeCommand,
+  type Expected,
+  type Operation,
+  type Part,
+  type Ticket,
+  type Token,
+} from "./command.ts";
+export type { StoreErrorCode } from "./errors.ts";
+export { applyCommand, type Place } from "./machine.ts";
+export {
+  covers,
+  everything,
+  hintOf,
+  keyAt,
+  keyBytesMax,
+  type Octets,
+  type Position,
+  positionOf,
+  type Range,
+  valueBytesMax,
+} from "./position.ts";
+export {
+  type Answer,
+  decodeAnswer,
+  decodeQuery,
+  encodeAnswer,
+  encodeQuery,
+  type IdleSession,
+  type KnownTx,
+  type Query,
+  type Reading,
+} from "./query.ts";
+export {
+  decodeResult,
+  encodeResult,
+  type Outcome,
+  type RefusalReason,
+  type Result,
+  type ResultOf,
+  type Vote,
+} from "./result.ts";
+export {
+  type Descriptor,
+  type Expiry,
+  type Participant,
+  type RegisterState,
+  type TxId,
+  type TxName,
+  type TxWrite,
+} from "./rows.ts";
+export { openSeqsMax } from "./sessions.ts";
+export type { Spawn } from "./split.ts";
+export { checkStep, checkTable, checkTables } from "./table-invariants.ts";

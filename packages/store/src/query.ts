@@ -1,0 +1,301 @@
+/** What can be asked of a group without an entry in its log, and the form of questions and answers. */
+
+import { ByteReader, ByteWriter } from "@kith/paxos";
+import { storeError } from "./errors.ts";
+import type { Octets, Position } from "./position.ts";
+import {
+  type Descriptor,
+  type Participant,
+  readDescriptor,
+  readList,
+  readParticipants,
+  readState,
+  type TxId,
+  type TxName,
+  writeDescriptor,
+  writeList,
+  writeParticipants,
+  writeState,
+} from "./rows.ts";
+import type { Vote } from "./result.ts";
+
+/** A question. Times are the group's. */
+export type Query =
+  /** Where this is, and up to where it is applied: what a session is opened with. */
+  | { readonly kind: "hello" }
+  /** What is at keys; only the versions where that is enough. */
+  | { readonly kind: "read"; readonly keys: readonly Position[]; readonly values: boolean }
+  /** What lies between two positions, at most `limit` keys. */
+  | {
+      readonly kind: "scan";
+      readonly from: Position;
+      readonly to: Position | null;
+      readonly limit: number;
+      readonly values: boolean;
+    }
+  /** What became of a transaction at its keys. */
+  | { readonly kind: "registers"; readonly tx: TxId }
+  /** Transactions that are prepared, and came before a time. */
+  | { readonly kind: "in-doubt"; readonly before: number; readonly limit: number }
+  /** Keys that expire up to a time. */
+  | { readonly kind: "due"; readonly at: number; readonly limit: number }
+  /** Sessions last seen before a time, with the transactions that they have here. */
+  | { readonly kind: "idle"; readonly before: number; readonly limit: number };
+
+/** A key's state for a reader. */
+export interface Reading {
+  readonly position: Position;
+  /** The transaction that is prepared to write it: what will be here is not known yet. */
+  readonly lockedBy: TxName | null;
+  /** Of an absent key the highest version that any delete was given: it changes with each (the ABA case). */
+  readonly version: number;
+  /** 0 for never. */
+  readonly expireAt: number;
+  /** Null where the key is absent, and where only versions were asked for. */
+  readonly value: Uint8Array | null;
+  readonly present: boolean;
+}
+
+/** A transaction, as far as a group knows it. */
+export interface KnownTx {
+  readonly name: TxName;
+  readonly hint: string;
+  readonly since: number;
+  readonly participants: readonly Participant[];
+  readonly states: readonly Vote[];
+}
+
+/** A session of which nothing was heard for a while. */
+export interface IdleSession {
+  readonly client: Octets;
+  readonly transactions: readonly KnownTx[];
+}
+
+/** An answer. */
+export type Answer =
+  | { readonly kind: "none" }
+  | { readonly kind: "wrong-range"; readonly descriptors: readonly Descriptor[] }
+  | {
+      readonly kind: "here";
+      readonly descriptor: Descriptor;
+      readonly ordered: boolean;
+      readonly time: number;
+    }
+  | { readonly kind: "readings"; readonly readings: readonly Reading[] }
+  | {
+      readonly kind: "scanned";
+      readonly readings: readonly Reading[];
+      /** Where to go on; null at the end of what was asked for, as far as it lies here. */
+      readonly next: Position | null;
+      readonly deleteFloor: number;
+    }
+  | { readonly kind: "transactions"; readonly transactions: readonly KnownTx[] }
+  | { readonly kind: "keys"; readonly keys: readonly Position[] }
+  | { readonly kind: "sessions"; readonly sessions: readonly IdleSession[] };
+
+const queryKinds = ["hello", "read", "scan", "registers", "in-doubt", "due", "idle"] as const;
+
+/** A question as bytes. */
+export function encodeQuery(query: Query): Uint8Array {
+  const writer = new ByteWriter().count(queryKinds.indexOf(query.kind));
+  switch (query.kind) {
+    case "hello":
+      break;
+    case "read":
+      writeList(writer, query.keys, (key) => writer.octets(key));
+      writer.count(query.values ? 1 : 0);
+      break;
+    case "scan":
+      writer.octets(query.from);
+      writeMaybe(writer, query.to);
+      writer.count(query.limit).count(query.values ? 1 : 0);
+      break;
+    case "registers":
+      writer.octets(query.tx.client).count(query.tx.seq);
+      break;
+    case "in-doubt":
+    case "idle":
+      writer.float(query.before).count(query.limit);
+      break;
+    case "due":
+      writer.float(query.at).count(query.limit);
+      break;
+  }
+  return writer.done();
+}
+
+/** Reads what `encodeQuery` wrote. @throws KithError `KITH_STORE_CORRUPT` */
+export function decodeQuery(bytes: Uint8Array): Query {
+  const reader = new ByteReader(bytes);
+  const kind = queryKinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "A question is of no known kind.");
+  switch (kind) {
+    case "hello":
+      return { kind };
+    case "read":
+      return {
+        kind,
+        keys: readList(reader, () => reader.octets()),
+        values: reader.count() === 1,
+      };
+    case "scan":
+      return {
+        kind,
+        from: reader.octets(),
+        to: readMaybe(reader),
+        limit: reader.count(),
+        values: reader.count() === 1,
+      };
+    case "registers":
+      return { kind, tx: { client: reader.octets(), seq: reader.count() } };
+    case "in-doubt":
+    case "idle":
+      return { kind, before: reader.float(), limit: reader.count() };
+    case "due":
+      return { kind, at: reader.float(), limit: reader.count() };
+  }
+}
+
+const answerKinds = [
+  "none",
+  "wrong-range",
+  "here",
+  "readings",
+  "scanned",
+  "transactions",
+  "keys",
+  "sessions",
+] as const satisfies readonly Answer["kind"][];
+
+/** An answer as bytes. */
+export function encodeAnswer(answer: Answer): Uint8Array {
+  const writer = new ByteWriter().count(answerKinds.indexOf(answer.kind));
+  switch (answer.kind) {
+    case "none":
+      break;
+    case "wrong-range":
+      writeList(writer, answer.descriptors, (one) => writeDescriptor(writer, one));
+      break;
+    case "here":
+      writeDescriptor(writer, answer.descriptor);
+      writer.count(answer.ordered ? 1 : 0).float(answer.time);
+      break;
+    case "readings":
+      writeList(writer, answer.readings, (one) => writeReading(writer, one));
+      break;
+    case "scanned":
+      writeList(writer, answer.readings, (one) => writeReading(writer, one));
+      writeMaybe(writer, answer.next);
+      writer.count(answer.deleteFloor);
+      break;
+    case "transactions":
+      writeList(writer, answer.transactions, (one) => writeKnown(writer, one));
+      break;
+    case "keys":
+      writeList(writer, answer.keys, (key) => writer.octets(key));
+      break;
+    case "sessions":
+      writeList(writer, answer.sessions, ({ client, transactions }) => {
+        writer.octets(client);
+        writeList(writer, transactions, (one) => writeKnown(writer, one));
+      });
+      break;
+  }
+  return writer.done();
+}
+
+/** Reads what `encodeAnswer` wrote. @throws KithError `KITH_STORE_CORRUPT` */
+export function decodeAnswer(bytes: Uint8Array): Answer {
+  const reader = new ByteReader(bytes);
+  const kind = answerKinds[reader.count()];
+  if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "An answer is of no known kind.");
+  switch (kind) {
+    case "none":
+      return { kind };
+    case "wrong-range":
+      return { kind, descriptors: readList(reader, () => readDescriptor(reader)) };
+    case "here":
+      return {
+        kind,
+        descriptor: readDescriptor(reader),
+        ordered: reader.count() === 1,
+        time: reader.float(),
+      };
+    case "readings":
+      return { kind, readings: readList(reader, () => readReading(reader)) };
+    case "scanned":
+      return {
+        kind,
+        readings: readList(reader, () => readReading(reader)),
+        next: readMaybe(reader),
+        deleteFloor: reader.count(),
+      };
+    case "transactions":
+      return { kind, transactions: readList(reader, () => readKnown(reader)) };
+    case "keys":
+      return { kind, keys: readList(reader, () => reader.octets()) };
+    case "sessions":
+      return {
+        kind,
+        sessions: readList(reader, () => ({
+          client: reader.octets(),
+          transactions: readList(reader, () => readKnown(reader)),
+        })),
+      };
+  }
+}
+
+function writeMaybe(writer: ByteWriter, octets: Octets | null): void {
+  if (octets === null) writer.count(0);
+  else writer.count(1).octets(octets);
+}
+
+function readMaybe(reader: ByteReader): Octets | null {
+  return reader.count() === 0 ? null : reader.octets();
+}
+
+function writeReading(writer: ByteWriter, reading: Reading): void {
+  const { position, lockedBy, version, expireAt, value, present } = reading;
+  writer
+    .octets(position)
+    .octets(lockedBy ?? "")
+    .count(version)
+    .count(expireAt);
+  if (value === null) writer.count(present ? 1 : 0);
+  else writer.count(2).bytes(value);
+}
+
+function readReading(reader: ByteReader): Reading {
+  const position = reader.octets();
+  const lockedBy = reader.octets();
+  const version = reader.count();
+  const expireAt = reader.count();
+  const kind = reader.count();
+  const value = kind === 2 ? reader.bytes() : null;
+  return {
+    position,
+    lockedBy: lockedBy === "" ? null : lockedBy,
+    version,
+    expireAt,
+    value,
+    present: kind > 0,
+  };
+}
+
+function writeKnown(writer: ByteWriter, known: KnownTx): void {
+  writer.octets(known.name).text(known.hint).float(known.since);
+  writeParticipants(writer, known.participants);
+  writeList(writer, known.states, ({ position, state }) =>
+    writeState(writer.octets(position), state),
+  );
+}
+
+function readKnown(reader: ByteReader): KnownTx {
+  return {
+    name: reader.octets(),
+    hint: reader.text(),
+    since: reader.float(),
+    participants: readParticipants(reader),
+    states: readList(reader, () => ({ position: reader.octets(), state: readState(reader) })),
+  };
+}
