@@ -13,7 +13,7 @@ import {
 } from "@kith/sim/scenario";
 import { AdaptiveDetector, PhiDetector } from "@kith/fd";
 import { ChordRing, RelaxedRing } from "@kith/ring";
-import { Answered, Asked, Believed, Contradicted, Left, nameOf, Viewed } from "./peer.ts";
+import { Answered, Asked, Believed, Contradicted, Declared, Left, nameOf, Viewed } from "./peer.ts";
 
 /** Where the ring stands; it may be swapped for its first, relaxed kind, or for the second. */
 export const ringPath = "/Peer-1/Overlay/Ring";
@@ -94,6 +94,18 @@ export function oneRing(within: number): Eventually {
   };
 }
 
+/** R3, while the others are still away: from that time on the living are one perfect ring. */
+export function oneRingFrom(time: number): Invariant {
+  return {
+    name: "one perfect ring of the living",
+    inputs: [],
+    begin:
+      () =>
+      (view): string | undefined =>
+        view.phase === "faults" && view.time >= time ? imperfection(view) : undefined,
+  };
+}
+
 /** R5: who has seen a later life of a peer has no earlier one for a neighbour any more. */
 export const livesInOrder: Invariant = {
   name: "lives in order (R5)",
@@ -159,6 +171,61 @@ function misbelief(view: View): string | undefined {
       return `${name} believes that ${peer} is ${alive ? "alive" : "gone"}`;
   }
   return undefined;
+}
+
+/** From that time on the failure detectors believe what is. */
+export function trueFrom(time: number): Invariant {
+  return {
+    name: "verdicts are true",
+    inputs: [],
+    begin: () => (view) => (view.time >= time ? misbelief(view) : undefined),
+  };
+}
+
+/** Nobody who lives is given up: `Absent` comes for the dead alone. */
+export const nobodyDeclared: Invariant = {
+  name: "nobody is declared dead",
+  inputs: [Declared],
+  begin: () => (view) => {
+    const { news } = view;
+    if (!isReport(news, Declared)) return undefined;
+    const node = livesAs(view, news.fact.peer);
+    return node === undefined ? undefined : `${news.node} gives up ${news.fact.peer}, which lives.`;
+  },
+};
+
+/** The node that lives as this peer. */
+function livesAs(view: View, peer: string): NodeView | undefined {
+  return view.nodes.find((node) => node.state !== "down" && lifeOf(node) === peer);
+}
+
+/** Whoever stood still suspects nobody on waking, for so many milliseconds. */
+export function wakesCalmly(millis: number): Invariant {
+  return {
+    name: "suspects nobody on waking",
+    inputs: [Believed],
+    begin: () => (view) => {
+      const { news, faults, nodes } = view;
+      if (!isReport(news, Believed) || news.fact.alive) return undefined;
+      const { node: name, time, fact } = news;
+      const index = nodes.find((one) => one.name === name)?.index ?? -1;
+      const stood = faults.some(
+        ({ kind, at, nodes: struck = [], ...fault }) =>
+          kind === "pause" &&
+          struck.includes(index) &&
+          time >= at &&
+          time < at + (fault.for ?? 0) + millis,
+      );
+      const target = livesAs(view, fact.peer);
+      if (!stood || target === undefined || target.state === "paused") return undefined;
+      // Two that stand still at one time may well suspect each other.
+      const both = faults.some(
+        ({ kind, at, nodes: struck = [] }) =>
+          kind === "pause" && struck.includes(target.index) && Math.abs(time - at) < 2 * millis,
+      );
+      return both ? undefined : `${name} stood still, and suspects ${fact.peer}.`;
+    },
+  };
 }
 
 // --- lookups -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 import { type Child, Component, event, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import {
+  Absent,
   AdaptiveDetector,
   FailureDetector,
   PhiDetector,
@@ -50,6 +51,9 @@ export class Believed extends event("overlay/Believed", Fact)<{
   readonly peer: string;
   readonly alive: boolean;
 }> {}
+
+/** The failure detector gives up a peer for good: the slow verdict. */
+export class Declared extends event("overlay/Declared", Fact)<{ readonly peer: string }> {}
 
 /** The failure detector has told what must not be told. */
 export class Contradicted extends event("overlay/Contradicted", Fact)<{ readonly what: string }> {}
@@ -173,6 +177,7 @@ export class Peer extends Component {
     const { complaint } = this.#verdicts;
     if (complaint !== null) this.workload.trigger(new Contradicted({ what: complaint }));
     const { peer } = verdict;
+    if (verdict instanceof Absent) this.workload.trigger(new Declared({ peer: nameOf(peer) }));
     if (verdict instanceof Returned) this.#watch(verdict.successor);
     if (verdict instanceof Suspect || verdict instanceof Restore || verdict instanceof Unwatched) {
       const alive = verdict instanceof Restore;

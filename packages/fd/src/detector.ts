@@ -27,6 +27,7 @@ import {
   addressOf,
   ConnectionDown,
   ConnectionUp,
+  Dropped,
   Message,
   Network,
   parsePeer,
@@ -118,6 +119,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     this.net.on(ConnectionDown, ({ peer, reason }) => {
       if (reason === "restarted") this.#replaced(peer);
     });
+    this.net.on(Dropped, (dropped) => this.#calledByOldName(dropped));
     this.timer.on(Beat, (beat) => this.#beat(beat));
     this.timer.on(Expiry, (expiry) => this.#expired(expiry));
     this.timer.on(Absence, (absence) => this.#absent(absence));
@@ -366,6 +368,14 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   #learned(peer: PeerRef): void {
     const place = this.#state.places.get(addressOf(peer));
     if (place !== undefined && peer.incarnation > place.newest) this.#supersede(place, peer);
+  }
+
+  /** Somebody pings an earlier life of this process: without a connection it would never learn that there is another one. */
+  #calledByOldName({ reason, tag, to, from }: Dropped): void {
+    const mine = addressOf(to) === addressOf(this.#self);
+    if (reason !== "wrong-incarnation" || tag !== Ping.tag || !mine) return;
+    if (to.incarnation < this.#self.incarnation)
+      this.net.trigger(new Ping({ to: from, seq: 0, known: -1 }));
   }
 
   /** Another incarnation answers at this peer's address; which one is not known. */

@@ -106,7 +106,10 @@ export abstract class RingNode extends Component {
       if (watcher === this.#watcher) this.#suspected(peer, reason !== "silent");
     });
     this.detector.on(Returned, ({ watcher, peer, successor }) => {
-      if (watcher === this.#watcher) this.#suspected(peer, true, successor.incarnation);
+      if (watcher !== this.#watcher) return;
+      this.#suspected(peer, true, successor.incarnation);
+      // It may be of another ring by now, and the only one of it that is known here.
+      this.#step((state, effects) => consider(state, successor, effects));
     });
     this.detector.on(Restore, ({ watcher, peer }) => {
       if (watcher !== this.#watcher) return;

@@ -220,6 +220,7 @@ export function suspect(state: RingState, peer: PeerRef): void {
  */
 export function end(state: RingState, peer: PeerRef, incarnation?: number): void {
   state.ended = remember(state.ended, peer, endedMax);
+  state.suspects = without(state.suspects, peer);
   if (incarnation !== undefined)
     state.introducers = state.introducers.map((one) =>
       samePeer(one, peer) ? { ...one, incarnation } : one,

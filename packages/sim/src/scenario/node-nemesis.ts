@@ -4,7 +4,7 @@
  * it; only what has been done is counted.
  */
 
-import { type ComponentClass, Event, type Millis, SwapFailed } from "@kith/core";
+import { type ComponentClass, Event, KithError, type Millis, SwapFailed } from "@kith/core";
 import { message } from "@kith/network";
 import type { SavedDisk } from "../disk.ts";
 import { always } from "../engine.ts";
@@ -275,9 +275,14 @@ export class NodeNemesis<K extends ComponentClass> {
     const { tag, size = 0 } = fault;
     const choice = swaps.find((one) => typeof one !== "string" && one.path === tag);
     const cls = typeof choice === "object" ? choice.to[size - 1] : undefined;
-    node.system.swapThen(tag, cls === undefined ? {} : { cls }, (result) => {
-      if (!(result instanceof SwapFailed)) this.#struck(fault);
-    });
+    try {
+      node.system.swapThen(tag, cls === undefined ? {} : { cls }, (result) => {
+        if (!(result instanceof SwapFailed)) this.#struck(fault);
+      });
+    } catch (cause) {
+      // What a node has killed is not there to be swapped.
+      if (!(cause instanceof KithError) || cause.code !== "KITH_UNKNOWN_PATH") throw cause;
+    }
   }
 
   #speak(node: SimNode<K>, fault: Fault): void {
