@@ -169,6 +169,8 @@ export class Peer extends Component {
 
   #watch(peer: PeerRef): void {
     this.#verdicts.watch(peer);
+    // Until told otherwise.
+    this.workload.trigger(new Believed({ peer: nameOf(peer), alive: true }));
     this.detector.trigger(new Watch({ watcher, peer }));
   }
 

@@ -23,6 +23,11 @@ export interface PlantedBug {
 }
 
 const examples = ["broadcast", "lock", "register"];
+/** The packages into which the bugs of the overlay are planted, and the file that finds them. */
+const overlay = {
+  folder: "examples/overlay",
+  packages: ["packages/fd", "packages/membership", "packages/ring", "packages/peer"],
+} as const;
 const providers = "packages/sim/src/scenario";
 
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
@@ -30,6 +35,7 @@ export async function plantedBugs(root: string): Promise<PlantedBug[]> {
   return [
     ...(await bugsOfProviders(root)),
     ...examples.flatMap((name) => bugsOfExample(root, name)),
+    ...bugsOfOverlay(root),
   ];
 }
 
@@ -43,6 +49,21 @@ function bugsOfExample(root: string, name: string): PlantedBug[] {
       const copies = new Copies(folder, root);
       const file = path.join(copies.make(mutant), "scenarios", `${name}.ts`);
       return { scenario: await scenarioAt(file, name), remove: () => copies.remove() };
+    },
+  }));
+}
+
+function bugsOfOverlay(root: string): PlantedBug[] {
+  const folder = path.join(root, overlay.folder);
+  return readMutants(path.join(folder, "mutants.json")).map((mutant) => ({
+    scenario: "overlay",
+    what: mutant.what,
+    rareSteps: mutant.rareSteps,
+    plant: async () => {
+      const copies = new Copies(folder, root, overlay.packages);
+      const file = path.join(copies.make(mutant), "scenarios/planted.ts");
+      const scenario = await scenarioAt(file, mutant.scenario ?? "");
+      return { scenario, remove: () => copies.remove() };
     },
   }));
 }
