@@ -22,8 +22,8 @@ import {
   unfair,
   verdictsAlternate,
   verdictsAreTrue,
-} from "./judge.ts";
-import { Peer } from "./peer.ts";
+} from "../src/judge.ts";
+import { Peer } from "../src/peer.ts";
 
 /** So many peers have a bootstrap server that is asked, and may found a ring where nobody takes them in. */
 const founders = 4;
@@ -116,7 +116,7 @@ export function churnOf(
         count: 4,
         start: { at: 5000 },
         wait: exponential(200),
-        timeout: 10_000,
+        timeout: 15_000,
         next: ({ draw, nodes: count }) => ({ op: "lookup", key: String(draw.between(0, count)) }),
       },
       {

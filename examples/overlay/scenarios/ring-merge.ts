@@ -11,8 +11,8 @@ import {
   scenario,
   type Storm,
 } from "@kith/sim/scenario";
-import { livesInOrder, oneRing, swaps, unfair, verdictsAlternate } from "./judge.ts";
-import { Peer } from "./peer.ts";
+import { livesInOrder, oneRing, swaps, unfair, verdictsAlternate } from "../src/judge.ts";
+import { Peer } from "../src/peer.ts";
 import { initOf } from "./ring-churn.ts";
 
 /** When the ring has formed, in milliseconds. */
@@ -85,7 +85,7 @@ export function mergeOf(
         count: 2,
         start: { at: formation },
         wait: exponential(1000),
-        timeout: 10_000,
+        timeout: 15_000,
         next: ({ draw, nodes: count }) => ({ op: "lookup", key: String(draw.between(0, count)) }),
       },
     ],

@@ -23,8 +23,8 @@ import {
   verdictsAlternate,
   verdictsAreTrue,
   wakesCalmly,
-} from "./judge.ts";
-import { Peer } from "./peer.ts";
+} from "../src/judge.ts";
+import { Peer } from "../src/peer.ts";
 import { initOf } from "./ring-churn.ts";
 
 /** By then the ring has formed, in milliseconds. */
@@ -62,7 +62,7 @@ function trial({
         name: "asker",
         start: { at: formed },
         wait: exponential(1000),
-        timeout: 10_000,
+        timeout: 15_000,
         next: ({ draw, nodes: count }) => ({ op: "lookup", key: String(draw.between(0, count)) }),
       },
     ],

@@ -4,6 +4,7 @@ import { KithError } from "@kith/core";
 
 const nextSteps = {
   KITH_CLI_ARGUMENT: "See kith help, or kith help sim.",
+  KITH_CLI_FILE: "Name a file in a folder that is there and may be written to.",
   KITH_CLI_LOAD:
     "Run the file by itself to see the whole error; TypeScript files need tsx installed.",
   KITH_CLI_SCENARIO:

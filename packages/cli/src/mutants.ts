@@ -5,14 +5,13 @@
  * `npm run mutants -- [--from 1,1001,2001,3001,4001] [--count 200] [--seconds 60] [--jobs N] [--out FILE] [scenario …]`
  */
 
-import { execFileSync, fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
-import path from "node:path";
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { cliError } from "./errors.ts";
 import type { FromHunter, Hunt, Hunted } from "./mutant-worker.ts";
+import { commitOf, machine, table, writePage } from "./page.ts";
 import { plantedBugs } from "./planted.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -34,12 +33,7 @@ const seconds = Number(values.seconds);
 const decisionsMax = 12;
 const nodesMax = 4;
 
-// Before the long run: the page is about the sources that were run.
-const git = (...args: string[]): string =>
-  execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
-const changes = git("status", "--porcelain") === "" ? "" : ", with changes";
-const commit = `${git("rev-parse", "--short", "HEAD")}${changes}`;
-
+const commit = commitOf(root);
 const bugs = await plantedBugs(root);
 const waiting = [...bugs.keys()].filter(
   (bug) => positionals.length === 0 || positionals.includes(bugs[bug]?.scenario ?? ""),
@@ -71,11 +65,10 @@ const small = results.filter(
     story.nodes <= nodesMax &&
     story.cpuSeconds <= seconds,
 );
-const file = path.resolve(root, values.out);
-writeFileSync(file, page());
 console.log(
-  `${results.length} bugs, ${missed.length} missed in some range, ${small.length} shrunk. Written to ${path.relative(root, file)}`,
+  `${results.length} bugs, ${missed.length} missed in some range, ${small.length} shrunk.`,
 );
+writePage(root, values.out, page());
 if (missed.length > 0 || small.length < 0.9 * results.length) process.exitCode = 1;
 
 function hunt(what: Hunt): Promise<Hunted> {
@@ -95,17 +88,12 @@ function hunt(what: Hunt): Promise<Hunted> {
 }
 
 function page(): string {
-  const table = (
-    head: readonly string[],
-    body: readonly (readonly (string | number)[])[],
-  ): string =>
-    [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const named = ({ bug }: Hunted): string[] => [bugs[bug]?.scenario ?? "", bugs[bug]?.what ?? ""];
   const rare = results.filter(({ bug }) => (bugs[bug]?.rareSteps ?? 0) >= 2);
   return `# Planted bugs
 
-Made by \`npm run mutants\` at commit ${commit}, on Node ${process.version}, ${availableParallelism()} cores
-(${cpus()[0]?.model ?? "unknown"}). Bugs are planted into copies of the examples (\`mutants.json\`) and into the simulated
+Made by \`npm run mutants\` at commit ${commit}, on ${machine()}.
+Bugs are planted into copies of the examples (\`mutants.json\`) and into the simulated
 providers (scenario \`contracts\`); each is hunted in ${ranges.length} ranges of ${count} seeds.
 
 ${results.length} bugs, ${rare.length} of which need two rare steps; ${results.length - missed.length} are found in every range.

@@ -17,7 +17,7 @@ describe("the planted bugs", function () {
       bugs.length,
     );
     const scenarios = new Set(bugs.map(({ scenario }) => scenario));
-    expect([...scenarios]).members(["contracts", "broadcast", "lock", "register"]);
+    expect([...scenarios]).members(["contracts", "broadcast", "lock", "register", "group-chaos"]);
   });
 
   it("are planted for a while, into a provider and into a copy of an example", async () => {

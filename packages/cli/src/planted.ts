@@ -1,6 +1,6 @@
 /**
- * The planted bugs of the repository, each with the scenario that has to find it: those that the tables of the
- * examples (`mutants.json`) plant into copies, and the patches to the simulated providers.
+ * The planted bugs of the repository, each with the scenario that has to find it: those that the tables of
+ * examples and packages (`mutants.json`) plant into copies, and the patches to the simulated providers.
  */
 
 import path from "node:path";
@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import type { Scenario } from "@kith/sim/scenario";
 import { Copies, readMutants } from "@kith/testing/planting";
 import { cliError } from "./errors.ts";
-import { scenarioAt } from "./library.ts";
+import { type Entry, scenarioAt } from "./library.ts";
 
 /** A bug, not yet planted. */
 export interface PlantedBug {
@@ -22,47 +22,44 @@ export interface PlantedBug {
   readonly plant: () => Promise<{ readonly scenario: Scenario; readonly remove: () => void }>;
 }
 
-const examples = ["broadcast", "lock", "register"];
-/** The packages into which the bugs of the overlay are planted, and the file that finds them. */
-const overlay = {
-  folder: "examples/overlay",
-  packages: ["packages/fd", "packages/membership", "packages/ring", "packages/peer"],
-} as const;
+/** A folder with a table, and the scenario in it that has to find its bugs: by its file, and by its name there. */
+interface Table {
+  readonly folder: string;
+  readonly file: string;
+  /** Where the table names none itself. */
+  readonly exported?: string;
+  /** Packages into which bugs are planted, where it is not the folder itself. */
+  readonly packages?: readonly string[];
+}
+
+const tables: readonly Table[] = [
+  { folder: "examples/broadcast", file: "broadcast", exported: "broadcast" },
+  { folder: "examples/lock", file: "lock", exported: "lock" },
+  { folder: "examples/register", file: "register", exported: "register" },
+  { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  {
+    folder: "examples/overlay",
+    file: "planted",
+    packages: ["packages/fd", "packages/membership", "packages/ring", "packages/peer"],
+  },
+];
 const providers = "packages/sim/src/scenario";
 
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
 export async function plantedBugs(root: string): Promise<PlantedBug[]> {
-  return [
-    ...(await bugsOfProviders(root)),
-    ...examples.flatMap((name) => bugsOfExample(root, name)),
-    ...bugsOfOverlay(root),
-  ];
+  return [...(await bugsOfProviders(root)), ...tables.flatMap((table) => bugsOfTable(root, table))];
 }
 
-function bugsOfExample(root: string, name: string): PlantedBug[] {
-  const folder = path.join(root, "examples", name);
-  return readMutants(path.join(folder, "mutants.json")).map((mutant) => ({
-    scenario: name,
+function bugsOfTable(root: string, { folder, file, exported, packages }: Table): PlantedBug[] {
+  const from = path.join(root, folder);
+  return readMutants(path.join(from, "mutants.json")).map((mutant) => ({
+    scenario: packages === undefined ? file : path.basename(folder),
     what: mutant.what,
     rareSteps: mutant.rareSteps,
     plant: async () => {
-      const copies = new Copies(folder, root);
-      const file = path.join(copies.make(mutant), "scenarios", `${name}.ts`);
-      return { scenario: await scenarioAt(file, name), remove: () => copies.remove() };
-    },
-  }));
-}
-
-function bugsOfOverlay(root: string): PlantedBug[] {
-  const folder = path.join(root, overlay.folder);
-  return readMutants(path.join(folder, "mutants.json")).map((mutant) => ({
-    scenario: "overlay",
-    what: mutant.what,
-    rareSteps: mutant.rareSteps,
-    plant: async () => {
-      const copies = new Copies(folder, root, overlay.packages);
-      const file = path.join(copies.make(mutant), "scenarios/planted.ts");
-      const scenario = await scenarioAt(file, mutant.scenario ?? "");
+      const copies = new Copies(from, root, packages);
+      const copy = path.join(copies.make(mutant), "scenarios", `${file}.ts`);
+      const scenario = await scenarioAt(copy, mutant.scenario ?? exported ?? file);
       return { scenario, remove: () => copies.remove() };
     },
   }));
@@ -77,10 +74,16 @@ async function bugsOfProviders(root: string): Promise<PlantedBug[]> {
     what: name,
     rareSteps,
     plant: async () => {
-      const contracts = path.join(root, providers, "contracts.test.ts");
-      return { scenario: await scenarioAt(contracts, "contracts"), remove: plant() };
+      const { scenario } = await providersScenario(root);
+      return { scenario, remove: plant() };
     },
   }));
+}
+
+/** The scenario of what the simulated providers promise; no package ships it. */
+export async function providersScenario(root: string): Promise<Entry> {
+  const file = path.join(root, providers, "contracts.test.ts");
+  return { scenario: await scenarioAt(file, "contracts"), file, exported: "contracts" };
 }
 
 interface Patch {

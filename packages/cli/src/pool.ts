@@ -63,7 +63,12 @@ function work(
       if (message.kind === "failed") reject(cliError("KITH_CLI_WORKER", message.error));
       else if (message.kind === "ready") next();
       else {
-        report(message.report, message.cpuMicros);
+        try {
+          report(message.report, message.cpuMicros);
+        } catch (cause) {
+          reject(cause);
+          return;
+        }
         if (message.left === 0) next();
       }
     });

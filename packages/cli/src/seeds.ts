@@ -2,8 +2,9 @@
 
 import { cliError } from "./errors.ts";
 
-/** The seed of `--seed`. A text of digits is that number. */
+/** The seed of `--seed`. A text of digits is that number. @throws KithError `KITH_CLI_ARGUMENT` */
 export function parseSeed(text: string): number | string {
+  if (text === "") throw cliError("KITH_CLI_ARGUMENT", "The seed is empty.");
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 

@@ -91,6 +91,7 @@ describe("kith sim", function () {
   it("runs a range of seeds in several processes, and exits with 0 where all holds", () => {
     const { stdout, stderr, status } = kith("good echo", "--seeds", "1..12", "--jobs", "2");
     expect(stdout, stderr).to.match(/^good echo: 12 seeds/);
+    expect(stdout).to.match(/\n {2}checked {6}right 12\n/);
     expect(stdout).to.match(/holds\n$/);
     expect(stderr).to.equal("");
     expect(status).to.equal(0);
@@ -118,7 +119,10 @@ describe("kith sim", function () {
   it("tells a failure: its invariant, what led to it, how to see it again, and its smallest form", () => {
     const args = ["--history", "h.jsonl", "--trace", "t.log", "--shrink", "story.ts"];
     const { stdout, stderr, status } = kith("bad echo", "--seeds", "1..4", ...args);
-    expect(stdout, stderr).to.match(/Seed 1 fails at .* right\n {2}An answer was wrong\./);
+    // It is told at once, before all have run, and only once.
+    expect(stdout, stderr).to.match(/^Seed 1 fails at .* right\n {2}An answer was wrong\./);
+    expect(stdout).to.match(/\n\nbad echo: 4 seeds/);
+    expect(stdout.split(" fails at ")).to.have.length(2);
     expect(stdout).to.match(/answers Performed .*\nAgain:\n {2}npx kith sim "bad echo" --seed 1\n/);
     expect(stdout).to.match(/Shrunk to \d+ decisions on 2 nodes/);
     expect(stdout).to.match(/4 seeds failed: 1, 2, 3, 4\ndoes not hold\n$/);
@@ -148,6 +152,11 @@ describe("kith sim", function () {
       ["good echo", { seeds: "9..1" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { seed: "1", seeds: "1..2" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { jobs: "none" }, "KITH_CLI_ARGUMENT"],
+      ["good echo", { seed: "" }, "KITH_CLI_ARGUMENT"],
+      ["good echo", { seeds: "1..1000000", history: "no/such/folder.jsonl" }, "KITH_CLI_FILE"],
+      ["good echo", { seeds: "1..1000000", trace: "no/such/folder.log" }, "KITH_CLI_FILE"],
+      ["good echo", { seeds: "1..1000000", shrink: "no/such/folder.ts" }, "KITH_CLI_FILE"],
+      ["good echo", { seed: "1", history: "parts" }, "KITH_CLI_FILE"],
       [undefined, {}, "KITH_CLI_ARGUMENT"],
     ];
     for (const [name, options, code] of cases) {

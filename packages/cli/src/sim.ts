@@ -1,6 +1,6 @@
 /** `kith sim`: runs a scenario, says whether it holds and what was tried, or tells the story of a failure. */
 
-import { writeFileSync } from "node:fs";
+import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
   decisionsOf,
@@ -58,12 +58,25 @@ export async function sim(
     throw cliError("KITH_CLI_ARGUMENT", "No scenario was named, and --list was not given.");
   const entry = await findScenario(name, output.folder);
   const seeds = seedsOf(entry, options);
+  // Before the long run: what it finds has to have a place.
+  for (const file of [options.history, options.trace, options.shrink])
+    if (typeof file === "string") checkPlace(path.resolve(output.folder, file));
   const suite = new Suite(entry.scenario);
   const progress = new Progress(output.terminal, seeds.length);
   const reports: SeedReport[] = [];
+  const commandFor = (seed: number | string): string =>
+    `npx kith sim ${quoted(name)} --seed ${quoted(String(seed))}`;
+  let told: SeedReport | null = null;
   const report = (one: SeedReport): void => {
     reports.push(one);
     progress.advance(one.failure !== null);
+    if (one.failure === null || told !== null || seeds.length === 1 || options.json === true)
+      return;
+    // At once: nobody waits for the other seeds to learn that one fails, and how.
+    told = one;
+    progress.clear();
+    const { slice } = look(entry, one, {}, output);
+    output.out(`${failureText(one.seed, one.failure, slice, commandFor(one.seed))}\n`);
   };
   const [only] = seeds;
   if (seeds.length === 1 && only !== undefined) report(reportOf(runSeed(entry.scenario, only)));
@@ -81,7 +94,7 @@ export async function sim(
       : result.failures.map(({ failure }) => `${failure.invariant}: ${failure.complaint}`);
   const looked = failed ?? reports[0];
   const again = looked && look(entry, looked, options, output);
-  const command = `npx kith sim ${quoted(name)} --seed ${quoted(String(looked?.seed ?? ""))}`;
+  const command = commandFor(looked?.seed ?? "");
   if (options.json === true) {
     const hashes = reports.map(({ seed, hash }) => ({ seed, hash }));
     const one = reports.length === 1 ? { hash: reports[0]?.hash } : { hashes };
@@ -98,8 +111,8 @@ export async function sim(
     output.out(suiteText(result));
     if (reports.length === 1) output.out(`  hash         ${reports[0]?.hash ?? ""}`);
     if (failed?.failure !== null && failed !== undefined && again !== undefined) {
-      output.out("");
-      output.out(failureText(failed.seed, failed.failure, again.slice, command));
+      if (failed !== told)
+        output.out(`\n${failureText(failed.seed, failed.failure, again.slice, command)}`);
       if (again.shrunk !== undefined) output.out(again.shrunk.text);
     }
     const marks = problems.filter((problem) => !problem.startsWith("Seed "));
@@ -169,8 +182,8 @@ function look(
       `Seed ${seed} has the hash ${result.hash}, and had ${hash}: it is not deterministic.`,
     );
   if (history !== undefined)
-    writeFileSync(path.resolve(output.folder, history), formatHistory(result.history));
-  if (trace !== undefined) writeFileSync(path.resolve(output.folder, trace), recording.shiviz());
+    write(path.resolve(output.folder, history), formatHistory(result.history));
+  if (trace !== undefined) write(path.resolve(output.folder, trace), recording.shiviz());
   const slice = failure === null ? [] : recording.slice();
   if (failure === null || options.shrink === undefined || options.shrink === false)
     return { slice };
@@ -194,7 +207,7 @@ function shrunkTo(
   const target = path.resolve(folder, name);
   const relative = path.relative(path.dirname(target), file).split(path.sep).join("/");
   const from = relative.startsWith(".") ? relative : `./${relative}`;
-  writeFileSync(target, storyFile({ exported, from, plan, failure }));
+  write(target, storyFile({ exported, from, plan, failure }));
   const recording = new Recording();
   runPlan(scenario, plan, { recording });
   const { faults, operations = [] } = plan;
@@ -210,6 +223,24 @@ function shrunkTo(
     ...recording.slice().map((line) => `  ${line}`),
   ].join("\n");
   return { file: target, decisions: decisionsOf(plan), text };
+}
+
+function checkPlace(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw cliError("KITH_CLI_FILE", `${file} is a folder.`);
+  try {
+    accessSync(path.dirname(file), constants.W_OK);
+  } catch (cause) {
+    throw cliError("KITH_CLI_FILE", `The file ${file} cannot be written.`, cause);
+  }
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw cliError("KITH_CLI_FILE", `The file ${file} could not be written.`, cause);
+  }
 }
 
 function wrapped(text: string): string[] {

@@ -5,16 +5,14 @@
  * `npm run swarm -- [--seeds 1..2000] [--out FILE] [scenario …]`
  */
 
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
-import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/scenario";
 import { listScenarios } from "./library.ts";
+import { commitOf, machine, table, writePage } from "./page.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress } from "./progress.ts";
+import { providersScenario } from "./planted.ts";
 import { parseSeeds } from "./seeds.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -35,8 +33,10 @@ interface Row {
   readonly cpuSeconds: number;
 }
 
+const commit = commitOf(root);
+
 const rows: Row[] = [];
-for (const entry of await listScenarios(root)) {
+for (const entry of [...(await listScenarios(root)), await providersScenario(root)]) {
   const { name } = entry.scenario;
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const suite = new Suite(entry.scenario);
@@ -71,23 +71,10 @@ for (const entry of await listScenarios(root)) {
   if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
 }
 
-const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
-  cwd: root,
-  encoding: "utf8",
-});
-const changed = execFileSync("git", ["status", "--porcelain"], { cwd: root, encoding: "utf8" });
-const text = page(`${commit.trim()}${changed.trim() === "" ? "" : ", with changes"}`);
-const file = path.resolve(root, values.out ?? "bench/results/swarm.md");
-writeFileSync(file, text);
-console.log(`Written to ${path.relative(root, file)}`);
+writePage(root, values.out ?? "bench/results/swarm.md", page());
 
-function page(at: string): string {
+function page(): string {
   const names = rows.map(({ result }) => result.scenario);
-  const table = (
-    head: readonly string[],
-    body: readonly (readonly (string | number)[])[],
-  ): string =>
-    [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const excluded = rows.flatMap(({ result: { scenario, without } }) =>
     Object.entries(without).map(([kind, why]) => `- ${scenario}: ${kind}: ${why}`),
   );
@@ -98,13 +85,16 @@ function page(at: string): string {
     unstruck.map((kind) => `${kind} (${scenario})`),
   );
   const late = missing.length === 0 ? "none of those that could" : missing.join(", ");
+  const checks = rows.flatMap(({ result: { scenario, checked } }) =>
+    Object.entries(checked).map(([name, times]) => [scenario, name, times]),
+  );
   const marks = rows.flatMap(({ result: { scenario, reached } }) =>
     Object.entries(reached).map(([mark, runs]) => [scenario, mark, runs]),
   );
   return `# Swarm
 
-Made by \`npm run swarm -- --seeds ${range}\` at commit ${at}, on Node ${process.version}, ${availableParallelism()} cores
-(${cpus()[0]?.model ?? "unknown"}). CPU time is that of the processes that ran the seeds.
+Made by \`npm run swarm -- --seeds ${range}\` at commit ${commit}, on ${machine()}.
+CPU time is that of the processes that ran the seeds.
 
 ${table(
   [
@@ -150,6 +140,12 @@ ${table(
 Excluded:
 
 ${excluded.length === 0 ? "Nothing." : excluded.join("\n")}
+
+## Checked
+
+How often each invariant was asked, and in how many runs all else was judged that has to hold.
+
+${table(["scenario", "what has to hold", "times"], checks)}
 
 ## Reached
 

@@ -6,7 +6,7 @@
  * - A replica's own copy of an entry counts only up to `stable`, which moves when a write is flushed.
  */
 
-import type { Member, ReplicaId } from "./config.ts";
+import { ensureFollows, type Member, type ReplicaId } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
 import { ensure } from "./errors.ts";
 import { append, lastIndex, truncate } from "./log.ts";
@@ -37,7 +37,9 @@ export function appendEntry(state: GroupState, entry: Entry): void {
   append(state.log, entry);
   record(state, { kind: "append", entry });
   state.time = Math.max(state.time, entry.time);
-  if (entry.kind === "config") state.configs.push({ index: entry.index, config: entry.config });
+  if (entry.kind !== "config") return;
+  ensureFollows(configOf(state), entry.config);
+  state.configs.push({ index: entry.index, config: entry.config });
 }
 
 /** Takes entries that conflict off the log, and with them the configurations they brought. */
@@ -100,6 +102,25 @@ export function sendAfter(
 export function askVoters(state: GroupState, write: number, payload: Payload): void {
   for (const member of configOf(state).members)
     if (member.voter && member.replicaId !== state.self) sendAfter(state, write, member, payload);
+}
+
+/** Asserts of a message that leaves now that what it promises is durable: the other side of `sendAfter`. */
+export function ensureDurable(state: GroupState, message: PeerMessage): void {
+  const { kind, term } = message;
+  const speaks = kind === "append-answer" || kind === "snapshot-answer" || kind === "vote-answer";
+  if ((speaks || kind === "vote") && term === state.term)
+    ensure(
+      state.hardWrite <= state.flushed,
+      "T8",
+      () => `a ${kind} leaves before term ${term} is durable`,
+    );
+  if (kind !== "append-answer" || term !== state.term) return;
+  ensure(
+    // What lies before a base that has come since is committed, and need not be here any more.
+    message.match <= state.stable || message.match < state.log.base,
+    "T8",
+    () => `entry ${message.match} is confirmed, and durable is ${state.stable}`,
+  );
 }
 
 /** The first write after which the entry at an index is durable; 0 where it is. */

@@ -19,7 +19,12 @@ import { configOf, electionTimeout, type GroupState } from "./state.ts";
 /** Campaigns: asks whether an election would be won, or, where the leader wishes it, holds one at once. */
 export function campaign(state: GroupState, invited: boolean): void {
   state.deadline = state.now + electionTimeout(state);
-  if (!isVoter(configOf(state), state.self) || state.role === "leader") return;
+  if (state.role === "leader") return;
+  if (!isVoter(configOf(state), state.self)) {
+    // A learner never stands. Where it was removed and missed that, it is told so by whom it asks.
+    askForVotes(state);
+    return;
+  }
   becomeFollower(state, state.term, 0);
   state.invited = invited;
   if (invited) {
@@ -28,12 +33,7 @@ export function campaign(state: GroupState, invited: boolean): void {
   }
   state.role = "pre-candidate";
   state.granted.add(state.self);
-  askVoters(state, 0, {
-    kind: "pre-vote",
-    term: state.term + 1,
-    lastIndex: lastIndex(state.log),
-    lastTerm: lastTerm(state.log),
-  });
+  askForVotes(state);
   promised(state);
 }
 
@@ -99,6 +99,15 @@ export function onVoteAnswer(state: GroupState, message: PeerMessage & VoteAnswe
 /** Whether this replica has heard of a leader lately, and so keeps to it. */
 function isLoyal(state: GroupState): boolean {
   return state.role === "leader" || state.now - state.contact < state.settings.electionMin;
+}
+
+function askForVotes(state: GroupState): void {
+  askVoters(state, 0, {
+    kind: "pre-vote",
+    term: state.term + 1,
+    lastIndex: lastIndex(state.log),
+    lastTerm: lastTerm(state.log),
+  });
 }
 
 function promised(state: GroupState): void {

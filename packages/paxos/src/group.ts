@@ -10,7 +10,7 @@
 
 import type { Millis } from "@kith/core";
 import { memberOf } from "./config.ts";
-import { closeWrite, noteFlushed, send, sendAfter } from "./durability.ts";
+import { closeWrite, ensureDurable, noteFlushed, send, sendAfter } from "./durability.ts";
 import { campaign, onPreVote, onPreVoteAnswer, onVote, onVoteAnswer, tryWin } from "./election.ts";
 import type { Content, Index, Term } from "./entry.ts";
 import { ensure } from "./errors.ts";
@@ -145,6 +145,7 @@ export function turn(state: GroupState): Effects {
   closeWrite(state);
   const { out } = state;
   state.out = noEffects();
+  for (const message of out.messages) ensureDurable(state, message);
   ensure(
     (state.role === "leader") === (state.leadership !== null) &&
       state.commit <= lastIndex(state.log) &&

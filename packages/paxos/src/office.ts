@@ -77,10 +77,21 @@ export function appendOwn(state: GroupState, led: Leadership, content: Content):
     // Group time: never back, and by the leader's own clock while it is in office.
     time: Math.max(state.time, led.baseTime + (state.now - led.since)),
   };
+  if (entry.kind === "config") ensureSettled(state, led);
   led.pendingBytes += sizeOf(entry);
   wake(state, led);
   appendEntry(state, entry);
   return entry;
+}
+
+/** Asserts what allows a change of the membership: the change before it, and an entry of this term, are committed. */
+function ensureSettled({ configs, commit }: GroupState, { noop }: Leadership): void {
+  const before = configs.at(-1)?.index ?? 0;
+  ensure(
+    before <= commit && noop <= commit,
+    "G5",
+    () => `the membership changes at commit ${commit}, after one at ${before} and entry ${noop}`,
+  );
 }
 
 /** Something happens in the group: back to the fast heartbeat. */

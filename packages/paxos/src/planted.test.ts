@@ -1,6 +1,7 @@
 /**
- * Tests of the tests: bugs planted into the group, each of which the random schedules have to catch within
+ * Tests of the tests: bugs planted into the pure group, each of which the random schedules have to catch within
  * so many seeds. Without a bug the same seeds pass (`lab-chaos.test.ts`), so that it is the bug which is caught.
+ * Those that `group-chaos` has to find, with whole processes, stand in `mutants.json`.
  *
  * A bug is a replacement of text that must occur exactly once. Where the text has changed, plant the same
  * mistake in the new one.
@@ -18,8 +19,6 @@ interface Bug {
   readonly file: string;
   readonly text: string;
   readonly planted: string;
-  /** What has to catch it: random schedules over the pure group (the default), or runs of whole processes. */
-  readonly runs?: "processes";
   /** The first seed that catches it, where that is not 1. */
   readonly seed?: number;
 }
@@ -86,8 +85,8 @@ const bugs: readonly Bug[] = [
   {
     what: "a read is confirmed by a round that began before it came",
     file: "reads.ts",
-    text: "led.reads.push({ id, index: state.commit, round: 0 });",
-    planted: "led.reads.push({ id, index: state.commit, round: led.round });",
+    text: "led.reads.push({ id, index: state.commit, round: 0, after: led.round });",
+    planted: "led.reads.push({ id, index: state.commit, round: led.round, after: led.round - 1 });",
   },
   {
     what: "a read does not wait for a round at all",
@@ -187,44 +186,6 @@ const bugs: readonly Bug[] = [
     planted: "vote: 0,",
     seed: 4,
   },
-  {
-    what: "who proposed is answered by whatever stands at that index",
-    file: "replica.ts",
-    text: "if (waiting.term !== entry.term)",
-    planted: "if (entry.index < 0)",
-    runs: "processes",
-    seed: 3,
-  },
-  {
-    what: "a table is saved as applied without what has changed in it",
-    file: "table.ts",
-    text: "const rows: [string, Uint8Array | null][] = [...table.dirty].map(",
-    planted: "const rows: [string, Uint8Array | null][] = [...table.dirty].slice(1).map(",
-    runs: "processes",
-  },
-  {
-    what: "a snapshot leaves out a row, as one does that forgets the sessions",
-    file: "streams.ts",
-    text: "const cells = answer.entries.map(cellOf);",
-    planted: "const cells = answer.entries.map(cellOf).slice(0, -1);",
-    runs: "processes",
-  },
-  {
-    what: "after a swap writes are kept in what the predecessor had",
-    file: "host.ts",
-    text: "new Writes(() => this.state.writes, {",
-    planted: "new Writes(((writes) => () => writes)(this.state.writes), {",
-    runs: "processes",
-    seed: 20,
-  },
-  {
-    what: "a process forgets its replicas when it starts",
-    file: "loading.ts",
-    text: "if (gid !== undefined)",
-    planted: "if (gid === null)",
-    runs: "processes",
-    seed: 3,
-  },
 ];
 
 /** How many seeds a bug may survive. */
@@ -237,9 +198,7 @@ async function build(folder: string, bug: Bug): Promise<(seed: number) => unknow
   const outfile = path.join(folder, `bug-${bugs.indexOf(bug)}.mjs`);
   let found = 0;
   await esbuild.build({
-    entryPoints: [
-      path.join(sources, bug.runs === "processes" ? "chaos-run.test.ts" : "schedule.test.ts"),
-    ],
+    entryPoints: [path.join(sources, "schedule.test.ts")],
     outfile,
     bundle: true,
     format: "esm",
@@ -263,9 +222,10 @@ async function build(folder: string, bug: Bug): Promise<(seed: number) => unknow
     ],
   });
   expect(found, `occurrences of the text to replace in ${bug.file}`).equal(1);
-  type Entry = Record<"run" | "chaos", (seed: number) => unknown>;
-  const entry = (await import(pathToFileURL(outfile).href)) as Entry;
-  return bug.runs === "processes" ? entry.chaos : entry.run;
+  const entry = (await import(pathToFileURL(outfile).href)) as {
+    readonly run: (seed: number) => unknown;
+  };
+  return entry.run;
 }
 
 /** Replaces text by its words and signs, whatever white space the formatter puts between them. */

@@ -23,7 +23,7 @@ export function read(state: GroupState, id: number): Refusal | null {
   const led = state.leadership;
   if (led === null) return "not-leader";
   if (led.reads.length >= state.settings.readsMax) return "busy";
-  led.reads.push({ id, index: state.commit, round: 0 });
+  led.reads.push({ id, index: state.commit, round: 0, after: led.round });
   wake(state, led);
   return null;
 }
@@ -55,13 +55,17 @@ export function finishReads(state: GroupState, led: Leadership): void {
   const confirmed = (round: number): boolean =>
     isMajority(config, (id) => id === state.self || (led.progress.get(id)?.round ?? 0) >= round);
   let lastConfirmed = 0;
-  led.reads = led.reads.filter(({ id, index, round }) => {
+  led.reads = led.reads.filter(({ id, index, round, after }) => {
     if (round === 0 || state.applied < index) return true;
     if (round > lastConfirmed) {
       if (!confirmed(round)) return true;
       lastConfirmed = round;
     }
-    ensure(ownTermCommitted(state, led), "L9", () => "a read before the leader's own entry");
+    ensure(
+      round > after && confirmed(round) && index >= led.noop && state.commit >= led.noop,
+      "L9",
+      () => `a read of round ${round} at ${index}, after round ${after} and entry ${led.noop}`,
+    );
     state.out.reads.push({ id, outcome: "ready" });
     return false;
   });

@@ -201,6 +201,7 @@ export function commitTo(state: GroupState, index: Index): void {
     () => `${index} of ${lastIndex(state.log)} entries were to be committed`,
   );
   const led = state.leadership;
+  if (led !== null) ensureMajority(state, led, index);
   for (let i = state.commit + 1; i <= index; i++) {
     const entry = entryAt(state.log, i);
     if (entry === undefined) continue;
@@ -208,6 +209,22 @@ export function commitTo(state: GroupState, index: Index): void {
     if (entry.kind === "config") state.out.news.push({ kind: "members", config: entry.config });
   }
   state.commit = index;
+}
+
+/** Asserts what `advanceCommit` has found: of each voter by itself, and not by sorting. */
+function ensureMajority(state: GroupState, led: Leadership, index: Index): void {
+  const { members } = configOf(state);
+  let short = 0;
+  for (const { replicaId, voter } of members) {
+    if (!voter) continue;
+    const match = replicaId === state.self ? state.stable : led.progress.get(replicaId)?.match;
+    short += (match ?? 0) >= index ? -1 : 1;
+  }
+  ensure(
+    short < 0 && termAt(state.log, index) === state.term,
+    "L4",
+    () => `entry ${index} was to be committed in term ${state.term} without a durable majority`,
+  );
 }
 
 /** Whether a majority of voters has been heard of lately (L10). */

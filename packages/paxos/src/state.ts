@@ -102,6 +102,8 @@ export interface WaitingRead {
   index: Index;
   /** The round that confirms it; 0 until one has begun after it came. */
   round: number;
+  /** The last round that had begun when it came. */
+  readonly after: number;
 }
 
 /** A transfer of the leadership that is under way. */

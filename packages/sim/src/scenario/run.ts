@@ -43,6 +43,8 @@ export interface RunResult {
   /** What did not hold; null where all did. */
   readonly failure: Failure | null;
   readonly operations: Readonly<OperationCounts>;
+  /** How often each invariant was asked, and each other thing judged. */
+  readonly checked: Readonly<Record<string, number>>;
   readonly injected: Injected;
   /** How often each cold path was taken. */
   readonly cold: Readonly<Record<string, number>>;
@@ -204,6 +206,7 @@ class Run<K extends ComponentClass> implements Office {
       hash: simulation.hash,
       failure: this.#failure,
       operations: this.#callers.counts,
+      checked: Object.fromEntries(this.#watch.asked),
       injected: countAll((kind) =>
         kind === "overflowing queue"
           ? simulation.fabric.counts.full
@@ -330,6 +333,7 @@ class Run<K extends ComponentClass> implements Office {
       closing === false ? [] : (this.#scenario.closing?.({ keys, nodes: this.#plan.nodes }) ?? []);
     this.#callers.close(operations, core, () => (this.#closed = true));
     const waiting = new Set(eventually);
+    for (const { name } of eventually) this.#watch.asked.set(name, 1);
     const look = (): boolean => {
       for (const one of waiting) {
         if (this.#watch.holds(`eventually: ${one.name}`, one.holds)) waiting.delete(one);
@@ -360,6 +364,7 @@ class Run<K extends ComponentClass> implements Office {
     for (const { name, check } of verdicts) {
       if (this.#failure !== null) return;
       const complaint = check({ history: this.#history, view });
+      this.#watch.asked.set(name, 1);
       if (complaint !== undefined) this.#fail(name, complaint);
     }
     const { ok } = this.#callers.counts;

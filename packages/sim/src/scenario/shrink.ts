@@ -113,6 +113,10 @@ class Shrinker<K extends ComponentClass> {
       const smallest = this.#best;
       this.#best = whole;
       this.#order = new DrawStream(streamKey("shrink", round));
+      this.#tries = 1;
+      // With all that happens there, the chance is best that it fails on fewer nodes, too.
+      if (this.#plan.nodes > nodesMax) this.#nodes();
+      this.#tries = 0;
       this.#descend();
       if (!isSmaller(this.#plan, smallest.plan)) this.#best = smallest;
     }
@@ -278,6 +282,14 @@ class Shrinker<K extends ComponentClass> {
       for (const other of indices(this.#plan.nodes))
         if (other !== node && this.#try(withoutNode(instead(this.#plan, node, other), node))) break;
     }
+    // A majority of five is three, and one of four is, too: there both have to go.
+    if (this.#tries > 0 && this.#plan.nodes - min >= 2) this.#pairs();
+  }
+
+  #pairs(): void {
+    for (let second = this.#plan.nodes - 1; second > 0; second--)
+      for (let first = second - 1; first >= 0; first--)
+        if (this.#try(withoutNode(withoutNode(this.#plan, second), first))) return;
   }
 
   /** Replaces what was drawn by what it did. */

@@ -45,6 +45,11 @@ describe("a suite", () => {
     expect(one.result()).to.deep.equal(other.result());
     expect(one.result().seeds).to.equal(3);
     expect(one.result().without["cold path"]).to.equal("its nodes have none");
+    expect(Object.keys(one.result().checked)).to.deep.equal(
+      contracts.invariants?.map(({ name }) => name),
+    );
+    for (const [name, times] of Object.entries(one.result().checked))
+      expect(times, name).to.be.above(3);
     expect(one.result().operations.ok).to.equal(
       reports.reduce((sum, { operations }) => sum + operations.ok, 0),
     );

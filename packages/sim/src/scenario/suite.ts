@@ -17,6 +17,7 @@ export interface SeedReport {
   readonly hash: string;
   readonly failure: Failure | null;
   readonly operations: Readonly<OperationCounts>;
+  readonly checked: Readonly<Record<string, number>>;
   readonly injected: Injected;
   readonly cold: Readonly<Record<string, number>>;
   readonly reached: readonly string[];
@@ -30,6 +31,8 @@ export interface SuiteResult {
   readonly seeds: number;
   readonly failures: readonly { readonly seed: number | string; readonly failure: Failure }[];
   readonly operations: Readonly<OperationCounts>;
+  /** How often each invariant was asked, and in how many runs all else was judged that has to hold. */
+  readonly checked: Readonly<Record<string, number>>;
   /** How often each kind of faults struck, over all runs. */
   readonly injected: Injected;
   /** In how many runs each kind struck. */
@@ -53,6 +56,7 @@ export class Suite {
   readonly #scenario: Scenario;
   readonly #failures: { readonly seed: number | string; readonly failure: Failure }[] = [];
   readonly #operations = { invoked: 0, ok: 0, fail: 0, info: 0 };
+  readonly #checked = new Map<string, number>();
   readonly #injected = new Map<FaultKind, number>();
   readonly #struck = new Map<FaultKind, number>();
   readonly #cold = new Map<string, number>();
@@ -63,6 +67,8 @@ export class Suite {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+    const { invariants = [], eventually = [], finally: verdicts = [] } = scenario;
+    for (const { name } of [...invariants, ...eventually, ...verdicts]) this.#checked.set(name, 0);
     for (const { name } of scenario.sometimes ?? []) this.#reached.set(name, 0);
   }
 
@@ -82,6 +88,7 @@ export class Suite {
       add(this.#injected, kind, count);
       add(this.#struck, kind, count > 0 ? 1 : 0);
     }
+    for (const [name, count] of Object.entries(report.checked)) add(this.#checked, name, count);
     for (const [name, count] of Object.entries(report.cold)) add(this.#cold, name, count);
     for (const name of report.reached) add(this.#reached, name, 1);
   }
@@ -103,6 +110,7 @@ export class Suite {
       seeds: this.#seeds,
       failures: this.#failures,
       operations: this.#operations,
+      checked: Object.fromEntries(this.#checked),
       injected: total(this.#injected),
       struckRuns: total(this.#struck),
       unstruck: possible.filter(
@@ -135,12 +143,13 @@ export class Suite {
 
 /** What a suite keeps of a run. */
 export function reportOf(result: RunResult): SeedReport {
-  const { plan, hash, failure, operations, injected, cold, reached, time, steps } = result;
+  const { plan, hash, failure, operations, checked, injected, cold, reached, time, steps } = result;
   return {
     seed: plan.seed,
     hash,
     failure,
     operations: { ...operations },
+    checked,
     injected,
     cold,
     reached,

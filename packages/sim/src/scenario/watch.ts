@@ -26,6 +26,8 @@ interface Watched {
 
 /** The invariants and marks of one run. */
 export class Watch {
+  /** How often each invariant was asked. */
+  readonly asked = new Map<string, number>();
   /** The marks that were reached. */
   readonly reached = new Set<string>();
   readonly #view: View;
@@ -44,10 +46,12 @@ export class Watch {
     this.#watched = [
       ...invariants.map(({ name, inputs, begin }): Watched => {
         const check = this.#guarded(name, begin, undefined);
+        this.asked.set(name, 0);
         return {
           name,
           inputs,
           look: () => {
+            this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
             const complaint = this.#guarded(name, () => check?.(view), undefined);
             if (complaint !== undefined) fail(name, complaint);
             return complaint !== undefined;

@@ -3,7 +3,15 @@
  * watches two other peers, so that the failure detector is judged by what it tells (FD1 to FD4).
  */
 
-import { type Child, Component, event, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import {
+  AskTimeout,
+  type Child,
+  Component,
+  event,
+  SchedulePeriodic,
+  timeout,
+  Timer,
+} from "@kith/core";
 import {
   Absent,
   AdaptiveDetector,
@@ -21,8 +29,8 @@ import { BootstrapClient, BootstrapServer, ringSize } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { Overlay } from "@kith/peer";
 import { FoundRing, LeaveRing, Ring, RingLeft, RingView } from "@kith/ring";
+import { FlexibleRouter, Lookup, Router } from "@kith/router";
 import { Fact, Perform, Performed, Workload } from "@kith/sim/scenario";
-import { Find, Finder, Found, Owners } from "../src/index.ts";
 
 /** The neighbours as a peer sees them; the identifiers and lives alone. */
 export class Viewed extends event("overlay/Viewed", Fact)<{
@@ -89,11 +97,19 @@ export class Peer extends Component {
   readonly workload = this.requires(Workload);
   readonly timer = this.requires(Timer);
   readonly ring = this.requires(Ring);
-  readonly owners = this.requires(Owners);
+  readonly router = this.requires(Router);
   readonly detector = this.requires(FailureDetector);
   readonly #overlay: Child<Overlay>;
   readonly #verdicts = new Verdicts();
   readonly #patience = despair + this.random("despair").below(despair);
+  readonly #lookup = this.router.onAnswer(Lookup, (answer, _lookup, { id }: { id: number }) => {
+    const owner = answer instanceof AskTimeout || answer.peer === null ? null : answer.peer;
+    const name = owner === null ? null : nameOf(owner);
+    this.workload.trigger(new Answered({ id, owner: name }));
+    this.workload.trigger(
+      new Performed({ id, type: name === null ? "fail" : "ok", value: name ?? undefined }),
+    );
+  });
   #leaving: number | null = null;
   #status = "out";
   #looks = 0;
@@ -111,19 +127,12 @@ export class Peer extends Component {
     this.offers(client.ports.bootstrap);
     const entry = { founds: founds === "at once", known: [] };
     this.#overlay = this.create(Overlay, entry, { name: "Overlay", settings });
-    const finder = this.create(Finder, {}, { name: "Finder", settings });
+    const router = this.create(FlexibleRouter, {}, { name: "Router", settings });
     this.connect(this.#overlay.ports.ring, this.ring);
-    this.connect(this.#overlay.ports.ring, finder.ports.ring);
-    this.connect(finder.ports.finder, this.owners);
+    this.connect(this.#overlay.ports.ring, router.ports.ring);
+    this.connect(router.ports.router, this.router);
     this.connect(detecting.ports.detector, this.detector);
     this.workload.on(Perform, (perform) => this.#perform(perform));
-    this.owners.on(Found, ({ id, owner }) => {
-      const name = owner === null ? null : nameOf(owner);
-      this.workload.trigger(new Answered({ id, owner: name }));
-      this.workload.trigger(
-        new Performed({ id, type: name === null ? "fail" : "ok", value: name ?? undefined }),
-      );
-    });
     this.ring.on(RingView, ({ status, predecessor, successors }) => {
       this.#status = status;
       const before = predecessor === null ? null : nameOf(predecessor);
@@ -163,7 +172,7 @@ export class Peer extends Component {
       this.ring.trigger(new LeaveRing());
     } else {
       this.workload.trigger(new Asked({ id, key: Number(key) }));
-      this.owners.trigger(new Find({ id, key: Number(key) }));
+      this.#lookup(new Lookup({ key: Number(key) }), { context: { id } });
     }
   }
 

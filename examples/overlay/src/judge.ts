@@ -13,6 +13,7 @@ import {
 } from "@kith/sim/scenario";
 import { AdaptiveDetector, PhiDetector } from "@kith/fd";
 import { ChordRing, RelaxedRing } from "@kith/ring";
+import { FlexibleRouter, KaryRouter } from "@kith/router";
 import { Answered, Asked, Believed, Contradicted, Declared, Left, nameOf, Viewed } from "./peer.ts";
 
 /** Where the ring stands; it may be swapped for its first, relaxed kind, or for the second. */
@@ -28,7 +29,7 @@ export const swaps: readonly (string | SwapChoice)[] = [
   "/Peer-1/Overlay/Cyclon",
   "/Peer-1/Overlay/Entry",
   "/Peer-1/Bootstrap",
-  "/Peer-1/Finder",
+  { path: "/Peer-1/Router", to: [FlexibleRouter, KaryRouter] },
 ];
 
 const disk = "a peer keeps nothing on its disk";
@@ -256,7 +257,7 @@ const striking: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** For so long a node may feel what has struck it, in milliseconds. */
 const aftermath = 20_000;
 /** So long a lookup may take until it ends. */
-const lookupMillis = 10_000;
+const lookupMillis = 15_000;
 /** Fewer lookups than that say nothing. */
 const lookupsMin = 30;
 
