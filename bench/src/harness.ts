@@ -19,6 +19,8 @@ export interface Case {
   /** Builds what is measured; its cost is not. */
   prepare?(): Promise<void>;
   run(count: number): void | Promise<void>;
+  /** The CPU time that other processes have taken for it so far, in ns; it is added to that of this one. */
+  others?(): number;
   /** Facts beside the time, read after the last round. */
   facts?(): Readonly<Record<string, number>>;
 }
@@ -39,12 +41,14 @@ export async function measure(one: Case): Promise<Measured> {
   const cpu: number[] = [];
   const wall: number[] = [];
   for (let i = 0; i < rounds; i++) {
+    const others = one.others?.() ?? 0;
     const before = cpuUsage();
     const begin = performance.now();
     await one.run(one.count);
     const used = cpuUsage(before);
     wall.push(((performance.now() - begin) * 1e6) / one.count);
-    cpu.push(((used.user + used.system) * 1e3) / one.count);
+    const more = (one.others?.() ?? 0) - others;
+    cpu.push(((used.user + used.system) * 1e3 + more) / one.count);
   }
   return { unit: one.unit, cpuNs: median(cpu), wallNs: median(wall), facts: one.facts?.() ?? {} };
 }

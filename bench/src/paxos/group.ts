@@ -6,12 +6,12 @@
 import { Component, launch, RealScheduler, type System, type World } from "@kith/core";
 import { formatPeer, loopback, LoopbackHub, self } from "@kith/network";
 import {
+  Bundle,
   bytesText,
   Consensus,
   Done,
   Found,
   Founded,
-  type GroupSettings,
   LeaderChanged,
   type Machine,
   Propose,
@@ -37,7 +37,7 @@ const counter: Machine = {
 
 /** A member: holds groups, and asks for what it is told to. */
 class Member extends Component {
-  readonly groups = this.create(replicatedGroups(counter), this.init, { name: "groups" });
+  readonly groups = this.create(replicatedGroups(counter), {}, { name: "groups" });
   readonly consensus = this.requires(Consensus);
   readonly leads = new Set<string>();
   founded = 0;
@@ -61,28 +61,32 @@ class Member extends Component {
     });
   }
 
-  private get init(): { settings: Partial<GroupSettings> } {
-    // A bench should not wait seconds for its first leader.
-    return { settings: { electionMin: 300, electionMax: 600, heartbeat: 50 } };
-  }
   found(gid: string): void {
     this.enter(() => this.#found(new Found({ gid, peers: [1, 2, 3].map(peer) })));
   }
   propose(gid: string, n: number): void {
     const command = textBytes(`${n}`);
-    this.enter(() => this.#propose(new Propose({ gid, command }), { context: { n } }));
+    this.enter(() =>
+      this.#propose(new Propose({ gid, command }), { context: { n }, timeout: 30_000 }),
+    );
   }
   query(gid: string, n: number): void {
     const query = textBytes(`${n}`);
-    this.enter(() => this.#query(new Query({ gid, query }), { context: { n } }));
+    this.enter(() => this.#query(new Query({ gid, query }), { context: { n }, timeout: 30_000 }));
   }
 }
 
 /** Three members and what they have done. */
 export interface Cluster {
   /** Does so many commands or queries, with so many proposers that wait for each of theirs. */
-  run(kind: "command" | "query", count: number, proposers: number): Promise<void>;
-  readonly latencies: number[];
+  run(
+    kind: "command" | "query",
+    count: number,
+    proposers: number,
+    latencies: number[],
+  ): Promise<void>;
+  /** How many messages the members have sent to each other, where groups idle beside. */
+  readonly messages: number;
   /** Stops the members, so that the process can end. */
   close(): void;
 }
@@ -125,13 +129,20 @@ export async function cluster(place: "memory" | "disk", idleGroups = 0): Promise
   await until(() => gids.every((gid) => members.some(({ leads }) => leads.has(gid))));
   const leader = members.find(({ leads }) => leads.has("g"));
   if (leader === undefined) throw new Error("there is no leader");
-  const latencies: number[] = [];
+  let messages = 0;
+  if (idleGroups > 0)
+    for (const system of systems)
+      system.inspect(({ kind, event }) => {
+        if (kind === "trigger" && event instanceof Bundle) messages++;
+      });
   return {
-    latencies,
+    get messages() {
+      return messages;
+    },
     close: () => {
       for (const system of systems) void system.stop();
     },
-    run: (kind, count, proposers) =>
+    run: (kind, count, proposers, latencies) =>
       new Promise((resolve, reject) => {
         let left = count;
         let open = 0;

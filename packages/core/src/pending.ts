@@ -305,6 +305,16 @@ export class PendingTable implements Target {
   }
 
   #onlyTaker(half: PortHalf, request: Event): ChannelCore {
+    const { plain } = half;
+    const [only] = plain;
+    // The usual case, for which no list has to be made.
+    if (
+      plain.length === 1 &&
+      only !== undefined &&
+      only.passRequest === null &&
+      only.provider?.wants(request.constructor) === true
+    )
+      return only;
     const takers = half.takers(request);
     const what = `${request.constructor.name}, asked at ${half.describe()},`;
     if (takers.length === 0) throw coreError("KITH_ASK_NO_RECEIVER", `${what} has no receiver.`);

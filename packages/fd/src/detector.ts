@@ -3,8 +3,14 @@
  * remote process, however many of its peers are watched and by however many. Peers of this process are
  * never pinged; whoever creates them says when they come and go, and each pong says who lives.
  *
- * Invariants: the newest watched life of a process has exactly one beat pending, and no other has one; what was told of a peer
- * is what is known of it (`contradiction`); no verdict on one incarnation depends on another's messages.
+ * Invariants: the newest watched life of a process has a beat to come, and no other has one; one timer is for
+ * the next of all beats; a ping that is late has a timer. What was told of a peer is what is known of it
+ * (`contradiction`); no verdict on one incarnation depends on another's messages.
+ *
+ * **At rest** a process is asked when it has been silent for a heartbeat, so of two that watch each other the
+ * first to ask does it for both, and what ring and router say saves pings. A ping gets a timer of its own only
+ * where one before it is late too; the first late one is noticed at the next beat, which is soon
+ * enough where several have to be missed.
  *
  * **Stalls.** When this process stands still, pongs wait beside the timers that miss them. So a ping that
  * has expired is not judged at once, but after one more timer: if that came on time, then the process has
@@ -66,7 +72,7 @@ import {
 } from "./state.ts";
 
 /** Each alarm carries when it is due, in monotonic milliseconds: that shows how late it is. */
-class Beat extends timeout("fd/Beat")<{ readonly peer: PeerRef; readonly due: Millis }> {}
+class Beat extends timeout("fd/Beat")<{ readonly due: Millis }> {}
 
 class Expiry extends timeout("fd/Expiry")<{
   readonly peer: PeerRef;
@@ -86,6 +92,10 @@ const outstandingMax = 64;
 const absentSlowdown = 5;
 /** A process that is heard of anyway is pinged at least once in so many heartbeats. */
 const skippedBeats = 2.5;
+/** One that was heard of so many heartbeats ago, or fewer, need not be asked. */
+const freshBeats = 0.85;
+/** Beats that lie so close together, in heartbeats, are one. */
+const sameBeat = 0.125;
 
 /** What the detectors have in common; they differ in how they judge silence. */
 export abstract class NodeDetector<E extends Estimate> extends Component {
@@ -170,6 +180,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     // Whoever comes late is told of the later life as those are who were there.
     if (isNewcomer && peer.incarnation < place.newest) this.#return(watcher, peer, place.newest);
     if (isNew && peer.incarnation === place.newest && !this.#isHere(peer)) this.#ping(target);
+    this.#wake();
   }
 
   #unwatch(watcher: string, peer: PeerRef): void {
@@ -183,10 +194,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
         target.watched.delete(peer.peerId);
         this.#cancel(absenceOf(peer));
       }
-      if (target.watched.size === 0) {
-        place.targets.delete(peer.incarnation);
-        this.#cancel(beatOf(peer));
-      }
+      if (target.watched.size === 0) place.targets.delete(peer.incarnation);
       if (place.targets.size === 0) this.#state.places.delete(address);
     }
     this.detector.trigger(new Unwatched({ watcher, peer }));
@@ -212,6 +220,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
       peer,
       seq: 0,
       outstanding: [],
+      beat: Number.POSITIVE_INFINITY,
       estimate: this.#judge.adopt(null),
       misses: 0,
       heard: now,
@@ -243,37 +252,63 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
 
   // --- probing -------------------------------------------------------------------------------------
 
-  #beat({ peer, due }: Beat): void {
+  #beat({ due }: Beat): void {
     this.#late(due);
-    const target = targetOf(this.#state, peer);
-    const place = this.#state.places.get(addressOf(peer));
-    if (target === undefined || place?.newest !== peer.incarnation) return;
+    this.#state.wake = Number.POSITIVE_INFINITY;
+    const soon = this.clock.monotonic + sameBeat * this.#heartbeat;
+    for (const { newest, targets } of this.#state.places.values()) {
+      const target = targets.get(newest);
+      if (target !== undefined && target.beat <= soon) this.#beatOf(target);
+    }
+    this.#wake();
+  }
+
+  #beatOf(target: Target<E>): void {
+    const { heard, ponged, outstanding, estimate } = target;
     const now = this.clock.monotonic;
-    // Two that watch each other need not both ask. But now and then both do: a pong says who lives there,
-    // and how long the way is.
-    const fresh = now - target.heard < this.#heartbeat / 2;
-    if (fresh && now - target.ponged < skippedBeats * this.#heartbeat) this.#beatLater(target);
+    for (const ping of outstanding) {
+      if (ping.timed) continue;
+      ping.timed = true;
+      const patience = this.#judge.patience(estimate, Math.max(0, ping.sent - heard));
+      this.#expire(target.peer, ping.seq, Math.max(0, ping.sent + patience - now), false);
+    }
+    // Now and then both of a pair ask: a pong says who lives there, and how long the way is.
+    const fresh = now - heard < freshBeats * this.#heartbeat;
+    if (fresh && now - ponged < skippedBeats * this.#heartbeat) this.#beatLater(target, heard);
     else this.#ping(target);
   }
 
   #ping(target: Target<E>): void {
-    const { peer, outstanding, estimate } = target;
+    const { peer, outstanding, estimate, heard } = target;
     const now = this.clock.monotonic;
     const seq = ++target.seq;
-    outstanding.push({ seq, sent: now, missed: false });
+    const timed = outstanding.length > 0 || target.misses > 0;
+    outstanding.push({ seq, sent: now, missed: false, timed });
     if (outstanding.length > outstandingMax) outstanding.shift();
     this.net.trigger(new Ping({ to: peer, seq, known: target.version }));
-    this.#expire(peer, seq, this.#judge.patience(estimate, now - target.heard), false);
-    this.#beatLater(target);
+    if (timed) this.#expire(peer, seq, this.#judge.patience(estimate, now - heard), false);
+    this.#beatLater(target, now);
   }
 
-  #beatLater({ peer, silent, watched }: Target<E>): void {
-    const now = this.clock.monotonic;
+  #beatLater(target: Target<E>, since: Millis): void {
+    const { silent, watched } = target;
     const givenUp = silent && [...watched.values()].every(({ absent }) => absent);
     const period = this.#heartbeat * (givenUp ? absentSlowdown : 1);
-    const delay = period * (0.8 + 0.4 * this.#jitter.float());
-    const beat = new Beat({ peer, due: now + delay });
-    this.timer.trigger(new ScheduleTimeout({ delay, timeout: beat, id: beatOf(peer) }));
+    // Not sooner than a period: what the two have to say to each other anyway may come before that.
+    target.beat = since + period * (1 + 0.2 * this.#jitter.float());
+  }
+
+  /** Sets the timer to the next beat, unless it rings before. */
+  #wake(): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { newest, targets } of this.#state.places.values())
+      next = Math.min(next, targets.get(newest)?.beat ?? next);
+    if (next >= this.#state.wake) return;
+    this.#state.wake = next;
+    const delay = Math.max(0, next - this.clock.monotonic);
+    this.timer.trigger(
+      new ScheduleTimeout({ delay, timeout: new Beat({ due: next }), id: "beat" }),
+    );
   }
 
   #expire(peer: PeerRef, seq: number, delay: Millis, confirming: boolean): void {
@@ -448,10 +483,6 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   #cancel(id: string): void {
     this.timer.trigger(new CancelTimeout({ id }));
   }
-}
-
-function beatOf(peer: PeerRef): string {
-  return `beat ${processOf(peer)}`;
 }
 
 function absenceOf(peer: PeerRef): string {

@@ -2,7 +2,10 @@
 
 import { setting } from "@kith/core";
 
-/** How often a process is pinged, in milliseconds, ± 20 %. Raise it: fewer messages, later verdicts. */
+/**
+ * How long a process may be silent until it is pinged, in milliseconds, and up to 20 % more. Raise it: fewer
+ * messages, later verdicts.
+ */
 export const heartbeat = setting.duration("fd.heartbeat", 1000, { min: 10 });
 
 /**

@@ -18,6 +18,8 @@ export interface Outstanding {
   readonly sent: Millis;
   /** Whether it has counted as a miss already; its pong is still a sign of life. */
   missed: boolean;
+  /** Whether it has a timer. */
+  timed: boolean;
 }
 
 /** A peer that somebody watches. */
@@ -40,6 +42,8 @@ export interface Target<E extends Estimate = Estimate> {
   /** The number of the last ping. */
   seq: number;
   outstanding: Outstanding[];
+  /** When it is looked at next, in monotonic milliseconds; Infinity where it is not probed. */
+  beat: Millis;
   estimate: E;
   /** Pings without a pong in a row. */
   misses: number;
@@ -74,6 +78,8 @@ export interface DetectorState<E extends Estimate = Estimate> {
   residents: { version: number; peers: number[] | null };
   /** When the last stall of this process was noticed, in monotonic milliseconds. */
   stalled: Millis;
+  /** For when the timer of the next beat is set, in monotonic milliseconds; Infinity where none is. */
+  wake: Millis;
 }
 
 /** A detector that knows nothing. */
@@ -82,6 +88,7 @@ export function emptyState<E extends Estimate>(): DetectorState<E> {
     places: new Map(),
     residents: { version: 0, peers: null },
     stalled: Number.NEGATIVE_INFINITY,
+    wake: Number.POSITIVE_INFINITY,
   };
 }
 

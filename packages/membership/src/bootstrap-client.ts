@@ -10,7 +10,14 @@
  * answers is learned from the connection, or from the server itself, and what was sent to the wrong one is sent again.
  */
 
-import { Component, type ReplyToken, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import {
+  Component,
+  type ReplyToken,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  timeout,
+  Timer,
+} from "@kith/core";
 import {
   addressOf,
   ConnectionUp,
@@ -70,8 +77,6 @@ export class BootstrapClient extends Component {
       const period = this.setting(refreshPeriod);
       const delay = this.random("refresh").float() * period;
       this.timer.trigger(new SchedulePeriodic({ period, delay, timeout: new RefreshNow() }));
-      const retry = this.setting(findPeriod);
-      this.timer.trigger(new SchedulePeriodic({ period: retry, timeout: new Retry() }));
     });
   }
 
@@ -80,11 +85,19 @@ export class BootstrapClient extends Component {
     // The oldest has waited in vain for very long; its asker has a timeout, or does not care.
     if (waiting.length >= waitingMax) waiting.shift();
     waiting.push(token);
+    if (waiting.length === 1) this.#retryLater();
     this.#ask([...this.state.servers.values()]);
   }
 
   #retry(): void {
-    if (this.state.waiting.length > 0) this.#ask([...this.state.servers.values()]);
+    if (this.state.waiting.length === 0) return;
+    this.#ask([...this.state.servers.values()]);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    const delay = this.setting(findPeriod);
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Retry(), id: "retry" }));
   }
 
   #ask(servers: readonly PeerRef[]): void {

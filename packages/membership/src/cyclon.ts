@@ -9,7 +9,7 @@
  * Invariants CY1 to CY4: `view.ts`; what an exchange has sent is kept by the number of the exchange.
  */
 
-import { Component, SchedulePeriodic, ScheduleTimeout, timeout, Timer } from "@kith/core";
+import { Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import {
   type Envelope,
   message,
@@ -51,7 +51,6 @@ export class Welcome extends message("membership/Welcome")<{
 }> {}
 
 class Round extends timeout("membership/CyclonRound") {}
-class NoAnswer extends timeout("membership/CyclonNoAnswer")<{ readonly number: number }> {}
 
 const walkSteps = 5;
 const pendingMax = 16;
@@ -87,8 +86,6 @@ export class Cyclon extends Component {
       this.#merge([entry], []);
     });
     this.timer.on(Round, () => this.#round());
-    // What was removed to be asked stays removed: it has failed.
-    this.timer.on(NoAnswer, ({ number }) => void this.#state.pending.delete(number));
     this.onStart(() => {
       const period = this.#period;
       const delay = this.#draw.float() * period;
@@ -140,15 +137,14 @@ export class Cyclon extends Component {
     const others = this.#draw.shuffle(state.view).slice(0, this.#length - 1);
     const sent = [...others, { peer: this.#self, age: 0 }];
     const number = ++state.number;
-    state.pending.set(number, { target: target.peer, sent: others });
-    for (const past of state.pending.keys()) {
-      if (state.pending.size <= pendingMax) break;
-      state.pending.delete(past);
-    }
+    const now = this.clock.monotonic;
+    // What was removed to be asked and has not answered stays removed: it has failed.
+    for (const [past, { until }] of state.pending)
+      if (until <= now || state.pending.size >= pendingMax) state.pending.delete(past);
+    const until = now + this.setting(shuffleTimeout);
+    state.pending.set(number, { target: target.peer, sent: others, until });
     const shuffle = { ...this.#to(target.peer), cluster: this.#cluster, number, entries: sent };
     this.net.trigger(new Shuffle(shuffle));
-    const delay = this.setting(shuffleTimeout);
-    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new NoAnswer({ number }) }));
     this.sampling.trigger(new Sample({ peers: state.view.map(({ peer }) => peer) }));
   }
 
@@ -165,6 +161,7 @@ export class Cyclon extends Component {
     const pending = this.#state.pending.get(number);
     if (pending === undefined || !samePeer(pending.target, from)) return;
     this.#state.pending.delete(number);
+    if (pending.until <= this.clock.monotonic) return;
     this.#age();
     this.#merge(entries, pending.sent);
   }
@@ -222,6 +219,14 @@ export class Cyclon extends Component {
   }
 }
 
+/** A shuffle that waits for its answer. */
+interface Pending {
+  readonly target: PeerRef;
+  readonly sent: readonly Entry[];
+  /** In monotonic milliseconds. */
+  readonly until: Millis;
+}
+
 /** What Cyclon hands to its replacement. */
 export interface CyclonState {
   view: readonly Entry[];
@@ -233,5 +238,5 @@ export interface CyclonState {
   /** The number of the last shuffle. */
   number: number;
   /** The shuffles that wait for an answer, by number. */
-  pending: Map<number, { readonly target: PeerRef; readonly sent: readonly Entry[] }>;
+  pending: Map<number, Pending>;
 }

@@ -18,6 +18,12 @@ export function bytesText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** Whether a string is its own UTF-8, a byte for each character: most keys are, and are not worth an encoder. */
+export function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
 /** Bytes as a string with one character, up to U+00FF, for each: such strings compare as their bytes do. */
 export function octetsOf(bytes: Uint8Array): string {
   let octets = "";
@@ -40,14 +46,30 @@ export function octetBytes(octets: string): Uint8Array {
   return bytes;
 }
 
+const scratch = new DataView(new ArrayBuffer(8));
+const scratchBytes = new Uint8Array(scratch.buffer);
+const spareBytes = 4096;
+const nothing = new Uint8Array(0);
+/** The buffer of the next writer: most live only for a moment, and one after the other. */
+let spare: Uint8Array | null = null;
+
 /** Writes values one after the other into a buffer that grows. */
 export class ByteWriter {
-  #buffer = new Uint8Array(64);
+  #buffer: Uint8Array;
   #end = 0;
 
-  /** What was written: a copy. */
+  constructor() {
+    this.#buffer = spare ?? new Uint8Array(spareBytes);
+    spare = null;
+  }
+
+  /** What was written: a copy. The writer begins anew. */
   done(): Uint8Array {
-    return this.#buffer.slice(0, this.#end);
+    const written = this.#buffer.slice(0, this.#end);
+    if (this.#buffer.length === spareBytes) spare = this.#buffer;
+    this.#buffer = nothing;
+    this.#end = 0;
+    return written;
   }
 
   /** A safe integer of at least 0. */
@@ -66,7 +88,8 @@ export class ByteWriter {
   /** Any number. */
   float(value: number): this {
     this.#room(8);
-    new DataView(this.#buffer.buffer).setFloat64(this.#end, value);
+    scratch.setFloat64(0, value);
+    this.#buffer.set(scratchBytes, this.#end);
     this.#end += 8;
     return this;
   }
@@ -90,12 +113,12 @@ export class ByteWriter {
 
   /** Text, with its length. */
   text(value: string): this {
-    return this.bytes(encoder.encode(value));
+    return isAscii(value) ? this.octets(value) : this.bytes(encoder.encode(value));
   }
 
   #room(bytes: number): void {
     if (this.#end + bytes <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#end + bytes));
+    const grown = new Uint8Array(Math.max(256, this.#buffer.length * 2, this.#end + bytes));
     grown.set(this.#buffer.subarray(0, this.#end));
     this.#buffer = grown;
   }
@@ -131,17 +154,20 @@ export class ByteReader {
   /** Any number. */
   float(): number {
     if (this.#at + 8 > this.#buffer.length) throw this.#short();
-    const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset);
-    this.#at += 8;
-    return view.getFloat64(this.#at - 8);
+    for (let i = 0; i < 8; i++) scratchBytes[i] = this.#buffer[this.#at++] ?? 0;
+    return scratch.getFloat64(0);
   }
 
   /** Bytes: a copy. */
   bytes(): Uint8Array {
     const length = this.count();
     if (this.#at + length > this.#buffer.length) throw this.#short();
+    const from = this.#at;
     this.#at += length;
-    return new Uint8Array(this.#buffer.subarray(this.#at - length, this.#at));
+    // Of a host's own class, a slice may be no copy.
+    return this.#buffer.constructor === Uint8Array
+      ? this.#buffer.slice(from, this.#at)
+      : new Uint8Array(this.#buffer.subarray(from, this.#at));
   }
 
   /** A string with one character for each byte. */
@@ -156,6 +182,10 @@ export class ByteReader {
 
   /** Text. */
   text(): string {
+    const begin = this.#at;
+    const octets = this.octets();
+    if (isAscii(octets)) return octets;
+    this.#at = begin;
     return decoder.decode(this.bytes());
   }
 

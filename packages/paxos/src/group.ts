@@ -8,7 +8,7 @@
  * - call `tick` when `dueAt` has come, or regularly.
  */
 
-import type { Millis } from "@kith/core";
+import { type Millis, mix } from "@kith/core";
 import { memberOf } from "./config.ts";
 import { closeWrite, ensureDurable, noteFlushed, send, sendAfter } from "./durability.ts";
 import { campaign, onPreVote, onPreVoteAnswer, onVote, onVoteAnswer, tryWin } from "./election.ts";
@@ -122,6 +122,21 @@ export function rouse(state: GroupState, now: Millis): void {
   if (!state.quiet || state.leadership !== null) return;
   state.quiet = false;
   state.deadline = Math.min(state.deadline, now + electionTimeout(state));
+}
+
+/**
+ * The connection to a process has ended: a hint that it is gone. Where it led, this replica campaigns as soon as voters
+ * that have heard of the leader as lately as it has may promise their votes; a sign of life takes that back.
+ */
+export function suspect(state: GroupState, peerId: number, now: Millis): void {
+  state.now = now;
+  const leader = memberOf(configOf(state), state.leader);
+  if (state.leadership !== null || leader?.peerId !== peerId || state.halted !== null) return;
+  const { electionMin, heartbeat } = state.settings;
+  // Apart from others who have the same hint.
+  const spread = ((mix(state.seed, state.draws++) % 1000) / 1000) * 2 * heartbeat;
+  const earliest = Math.max(state.contact + electionMin, now);
+  state.deadline = Math.min(state.deadline, earliest + spread);
 }
 
 /** Stops the replica for good, with its data kept. */

@@ -153,6 +153,18 @@ describe("replicated groups", () => {
     expect(asked(world, leader, (peer) => peer.write("g", "b", 2))).instanceOf(Done);
   });
 
+  it("have another leader soon where the leader's process ends, also while they are quiet", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    world.runFor(8000);
+    world.node(leader).crash();
+    // By its silence alone that would take more than ten seconds.
+    world.until(() => world.nodes.some((node) => node.state === "up" && node.root.leads.has("g")), {
+      within: 3000,
+    });
+  });
+
   it("run by the hundred in one process, and share messages and flushes", () => {
     const world = simulate(Peer, { seed: 5, nodes: 3 }).boot();
     world.runFor(50);

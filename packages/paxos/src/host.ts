@@ -21,6 +21,7 @@ import {
   Timer,
 } from "@kith/core";
 import {
+  ConnectionDown,
   ConnectionUp,
   Dropped,
   Network,
@@ -43,10 +44,21 @@ import {
   StorageLost,
   Write,
 } from "@kith/storage";
-import { Bundle } from "./bundle.ts";
+import { Bundle, unpack, type WireMessage } from "./bundle.ts";
 import { type Change, foundingConfig } from "./config.ts";
 import { paxosError } from "./errors.ts";
-import { dueAt, flushed, halt, propose, receive, rouse, tick, turn, upgrade } from "./group.ts";
+import {
+  dueAt,
+  flushed,
+  halt,
+  propose,
+  receive,
+  rouse,
+  suspect,
+  tick,
+  turn,
+  upgrade,
+} from "./group.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
 import { Mail } from "./mail.ts";
@@ -165,6 +177,7 @@ export abstract class ReplicatedGroups extends Component {
     this.#loader = this.#makeLoader(scan);
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
     this.network.on(ConnectionUp, ({ peer }) => this.#mail.met(peer));
+    this.network.on(ConnectionDown, ({ peer }) => this.#suspect(peer));
     this.network.on(Dropped, ({ reason, from }) => {
       if (reason !== "wrong-incarnation") return;
       // It was for an earlier life of this process: tell the sender which one this is.
@@ -299,10 +312,28 @@ export abstract class ReplicatedGroups extends Component {
     if (!this.state.ready) return; // As if it were lost: it comes again.
     const now = this.clock.monotonic;
     for (const message of messages) {
-      const one = this.#receiver(message);
-      if (one === undefined) continue;
-      this.#guard(one, () => receive(one.state, message, now));
+      const unpacked = this.#unpacked(message);
+      const one = unpacked === null ? undefined : this.#receiver(unpacked);
+      if (unpacked === null || one === undefined) continue;
+      this.#guard(one, () => receive(one.state, unpacked, now));
       this.#touch(message.gid);
+    }
+  }
+
+  #suspect({ peerId }: PeerRef): void {
+    const now = this.clock.monotonic;
+    for (const one of this.state.replicas.values())
+      this.#guard(one, () => suspect(one.state, peerId, now));
+  }
+
+  /** The message; null where its entries cannot be read, which is as if it was lost. */
+  #unpacked(message: WireMessage): PeerMessage | null {
+    try {
+      return unpack(message);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.log.error(`entries of group ${message.gid} cannot be read`, { reason });
+      return null;
     }
   }
 

@@ -7,7 +7,7 @@
  * U+00FF, one for each byte, in the order of their bytes; `utf8Key` makes one of any text.
  */
 
-import { octetsOf, textBytes } from "./bytes.ts";
+import { isAscii, octetsOf, textBytes } from "./bytes.ts";
 
 /** A table to read. */
 export interface TableReader {
@@ -62,5 +62,5 @@ export interface Machine {
 
 /** A key of a table for any text, in the order of its UTF-8 bytes. */
 export function utf8Key(text: string): string {
-  return octetsOf(textBytes(text));
+  return isAscii(text) ? text : octetsOf(textBytes(text));
 }

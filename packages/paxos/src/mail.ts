@@ -6,8 +6,7 @@
  */
 
 import type { PeerRef } from "@kith/network";
-import { Bundle } from "./bundle.ts";
-import { sizeOf } from "./entry.ts";
+import { Bundle, Packer, type WireMessage } from "./bundle.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Replica } from "./replica.ts";
 
@@ -47,12 +46,14 @@ export class Mail {
 
   /** Sends all that goes to one process as one message, or as few large ones. */
   send(messages: readonly PeerMessage[]): void {
-    const bundles = new Map<number, { messages: PeerMessage[]; bytes: number }>();
+    const bundles = new Map<number, { messages: WireMessage[]; bytes: number }>();
+    const packer = new Packer();
     for (const message of messages) {
       let bundle = bundles.get(message.toPeer);
       if (bundle === undefined) bundles.set(message.toPeer, (bundle = { messages: [], bytes: 0 }));
-      bundle.messages.push(message);
-      bundle.bytes += bytesOf(message);
+      const packed = packer.pack(message);
+      bundle.messages.push(packed);
+      bundle.bytes += bytesOf(packed);
       if (bundle.bytes < bundleBytesMax) continue;
       this.#sendTo(message.toPeer, bundle.messages);
       bundles.delete(message.toPeer);
@@ -60,12 +61,12 @@ export class Mail {
     for (const [peerId, bundle] of bundles) this.#sendTo(peerId, bundle.messages);
   }
 
-  #sendTo(peerId: number, messages: PeerMessage[]): void {
+  #sendTo(peerId: number, messages: WireMessage[]): void {
     const to = this.#addresses.peers.get(peerId) ?? this.#guess(peerId, messages);
     if (to !== undefined) this.#post(new Bundle({ to, from: this.#self, messages }));
   }
 
-  #guess(peerId: number, messages: readonly PeerMessage[]): PeerRef | undefined {
+  #guess(peerId: number, messages: readonly WireMessage[]): PeerRef | undefined {
     for (const { gid } of messages) {
       for (const { config } of this.#addresses.replicas.get(gid)?.state.configs ?? []) {
         const member = config.members.find((one) => one.peerId === peerId);
@@ -77,9 +78,8 @@ export class Mail {
   }
 }
 
-function bytesOf(message: PeerMessage): number {
-  if (message.kind === "append")
-    return message.entries.reduce((sum, entry) => sum + sizeOf(entry), 64);
+function bytesOf(message: WireMessage): number {
+  if (message.kind === "append") return message.entries.length + 64;
   if (message.kind === "snapshot")
     return message.cells.reduce((sum, [key, value]) => sum + key.length + value.length, 64);
   return 64;

@@ -70,13 +70,14 @@ export function becomeLeader(state: GroupState): void {
 
 /** Adds an entry of the leader's own term. @returns the entry */
 export function appendOwn(state: GroupState, led: Leadership, content: Content): Entry {
-  const entry: Entry = {
-    ...content,
-    index: lastIndex(state.log) + 1,
-    term: state.term,
-    // Group time: never back, and by the leader's own clock while it is in office.
-    time: Math.max(state.time, led.baseTime + (state.now - led.since)),
-  };
+  const index = lastIndex(state.log) + 1;
+  const { term } = state;
+  // Group time: never back, and by the leader's own clock while it is in office.
+  const time = Math.max(state.time, led.baseTime + (state.now - led.since));
+  const entry: Entry =
+    content.kind === "command"
+      ? { kind: "command", index, term, time, data: content.data }
+      : { ...content, index, term, time };
   if (entry.kind === "config") ensureSettled(state, led);
   led.pendingBytes += sizeOf(entry);
   wake(state, led);

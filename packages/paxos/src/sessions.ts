@@ -71,7 +71,8 @@ export function sessionResult(bytes: Uint8Array): SessionResult {
 export function withSessions(machine: Machine): Machine {
   return {
     versions: machine.versions,
-    query: (querying: Querying) => machine.query({ ...querying, table: readable(querying.table) }),
+    query: (querying: Querying) =>
+      machine.query({ ...querying, table: new UserReader(querying.table) }),
     apply: (applying) => encodeResult(applyInSession(machine, applying)),
   };
 }
@@ -95,17 +96,21 @@ function applyInSession(machine: Machine, applying: Applying): SessionResult {
   const ackedBelow = reader.count();
   const command = reader.bytes();
   // The low-water mark only rises: copies come in any order.
-  if (ackedBelow > session.ackedBelow) {
+  const rises = ackedBelow > session.ackedBelow;
+  if (rises) {
     session.ackedBelow = ackedBelow;
     for (const known of session.results.keys())
       if (known < ackedBelow) session.results.delete(known);
-    table.put(key, encodeSession(session));
   }
-  if (seq < session.ackedBelow || seq < session.firstSeq) return { kind: "stale" };
   const before = session.results.get(seq);
-  if (before !== undefined) return { kind: "done", result: before };
-  if (session.results.size >= resultsMax) return { kind: "busy" };
-  const result = machine.apply({ ...applying, command, table: writable(table) });
+  const stale = seq < session.ackedBelow || seq < session.firstSeq;
+  if (stale || before !== undefined || session.results.size >= resultsMax) {
+    if (rises) table.put(key, encodeSession(session));
+    if (stale) return { kind: "stale" };
+    return before === undefined ? { kind: "busy" } : { kind: "done", result: before };
+  }
+  const { index, time, version } = applying;
+  const result = machine.apply({ command, table: new UserWriter(table), index, time, version });
   session.results.set(seq, result);
   table.put(key, encodeSession(session));
   return { kind: "done", result };
@@ -132,24 +137,41 @@ function decodeSession(bytes: Uint8Array): Session {
   return { firstSeq, ackedBelow, results };
 }
 
-function readable(table: TableReader): TableReader {
-  return {
-    get: (key) => table.get(userPrefix + key),
-    keys: (from = "", to, limit) =>
-      table
-        .keys(
-          userPrefix + from,
-          to === undefined ? String.fromCharCode(userPrefix.charCodeAt(0) + 1) : userPrefix + to,
-          limit,
-        )
-        .map((key) => key.slice(userPrefix.length)),
-  };
+const userEnd = String.fromCharCode(userPrefix.charCodeAt(0) + 1);
+
+/** What the inner machine sees of the table: its own keys. */
+class UserReader implements TableReader {
+  readonly #table: TableReader;
+
+  constructor(table: TableReader) {
+    this.#table = table;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#table.get(userPrefix + key);
+  }
+
+  keys(from = "", to?: string, limit?: number): string[] {
+    const end = to === undefined ? userEnd : userPrefix + to;
+    return this.#table
+      .keys(userPrefix + from, end, limit)
+      .map((key) => key.slice(userPrefix.length));
+  }
 }
 
-function writable(table: TableWriter): TableWriter {
-  return {
-    ...readable(table),
-    put: (key, value) => table.put(userPrefix + key, value),
-    delete: (key) => table.delete(userPrefix + key),
-  };
+class UserWriter extends UserReader implements TableWriter {
+  readonly #table: TableWriter;
+
+  constructor(table: TableWriter) {
+    super(table);
+    this.#table = table;
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#table.put(userPrefix + key, value);
+  }
+
+  delete(key: string): void {
+    this.#table.delete(userPrefix + key);
+  }
 }

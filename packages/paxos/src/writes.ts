@@ -100,8 +100,8 @@ export class Writes {
       state.unflushed = new Map();
     } else for (const [gid, written] of groups) state.unflushed.set(gid, written);
     state.underWay++;
-    // Each operation names its namespace; the batch's own is nobody's.
-    const namespace = "paxos.none";
+    // Each operation names its namespace; what most of them name is written once.
+    const namespace = operations[0]?.namespace ?? "paxos.none";
     this.#ports.write(new Write({ namespace, operations, flush }), {
       context: { groups, founded },
     });

@@ -20,6 +20,8 @@ export interface PeerHostInit {
   readonly founds: boolean;
   /** Processes that run a Bootstrap server, in any incarnation: every host does. */
   readonly servers: readonly PeerRef[];
+  /** Peers to try first, such as those of an earlier life. */
+  readonly known?: readonly PeerRef[];
 }
 
 /** A peer of a process: its address and incarnation, with an identity of its own. */
@@ -33,7 +35,7 @@ export class PeerHost extends Component {
   /** Its peers by their identities; whoever extends the class may wire them. */
   protected readonly peers: ReadonlyMap<number, Child<Overlay>>;
 
-  constructor({ peerIds, founds, servers }: PeerHostInit) {
+  constructor({ peerIds, founds, servers, known = [] }: PeerHostInit) {
     super();
     const process = parsePeer(this.setting(self));
     const client = this.create(BootstrapClient, { servers }, { name: "Bootstrap" });
@@ -46,10 +48,10 @@ export class PeerHost extends Component {
       const peer = virtualPeer(process, peerId);
       const isFounder = founds && peerId === first;
       // A server does not name the peers of the process that asks.
-      const known =
+      const founder =
         founds && !isFounder && first !== undefined ? [virtualPeer(process, first)] : [];
       const settings = [self.of(formatPeer(peer))];
-      const init = { founds: isFounder, known };
+      const init = { founds: isFounder, known: [...known, ...founder] };
       peers.set(peerId, this.create(Overlay, init, { name: `Peer-${peerId}`, settings }));
     }
     this.peers = peers;

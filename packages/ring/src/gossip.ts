@@ -8,20 +8,23 @@
  */
 
 import { Component } from "@kith/core";
-import { Introduce, Nearest, Nearness } from "@kith/membership";
+import { Introduce, Nearest, Nearness, PeerSampling, Sample } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { Consider, Ring, RingView } from "./port.ts";
 
 /** How many of each side are considered: only the closest can be a neighbour, and it may be gone. */
 const consideredMax = 3;
 
-/** Tells a ring what T-Man has found, and T-Man who the ring's neighbours are. Both are hints. */
+/** Tells a ring what T-Man and peer sampling have found, and T-Man who the ring's neighbours are. All are hints. */
 export class RingGossip extends Component {
   readonly ring = this.requires(Ring);
   readonly nearness = this.requires(Nearness);
+  readonly sampling = this.requires(PeerSampling);
 
   constructor() {
     super();
+    // Random peers are short cuts for newcomers.
+    this.sampling.on(Sample, ({ peers }) => this.ring.trigger(new Consider({ peers })));
     this.nearness.on(Nearest, ({ successors, predecessors }) => {
       const closest = [successors, predecessors].flatMap((side) => side.slice(0, consideredMax));
       if (closest.length > 0) this.ring.trigger(new Consider({ peers: [...new Set(closest)] }));

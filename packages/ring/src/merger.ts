@@ -18,6 +18,7 @@ import {
   type Millis,
   port,
   SchedulePeriodic,
+  ScheduleTimeout,
   setting,
   timeout,
   Timer,
@@ -165,13 +166,9 @@ export class RingMerger extends Component {
     this.timer.on(Probe, () => this.#probe());
     this.timer.on(Work, () => this.#work());
     this.onStart(() => {
-      for (const [period, tick] of [
-        [this.setting(mergerProbe), new Probe()],
-        [this.setting(mergerWork), new Work()],
-      ] as const) {
-        const delay = period * (0.5 + this.#draw.float());
-        this.timer.trigger(new SchedulePeriodic({ period, delay, timeout: tick }));
-      }
+      const period = this.setting(mergerProbe);
+      const delay = period * (0.5 + this.#draw.float());
+      this.timer.trigger(new SchedulePeriodic({ period, delay, timeout: new Probe() }));
     });
   }
 
@@ -246,7 +243,15 @@ export class RingMerger extends Component {
   #enqueue(peer: PeerRef, fanout: number): void {
     const { queue } = this.state;
     if (samePeer(peer, this.#self) || !this.#once("seek", peer, seenMillis)) return;
-    if (queue.length < queueMax) this.state.queue = [...queue, { peer, fanout }];
+    if (queue.length >= queueMax) return;
+    this.state.queue = [...queue, { peer, fanout }];
+    // At rest nothing is queued, and no timer runs.
+    if (queue.length === 0) this.#workLater(0.5 + this.#draw.float());
+  }
+
+  #workLater(periods: number): void {
+    const delay = this.setting(mergerWork) * periods;
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Work(), id: "work" }));
   }
 
   /** Whether this was not done to that peer lately. Without it two that cannot link yet would send each other on for ever. */
@@ -268,6 +273,7 @@ export class RingMerger extends Component {
     const [first, ...others] = this.state.queue;
     if (first === undefined || !this.state.member) return;
     this.state.queue = others;
+    if (others.length > 0) this.#workLater(1);
     const { peer, fanout } = first;
     this.#seek(peer, fanout, hopsMax);
     this.#send(peer, this.#self, fanout, hopsMax, false);

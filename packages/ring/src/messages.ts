@@ -12,6 +12,8 @@ export class Join extends message("ring/JoinMessage")<{
   readonly fix: boolean;
   /** Whether it was sent back: the receiver lies behind the sender's place, and looks before itself alone. */
   readonly back: boolean;
+  /** Whether a short cut may be named that nobody has tried: not where the last one may have led nowhere. */
+  readonly short: boolean;
 }> {}
 
 /** The sender of a `Join` is taken in. */

@@ -61,9 +61,9 @@ const bugs: readonly Bug[] = [
     what: "who is suspected is not probed any more",
     place: "fd",
     file: "detector.ts",
-    text: "if (target === undefined || place?.newest !== peer.incarnation) return;",
+    text: "if (target !== undefined && target.beat <= soon) this.#beatOf(target);",
     planted:
-      "if (target === undefined || place?.newest !== peer.incarnation || target.silent) return;",
+      "if (target !== undefined && target.beat <= soon && !target.silent) this.#beatOf(target);",
     suite: "swarm.test.ts",
   },
   {

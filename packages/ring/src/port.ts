@@ -31,7 +31,7 @@ export class LeaveRing extends event("ring/Leave") {}
 
 /**
  * Peers that may be closer than the neighbours, or lead to such: from T-Man, a router, a merger. They
- * are asked before they are believed.
+ * are asked before they are believed. Those from far away are named to newcomers as short cuts.
  */
 export class Consider extends event("ring/Consider")<{ readonly peers: readonly PeerRef[] }> {}
 

@@ -1,11 +1,16 @@
 /** Steps of the relaxed ring that go wrong on the way. */
 
 import { expect } from "chai";
-import { chord, Effects, IdInUse, Join, relaxed, Stabilised } from "./index.ts";
+import type { PeerRef } from "@kith/network";
+import { chord, Effects, Goto, IdInUse, Join, relaxed, Stabilised } from "./index.ts";
 import { peersIn } from "./messages.ts";
 import { Model, peerOf } from "./model.test.ts";
 import { leave } from "./relaxed.ts";
-import { learnLives } from "./state.ts";
+import { learnLives, noteWays } from "./state.ts";
+
+function envelope(at: number, from: PeerRef) {
+  return { to: peerOf(at), from, cluster: "kith", fix: false, back: false };
+}
 
 function ringOf(...ids: readonly number[]): Model {
   const model = new Model();
@@ -31,10 +36,33 @@ for (const [name, protocol] of [
       for (const incarnation of [1, 2]) {
         const effects = new Effects(peerOf(at));
         const from = { ...peerOf(4, incarnation), host: "elsewhere" };
-        const join = new Join({ to: peerOf(at), from, cluster: "kith", fix: false, back: false });
+        const join = new Join({ ...envelope(at, from), short: true });
         protocol.receive(model.at(at), join, effects);
         expect(effects.messages.map((message) => message.constructor)).to.deep.equal([IdInUse]);
       }
+  });
+
+for (const [name, protocol] of [
+  ["relaxed", relaxed],
+  ["Chord", chord],
+] as const)
+  it(`a ${name} ring names a short cut that halves the way, and none where the sure way is wanted`, () => {
+    const state = ringOf(1, 2, 3, 4, 5, 6, 7, 15).at(1);
+    noteWays(state, [peerOf(10), peerOf(13), peerOf(0), peerOf(8)]);
+    const named = (target: number, short: boolean): number[] => {
+      const effects = new Effects(peerOf(1));
+      const join = new Join({ ...envelope(1, peerOf(target)), short });
+      protocol.receive(state, join, effects);
+      return effects.messages.flatMap((one) => (one instanceof Goto ? [one.peer.peerId] : []));
+    };
+    // The list ends at 5: from there it is nine to 14, and from 10 four.
+    expect(named(14, true)).to.deep.equal([13]);
+    expect(named(12, true)).to.deep.equal([10]);
+    expect(named(14, false)).to.deep.equal([5]);
+    state.suspects = [peerOf(13)];
+    expect(named(14, true)).to.deep.equal([10]);
+    state.ended = [peerOf(10)];
+    expect(named(14, true)).to.deep.equal([5]);
   });
 
 for (const [name, protocol] of [

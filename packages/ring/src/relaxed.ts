@@ -14,7 +14,7 @@
  *   predecessor is kept in mind until its own predecessor has come, or a follower stands in.
  */
 
-import { inHalfOpen } from "@kith/membership";
+import { distance, inHalfOpen } from "@kith/membership";
 import { type PeerRef, samePeer } from "@kith/network";
 import type { Effects, RingProtocol } from "./effects.ts";
 import {
@@ -113,8 +113,11 @@ function joined(state: RingState, message: Join, effects: Effects): void {
   sendOn(state, message, effects);
 }
 
-/** Sends an asker on its way: forward by the end of the list, then to the first behind its place, and from there back. */
-export function sendOn(state: RingState, { from, fix, back }: Join, effects: Effects): void {
+/**
+ * Sends an asker on its way: forward by a short cut or the end of the list, then to the first behind its place,
+ * and from there back.
+ */
+export function sendOn(state: RingState, { from, fix, back, short }: Join, effects: Effects): void {
   const { self, predecessor, size, successors } = state;
   const list = listFrom(state);
   const on = (peer: PeerRef, backwards: boolean): void =>
@@ -127,7 +130,21 @@ export function sendOn(state: RingState, { from, fix, back }: Join, effects: Eff
   const behind = successors.find((peer) => inHalfOpen(from.peerId, self.peerId, peer.peerId, size));
   const last = successors.at(-1);
   if (behind !== undefined && !samePeer(behind, self)) on(behind, true);
-  else if (last !== undefined && !samePeer(last, self)) on(last, false);
+  else if (last !== undefined && !samePeer(last, self))
+    on((short ? shortCut(state, last, from) : undefined) ?? last, false);
+}
+
+/** A peer that halves the rest of the way at least: what gains less is not worth that it may be gone. */
+function shortCut(state: RingState, last: PeerRef, target: PeerRef): PeerRef | undefined {
+  const { size, ways } = state;
+  const rest = distance(last.peerId, target.peerId, size);
+  const near = ways.filter(
+    (peer) =>
+      distance(peer.peerId, target.peerId, size) <= rest / 2 &&
+      usable(state, peer) &&
+      trusted(state, peer),
+  );
+  return closestBefore(state, target.peerId, near);
 }
 
 function take(state: RingState, peer: PeerRef, before: PeerRef | null, effects: Effects): void {
@@ -180,8 +197,10 @@ function sentOn(state: RingState, { from, peer, back, successors }: Goto, effect
 export function ask(state: RingState, peer: PeerRef, effects: Effects, back = false): void {
   state.asking = peer;
   state.back = back;
-  const { cluster, status } = state;
-  effects.send(new Join({ ...effects.to(peer), cluster, fix: status === "in", back }));
+  const { cluster, status, asked: turns } = state;
+  // Every second turn goes the sure way.
+  const short = turns % 2 === 1;
+  effects.send(new Join({ ...effects.to(peer), cluster, fix: status === "in", back, short }));
 }
 
 export function refused(state: RingState, { from }: IdInUse, effects: Effects): void {

@@ -43,6 +43,7 @@ import {
   end,
   includes,
   learnLives,
+  noteWays,
   type RingState,
   sameList,
   suspect,
@@ -97,7 +98,7 @@ export abstract class RingNode extends Component {
     this.ring.on(LeaveRing, () => this.#leave());
     this.ring.on(Consider, ({ peers }) =>
       this.#step((state, effects) => {
-        learnLives(state, peers, (past) => protocol.failed(state, past, effects));
+        noteWays(state, peers);
         for (const peer of peers.slice(0, consideredMax)) consider(state, peer, effects);
       }),
     );

@@ -37,6 +37,8 @@ export interface RingState {
   latest: readonly PeerRef[];
   /** The last newcomer that was taken in, and its predecessor: its `JoinOk` may get lost. */
   granted: { readonly peer: PeerRef; readonly predecessor: PeerRef | null } | null;
+  /** Peers from elsewhere on the ring, unproven: short cuts for newcomers. The latest first. */
+  ways: readonly PeerRef[];
   /** Whom a newcomer asks, and who comes next if that one does not answer. */
   introducers: readonly PeerRef[];
   asking: PeerRef | null;
@@ -56,6 +58,7 @@ const suspectsMax = 16;
 const endedMax = 128;
 const latestMax = 64;
 const followersMax = 16;
+const waysMax = 24;
 /** After so many periods without a word a follower is none. */
 const followerPeriods = 4;
 
@@ -63,8 +66,13 @@ const followerPeriods = 4;
 export function emptyRing(
   made: Pick<RingState, "self" | "size" | "successorsMax" | "cluster">,
 ): RingState {
+  const { self, size, successorsMax, cluster } = made;
+  // Written out: an object that is spread into one of so many fields becomes a table of three times the size.
   return {
-    ...made,
+    self,
+    size,
+    successorsMax,
+    cluster,
     status: "out",
     predecessor: null,
     successors: [],
@@ -76,6 +84,7 @@ export function emptyRing(
     ended: [],
     latest: [],
     granted: null,
+    ways: [],
     introducers: [],
     asking: null,
     back: false,
@@ -207,6 +216,14 @@ export function doubtPredecessor(state: RingState): void {
   if (state.unheard < followerPeriods || follower === undefined) return;
   state.predecessor = follower;
   state.unheard = 0;
+}
+
+/** Notes peers from elsewhere, which may be short cuts. */
+export function noteWays(state: RingState, peers: readonly PeerRef[]): void {
+  const fresh = peers.slice(0, waysMax);
+  const named = new Set(fresh.map(({ peerId }) => peerId));
+  const others = state.ways.filter(({ peerId }) => !named.has(peerId));
+  state.ways = [...fresh, ...others].slice(0, waysMax);
 }
 
 /** Notes a suspicion. */

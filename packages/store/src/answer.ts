@@ -5,7 +5,9 @@ import { covers, type Position } from "./position.ts";
 import type { Answer, KnownTx, Query, Reading } from "./query.ts";
 import {
   beyond,
+  descriptorOf,
   expiryOf,
+  known,
   lockRow,
   type MetaRow,
   metaRow,
@@ -17,19 +19,22 @@ import {
   txRow,
   valueRow,
 } from "./rows.ts";
-import { descriptorOf, known } from "./split.ts";
 
 /** About how many bytes of values one answer to a scan holds. */
 const scanBytesMax = 1024 * 1024;
 
-/** Answers a question. @param time the group's */
-export function answer(table: TableReader, query: Query, time: number): Answer {
+/** Answers a question, with the table as it is at this time and place of its log. */
+export function answer(
+  table: TableReader,
+  query: Query,
+  { time, index }: { readonly time: number; readonly index: number },
+): Answer {
   const bytes = table.get(rowKeys.meta);
   if (bytes === undefined) return { kind: "none" };
   const meta = metaRow.decode(bytes);
   switch (query.kind) {
     case "hello":
-      return { kind: "here", descriptor: descriptorOf(meta), ordered: meta.ordered, time };
+      return { kind: "here", descriptor: descriptorOf(meta), ordered: meta.ordered, time, index };
     case "read":
       if (!query.keys.every((key) => covers(meta, key)))
         return { kind: "wrong-range", descriptors: known(meta) };

@@ -51,7 +51,10 @@ class Group {
   }
 
   ask(query: Query): Answer {
-    const found = answer(this.table, decodeQuery(encodeQuery(query)), this.time);
+    const found = answer(this.table, decodeQuery(encodeQuery(query)), {
+      time: this.time,
+      index: this.index,
+    });
     assert.deepEqual(decodeAnswer(encodeAnswer(found)), found);
     return found;
   }

@@ -11,9 +11,9 @@ import { execute, isKept } from "./execute.ts";
 import { GroupTable } from "./group-table.ts";
 import { covers, type Position } from "./position.ts";
 import { decodeResult, encodeResult, type Result } from "./result.ts";
-import { metaRow, rowKeys } from "./rows.ts";
+import { known, metaRow, rowKeys } from "./rows.ts";
 import { admit, expireSession, forget, openSession } from "./sessions.ts";
-import { known, type Spawn, split } from "./split.ts";
+import { type Spawn, split } from "./split.ts";
 import { finish, forceAbort, prepare } from "./transactions.ts";
 
 /** What a command is applied to, and when. */

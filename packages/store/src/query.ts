@@ -80,6 +80,7 @@ export type Answer =
       readonly descriptor: Descriptor;
       readonly ordered: boolean;
       readonly time: number;
+      readonly index: number;
     }
   | { readonly kind: "readings"; readonly readings: readonly Reading[] }
   | {
@@ -178,7 +179,10 @@ export function encodeAnswer(answer: Answer): Uint8Array {
       break;
     case "here":
       writeDescriptor(writer, answer.descriptor);
-      writer.count(answer.ordered ? 1 : 0).float(answer.time);
+      writer
+        .count(answer.ordered ? 1 : 0)
+        .float(answer.time)
+        .count(answer.index);
       break;
     case "readings":
       writeList(writer, answer.readings, (one) => writeReading(writer, one));
@@ -220,6 +224,7 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
         descriptor: readDescriptor(reader),
         ordered: reader.count() === 1,
         time: reader.float(),
+        index: reader.count(),
       };
     case "readings":
       return { kind, readings: readList(reader, () => readReading(reader)) };

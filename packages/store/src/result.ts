@@ -78,6 +78,8 @@ export type Result =
       readonly gid: string;
       readonly firstSeq: number;
       readonly ackedBelow: number;
+      /** The group as it is now, and what it has given away: so that nothing of that is sent here. */
+      readonly descriptors: readonly Descriptor[];
     }
   | { readonly kind: "forgot"; readonly ackedBelow: number }
   /** Whether the session has ended. */
@@ -154,6 +156,7 @@ export function encodeResult(result: Result): Uint8Array {
       break;
     case "opened":
       writer.text(result.gid).count(result.index).count(result.firstSeq).count(result.ackedBelow);
+      writeList(writer, result.descriptors, (one) => writeDescriptor(writer, one));
       break;
     case "forgot":
       writer.count(result.ackedBelow);
@@ -232,6 +235,7 @@ export function decodeResult(bytes: Uint8Array): Result {
         index: reader.count(),
         firstSeq: reader.count(),
         ackedBelow: reader.count(),
+        descriptors: readList(reader, () => readDescriptor(reader)),
       };
     case "forgot":
       return { kind, ackedBelow: reader.count() };

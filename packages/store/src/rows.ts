@@ -133,6 +133,16 @@ export function isClient(client: Octets): boolean {
   return client.length === clientOctets;
 }
 
+/** A group, as others are told of it. */
+export function descriptorOf({ gid, epoch, lo, hi }: Descriptor): Descriptor {
+  return { gid, epoch, lo, hi };
+}
+
+/** What a group tells those who ask for a key that is not here. */
+export function known(meta: MetaRow): readonly Descriptor[] {
+  return [descriptorOf(meta), ...meta.halves];
+}
+
 /** The name of a transaction. */
 export function nameOf({ client, seq }: TxId): TxName {
   return client + bigEndian(seq, seqOctets);

@@ -14,7 +14,7 @@ import type { CommandOf, Ticket, Token } from "./command.ts";
 import type { GroupTable } from "./group-table.ts";
 import type { Octets } from "./position.ts";
 import type { Result } from "./result.ts";
-import { nameOf, rowKeys, type SessionRow, type TxRow } from "./rows.ts";
+import { known, nameOf, rowKeys, type SessionRow, type TxRow } from "./rows.ts";
 
 /** How many numbers of a client a group keeps apart, beyond those that the client needs no more. */
 export const openSeqsMax = 1024;
@@ -33,7 +33,15 @@ export function openSession(
     group.setSession(client, session);
   }
   const { firstSeq, ackedBelow } = session;
-  return { kind: "opened", gid: session.gid, index: session.index, firstSeq, ackedBelow };
+  const descriptors = known(group.meta);
+  return {
+    kind: "opened",
+    gid: session.gid,
+    index: session.index,
+    firstSeq,
+    ackedBelow,
+    descriptors,
+  };
 }
 
 /**

@@ -12,9 +12,10 @@ import { covers, type Position } from "./position.ts";
 import type { Result } from "./result.ts";
 import {
   beyond,
+  descriptorOf,
   type Descriptor,
   expiryOf,
-  type MetaRow,
+  known,
   metaRow,
   rowKeys,
   type TxRow,
@@ -54,16 +55,6 @@ export function split(
   spawn(right.gid, rows);
   group.setMeta({ ...meta, ...left, halves: [...meta.halves, right].slice(-halvesMax) });
   return { kind: "split", left, right };
-}
-
-/** What a group tells those who ask for a key that is not here. */
-export function known(meta: MetaRow): readonly Descriptor[] {
-  return [descriptorOf(meta), ...meta.halves];
-}
-
-/** A group, as others are told of it. */
-export function descriptorOf({ gid, epoch, lo, hi }: Descriptor): Descriptor {
-  return { gid, epoch, lo, hi };
 }
 
 function moveKeys({ table }: GroupTable, at: Position, rows: Map<string, Uint8Array>): void {

@@ -63,7 +63,7 @@ export class GroupWriter {
     this.#number(install ?? 0, 4);
     this.#number(operations.length, 4);
     const copies: Operation[] = [];
-    for (const operation of operations) copies.push(this.#operation(operation));
+    for (const operation of operations) copies.push(this.#operation(operation, namespace));
     return { namespace, operations: copies, install };
   }
 
@@ -76,8 +76,10 @@ export class GroupWriter {
     return parts;
   }
 
-  #operation(operation: Operation): Operation {
-    const { kind, namespace } = operation;
+  #operation(operation: Operation, own: string): Operation {
+    const { kind } = operation;
+    // The batch says it already.
+    const namespace = operation.namespace === own ? undefined : operation.namespace;
     this.#number(codes.indexOf(kind) | (namespace === undefined ? 0 : elsewhere), 1);
     if (namespace !== undefined) this.#name(namespace);
     const placed = namespace === undefined ? {} : { namespace };

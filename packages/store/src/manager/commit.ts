@@ -1,0 +1,215 @@
+/**
+ * Work on a transaction over several groups, an own one or one of another client that is in doubt (algorithms.md
+ * §6.5.5, §6.5.6).
+ *
+ * All votes for it: committed. One against it: cancelled. Who cannot get a vote makes sure that there is one
+ * (`force-abort`): then everyone who asks finds the same outcome, and to carry it out twice does no harm.
+ */
+
+import { encodeCommand, type Part } from "../command.ts";
+import type { Position } from "../position.ts";
+import { type Answer, encodeQuery } from "../query.ts";
+import type { Result } from "../result.ts";
+import { ticketOf } from "./execute.ts";
+import { ask, byGroup, ensureSessions, execute, learn, retry } from "./routing.ts";
+import { startRead } from "./read.ts";
+import { type Call, close, type CommitJob, type Ended, type ManagerState, reply } from "./state.ts";
+
+/** Goes on with a job whose sessions may be open by now. */
+export function driveCommit(state: ManagerState, job: CommitJob): void {
+  if (job.phase !== "sessions" || !ensureSessions(state, job.keys)) return;
+  job.tx = { client: state.client, seq: state.nextSeq++ };
+  state.openSeqs.add(job.tx.seq);
+  job.phase = "preparing";
+  prepare(state, job, job.keys);
+}
+
+/** Begins to find out, and to carry out, what became of a transaction. */
+export function recover(state: ManagerState, job: CommitJob): void {
+  job.phase = "recovering";
+  forceAbort(state, job, unvoted(job));
+  decide(state, job);
+}
+
+/** A group has answered. */
+export function voted(state: ManagerState, job: CommitJob, call: Call, result: Result): void {
+  const { kind } = result;
+  if (kind === "votes") {
+    for (const { position, state: vote } of result.votes) job.votes.set(position, vote);
+    decide(state, job);
+  } else if (kind === "finished") {
+    for (const key of call.keys) job.acks.add(key);
+    if (job.keys.every((key) => job.acks.has(key))) end(state, job);
+  } else if (kind === "wrong-range") {
+    learn(state, call.gid, result.descriptors);
+    retry(state, call, job.tries++);
+  } else if (kind === "busy") retry(state, call, job.tries++);
+  else if (kind === "no-session") {
+    for (const key of call.keys) job.gone.add(key);
+    recheck(state, job);
+  } else if (kind === "forgotten") {
+    // It was final everywhere. Its own manager has been answered, or it would not have been forgotten.
+    answer(state, job, { kind: "unknown" });
+    end(state, job);
+    // No session, or a number that is too old: it can only be found out.
+  } else if (job.phase === "preparing") recover(state, job);
+}
+
+/** A group tells its registers, after another one had no session for the transaction. */
+export function rechecked(state: ManagerState, job: CommitJob, call: Call, found: Answer): void {
+  if (found.kind !== "transactions") return retry(state, call, job.tries++);
+  const states = new Map(
+    found.transactions.flatMap((one) => one.states).map((one) => [one.position, one.state]),
+  );
+  for (const key of call.keys) job.rechecked.set(key, states.get(key) ?? "none");
+  const others = job.keys.filter((key) => !job.gone.has(key));
+  if (!others.every((key) => job.rechecked.has(key))) return;
+  const seen = others.map((key) => job.rechecked.get(key));
+  if (seen.includes("C")) settle(state, job, "C");
+  // Prepared there still: it was never final, and where its session is gone it can never be prepared.
+  else if (seen.some((one) => one === "P" || one === "A" || one === "X")) settle(state, job, "X");
+  else {
+    answer(state, job, { kind: "unknown" });
+    end(state, job);
+  }
+}
+
+/** Makes a call of the job again. */
+export function commitAgain(state: ManagerState, job: CommitJob, call: Call): void {
+  const { keys, purpose } = call;
+  if (purpose === "finish")
+    finish(
+      state,
+      job,
+      keys.filter((key) => !job.acks.has(key)),
+    );
+  else if (purpose === "recheck") recheckAt(state, job, keys);
+  else if (job.phase === "preparing")
+    prepare(
+      state,
+      job,
+      keys.filter((key) => !job.votes.has(key)),
+    );
+  else if (job.phase === "recovering")
+    forceAbort(
+      state,
+      job,
+      unvoted(job).filter((key) => keys.includes(key)),
+    );
+}
+
+/** Time has passed. */
+export function commitTick(state: ManagerState, job: CommitJob): void {
+  if (job.phase === "sessions" && state.now >= job.deadline) {
+    answer(state, job, { kind: "failed", reason: "timeout" });
+    end(state, job);
+  } else if (job.phase === "preparing" && state.now >= job.deadline) recover(state, job);
+  else if (job.phase === "recovering" && state.now >= job.deadline + state.settings.cancelMs)
+    answer(state, job, { kind: "unknown" });
+}
+
+function prepare(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
+  const { tx, participants } = job;
+  if (tx === null) return;
+  const bodyHash = tx.seq + 1;
+  for (const [gid, keys] of byGroup(state, open)) {
+    const ticket = ticketOf(state, gid, tx.seq);
+    if (ticket === undefined) return recover(state, job);
+    const parts = keys.map((position) => partOf(job, position));
+    const { hint } = state;
+    const body = encodeCommand({ kind: "prepare", ticket, participants, parts, bodyHash, hint });
+    execute(state, { job: job.id, purpose: "work", gid, keys }, body);
+  }
+}
+
+function partOf({ reads, writes }: CommitJob, position: Position): Part {
+  const read = reads.find((one) => one.position === position);
+  const write = writes.find((one) => one.position === position);
+  return { position, expected: read?.version ?? null, write: write?.write ?? null };
+}
+
+function forceAbort(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
+  const { tx, participants } = job;
+  if (tx === null) return;
+  for (const [gid, keys] of byGroup(state, open)) {
+    const body = encodeCommand({ kind: "force-abort", tx, participants, keys });
+    execute(state, { job: job.id, purpose: "force-abort", gid, keys }, body);
+  }
+}
+
+function finish(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
+  const { tx, participants, outcome } = job;
+  if (tx === null || outcome === null) return;
+  const committed = outcome === "C";
+  for (const [gid, keys] of byGroup(state, open)) {
+    const body = encodeCommand({ kind: "finish", tx, committed, participants, keys });
+    execute(state, { job: job.id, purpose: "finish", gid, keys }, body);
+  }
+}
+
+/** Looks at the registers elsewhere, after the answer that a session is gone. */
+function recheck(state: ManagerState, job: CommitJob): void {
+  recheckAt(
+    state,
+    job,
+    job.keys.filter((key) => !job.gone.has(key)),
+  );
+}
+
+function recheckAt(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
+  const { tx } = job;
+  if (tx === null) return;
+  if (open.length === 0 && job.outcome === null) {
+    answer(state, job, { kind: "unknown" });
+    return end(state, job);
+  }
+  for (const [gid, keys] of byGroup(state, open))
+    ask(
+      state,
+      { job: job.id, purpose: "recheck", gid, keys },
+      encodeQuery({ kind: "registers", tx }),
+    );
+}
+
+function unvoted({ keys, votes, gone }: CommitJob): Position[] {
+  return keys.filter((key) => !votes.has(key) && !gone.has(key));
+}
+
+/** Finds the outcome in the votes that are known. */
+function decide(state: ManagerState, job: CommitJob): void {
+  if (job.outcome !== null) return;
+  const votes = job.keys.map((key) => job.votes.get(key));
+  if (votes.includes("C")) settle(state, job, "C");
+  else if (votes.some((vote) => vote === "A" || vote === "X")) settle(state, job, "X");
+  else if (votes.every((vote) => vote === "P")) settle(state, job, "C");
+}
+
+function settle(state: ManagerState, job: CommitJob, outcome: "C" | "X"): void {
+  if (job.outcome !== null) return;
+  job.outcome = outcome;
+  job.phase = "finishing";
+  answer(state, job, { kind: outcome === "C" ? "committed" : "aborted" });
+  finish(state, job, job.keys);
+}
+
+function answer(state: ManagerState, job: CommitJob, ended: Ended): void {
+  if (job.replied) return;
+  job.replied = true;
+  if (!job.own) return;
+  const { readings } = job;
+  if (readings === null) reply(state, job.asked, ended);
+  else if (ended.kind === "committed") reply(state, job.asked, { kind: "readings", readings });
+  // Nothing has been changed, whatever became of it: what was read did not hold, and is read again.
+  else
+    startRead(
+      state,
+      job.asked,
+      readings.map(({ position }) => position),
+      job.until,
+    );
+}
+
+function end(state: ManagerState, job: CommitJob): void {
+  if (job.own && job.tx !== null) state.openSeqs.delete(job.tx.seq);
+  close(state, job);
+}

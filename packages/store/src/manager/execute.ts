@@ -1,0 +1,114 @@
+/**
+ * Work on keys of one group: one command with one number, sent again until it is known what became of it.
+ *
+ * When time runs out, or a split has torn its keys apart, it is cancelled: whatever is answered then is what happened,
+ * and it does not happen later either.
+ */
+
+import { encodeCommand, type Ticket } from "../command.ts";
+import type { Result } from "../result.ts";
+import { byGroup, ensureSessions, execute, learn, retry, tokenOf } from "./routing.ts";
+import {
+  ackedBelow,
+  type Call,
+  close,
+  type Ended,
+  type ExecuteJob,
+  type ManagerState,
+  reply,
+} from "./state.ts";
+
+/** Goes on with a job whose sessions may be open by now. */
+export function driveExecute(state: ManagerState, job: ExecuteJob): void {
+  if (job.phase !== "sessions") return;
+  const groups = byGroup(state, job.keys);
+  if (groups.size !== 1) {
+    job.because = "scattered";
+    end(state, job, notDone(job));
+    return;
+  }
+  if (!ensureSessions(state, job.keys)) return;
+  job.seq = state.nextSeq++;
+  state.openSeqs.add(job.seq);
+  job.phase = "working";
+  send(state, job);
+}
+
+/** A group has answered. */
+export function executed(state: ManagerState, job: ExecuteJob, call: Call, result: Result): void {
+  const { kind } = result;
+  if (kind === "done") end(state, job, job.commits ? { kind: "committed" } : result);
+  else if (kind === "refused") end(state, job, job.commits ? { kind: "aborted" } : result);
+  else if (kind === "aborted") end(state, job, result);
+  else if (kind === "cancelled") {
+    for (const key of call.keys) job.cancelled.add(key);
+    if (job.keys.every((key) => job.cancelled.has(key))) end(state, job, notDone(job));
+  } else if (kind === "wrong-range") {
+    learn(state, call.gid, result.descriptors);
+    if (job.phase === "working" && byGroup(state, job.keys).size !== 1) {
+      job.because = "scattered";
+      job.phase = "cancelling";
+    }
+    retry(state, call, job.tries++);
+  } else if (kind === "locked" || kind === "busy") retry(state, call, job.tries++);
+  // The session is gone: an earlier copy may have been executed in it.
+  else end(state, job, { kind: "unknown" });
+}
+
+/** Makes a call of the job again. */
+export function executeAgain(state: ManagerState, job: ExecuteJob): void {
+  if (job.phase === "cancelling") cancel(state, job);
+  else if (job.phase === "working") send(state, job);
+}
+
+/** Time has passed. */
+export function executeTick(state: ManagerState, job: ExecuteJob): void {
+  if (state.now < job.deadline) return;
+  if (job.phase === "sessions") end(state, job, { kind: "failed", reason: "timeout" });
+  else if (job.phase === "working") {
+    job.phase = "cancelling";
+    cancel(state, job);
+  } else if (!job.replied && state.now >= job.deadline + state.settings.cancelMs) {
+    job.replied = true;
+    reply(state, job.asked, { kind: "unknown" });
+  }
+}
+
+function send(state: ManagerState, job: ExecuteJob): void {
+  const { operations, reads, keys } = job;
+  for (const gid of byGroup(state, keys).keys()) {
+    const ticket = ticketOf(state, gid, job.seq);
+    if (ticket === undefined) return end(state, job, { kind: "unknown" });
+    const body = encodeCommand({ kind: "execute", ticket, reads, operations });
+    execute(state, { job: job.id, purpose: "work", gid, keys }, body);
+  }
+}
+
+function cancel(state: ManagerState, job: ExecuteJob): void {
+  const open = job.keys.filter((key) => !job.cancelled.has(key));
+  for (const [gid, keys] of byGroup(state, open)) {
+    const ticket = ticketOf(state, gid, job.seq);
+    if (ticket === undefined) return end(state, job, { kind: "unknown" });
+    const body = encodeCommand({ kind: "cancel", ticket, keys });
+    execute(state, { job: job.id, purpose: "cancel", gid, keys }, body);
+  }
+}
+
+/** By what a command is known in a group; undefined where there is no session. */
+export function ticketOf(state: ManagerState, gid: string, seq: number): Ticket | undefined {
+  const token = tokenOf(state, gid);
+  if (token === undefined) return undefined;
+  return { client: state.client, seq, ackedBelow: ackedBelow(state), token };
+}
+
+function notDone({ because, commits }: ExecuteJob): Ended {
+  // A transaction that was torn apart is run again, as after any other conflict.
+  if (commits && because === "scattered") return { kind: "aborted" };
+  return because === "scattered" ? { kind: "scattered" } : { kind: "failed", reason: "timeout" };
+}
+
+function end(state: ManagerState, job: ExecuteJob, ended: Ended): void {
+  if (!job.replied) reply(state, job.asked, ended);
+  state.openSeqs.delete(job.seq);
+  close(state, job);
+}

@@ -1,0 +1,159 @@
+/**
+ * Work on a read-only transaction: keys as they are at one instant, without a lock and without an entry in any log
+ * (algorithms.md §6.5.7).
+ *
+ * In one group one look is enough. Over several groups, every key is read, and after all of that every version again:
+ * where none has changed, there was an instant between the rounds at which all of it held. Nobody reads what a
+ * prepared transaction may be about to write: that one is waited for, and after a while its outcome is found out.
+ */
+
+import type { Millis } from "@kith/core";
+import { type Answer, encodeQuery, type Reading } from "../query.ts";
+import type { Position } from "../position.ts";
+import { type TxName, txOf } from "../rows.ts";
+import { ask, byGroup, learn, retry } from "./routing.ts";
+import { type Call, close, type ManagerState, type ReadJob, reply, worksOn } from "./state.ts";
+
+/** How often the rounds may differ before the read is done with locks. */
+export const failuresMax = 3;
+
+/** Begins to read. */
+export function startRead(
+  state: ManagerState,
+  asked: number,
+  keys: readonly Position[],
+  deadline: Millis,
+): void {
+  const job: ReadJob = {
+    kind: "read",
+    id: ++state.lastJob,
+    asked,
+    keys,
+    deadline,
+    round: 1,
+    first: new Map(),
+    second: new Map(),
+    failures: 0,
+    tries: 0,
+  };
+  state.jobs.set(job.id, job);
+  begin(state, job);
+}
+
+function begin(state: ManagerState, job: ReadJob): void {
+  job.round = 1;
+  job.first.clear();
+  job.second.clear();
+  send(state, job, job.keys);
+}
+
+/** A group has answered. @returns whether it has to be done with locks */
+export function wasRead(state: ManagerState, job: ReadJob, call: Call, found: Answer): boolean {
+  if (found.kind === "wrong-range") {
+    learn(state, call.gid, found.descriptors);
+    retry(state, call, job.tries++);
+    return false;
+  }
+  if (found.kind !== "readings") {
+    retry(state, call, job.tries++);
+    return false;
+  }
+  const single = byGroup(state, job.keys).size === 1 && call.keys.length === job.keys.length;
+  let waits = false;
+  for (const reading of found.readings) {
+    if (reading.lockedBy === null) continue;
+    waits = true;
+    push(state, call.gid, reading.lockedBy);
+  }
+  if (single) {
+    // All at one place of one log, or all again.
+    if (waits) retry(state, call, job.tries++);
+    else end(state, job, found.readings);
+    return false;
+  }
+  for (const reading of found.readings) {
+    if (reading.lockedBy !== null) continue;
+    if (job.round === 1) job.first.set(reading.position, reading);
+    else job.second.set(reading.position, reading.version);
+  }
+  if (waits) {
+    retry(state, call, job.tries++);
+    return false;
+  }
+  return roundEnds(state, job);
+}
+
+/** Makes a call of the job again. */
+export function readAgain(state: ManagerState, job: ReadJob, { keys }: Call): void {
+  const done: ReadonlyMap<string, unknown> = job.round === 1 ? job.first : job.second;
+  send(
+    state,
+    job,
+    keys.filter((key) => !done.has(key)),
+  );
+}
+
+/** Time has passed. */
+export function readTick(state: ManagerState, job: ReadJob): void {
+  if (state.now < job.deadline) return;
+  reply(state, job.asked, { kind: "failed", reason: "timeout" });
+  close(state, job);
+}
+
+function roundEnds(state: ManagerState, job: ReadJob): boolean {
+  if (job.round === 1) {
+    if (!job.keys.every((key) => job.first.has(key))) return false;
+    job.round = 2;
+    send(state, job, job.keys);
+    return false;
+  }
+  if (!job.keys.every((key) => job.second.has(key))) return false;
+  if (job.keys.every((key) => job.first.get(key)?.version === job.second.get(key))) {
+    end(state, job, [...job.first.values()]);
+    return false;
+  }
+  job.failures++;
+  if (job.failures >= failuresMax) return true;
+  begin(state, job);
+  return false;
+}
+
+function send(state: ManagerState, job: ReadJob, open: readonly string[]): void {
+  const values = job.round === 1;
+  for (const [gid, keys] of byGroup(state, open))
+    ask(
+      state,
+      { job: job.id, purpose: values ? "work" : "recheck", gid, keys },
+      encodeQuery({ kind: "read", keys, values }),
+    );
+}
+
+function end(state: ManagerState, job: ReadJob, readings: readonly Reading[]): void {
+  const at = new Map(readings.map((one) => [one.position, one]));
+  const inOrder = job.keys.flatMap((key) => at.get(key) ?? []);
+  reply(state, job.asked, { kind: "readings", readings: inOrder });
+  close(state, job);
+}
+
+/** Takes note of a lock that is in the way; of one that has been for too long, asks what it is about. */
+export function push(state: ManagerState, gid: string, name: TxName): void {
+  const tx = txOf(name);
+  const since = state.locks.get(name);
+  if (since === undefined) {
+    state.locks.set(name, state.now);
+    // The oldest ones go: those that are still in the way are met again.
+    for (const [oldest] of state.locks) {
+      if (state.locks.size <= locksMax) break;
+      state.locks.delete(oldest);
+    }
+  } else if (state.now - since >= state.settings.pushMs && !worksOn(state, tx)) {
+    state.locks.set(name, state.now);
+    ask(
+      state,
+      { job: 0, purpose: "inspect", gid, keys: [] },
+      encodeQuery({ kind: "registers", tx }),
+    );
+  }
+}
+
+const locksMax = 1024;

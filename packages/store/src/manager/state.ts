@@ -1,0 +1,278 @@
+/**
+ * What the transaction manager of a client knows, as plain data, and what it wants of the world.
+ *
+ * It is a state machine without a world: work, answers and time go in (`manager.ts`), calls and replies come out
+ * (`out`). Nothing of it is durable: the truth about a transaction lies in the registers of the groups, where anyone
+ * can find it, and a client that comes back after a crash is another client.
+ */
+
+import { mix, type Millis } from "@kith/core";
+import type { Expected, Operation, Token } from "../command.ts";
+import type { Octets, Position } from "../position.ts";
+import type { Reading } from "../query.ts";
+import type { Outcome, RefusalReason } from "../result.ts";
+import type { Descriptor, Participant, RegisterState, TxId, TxName, TxWrite } from "../rows.ts";
+
+/** What a transaction does to a key. */
+export interface Writing {
+  readonly position: Position;
+  readonly write: TxWrite;
+}
+
+/** What can be asked of a manager. */
+export type Work =
+  /** Operations that are done at once, or not at all; their keys have to lie in one group. */
+  | { readonly kind: "execute"; readonly operations: readonly Operation[] }
+  /** A transaction: all writes are done, at one instant at which everything read still holds; or nothing. */
+  | {
+      readonly kind: "commit";
+      readonly reads: readonly Expected[];
+      readonly writes: readonly Writing[];
+    }
+  /** Keys as they are at one instant. */
+  | { readonly kind: "read"; readonly keys: readonly Position[] };
+
+/** What became of it. */
+export type Ended =
+  | { readonly kind: "done"; readonly outcomes: readonly Outcome[] }
+  | {
+      readonly kind: "refused";
+      readonly at: number;
+      readonly reason: RefusalReason;
+      readonly version: number;
+      readonly value: Uint8Array | null;
+    }
+  | { readonly kind: "committed" }
+  /** Nothing was done, and nothing will be: something that was read has changed, or another one was faster. */
+  | { readonly kind: "aborted" }
+  | { readonly kind: "readings"; readonly readings: readonly Reading[] }
+  /** Nothing was done: the keys lie in several groups. A transaction can do it. */
+  | { readonly kind: "scattered" }
+  /** Nothing was done, and nothing will be: there was too much to do, or no time left. */
+  | { readonly kind: "failed"; readonly reason: "busy" | "timeout" }
+  /** It may have been done. */
+  | { readonly kind: "unknown" };
+
+/** What a call is for. */
+export type Purpose =
+  | "hello"
+  | "open"
+  | "work"
+  | "cancel"
+  | "force-abort"
+  | "recheck"
+  | "finish"
+  | "inspect"
+  | "forget";
+
+/** A call that was not answered. */
+export interface Call {
+  /** 0 for what belongs to no job. */
+  readonly job: number;
+  readonly purpose: Purpose;
+  readonly gid: string;
+  readonly keys: readonly Position[];
+}
+
+/** A call that is to be made again. */
+export interface Retry extends Call {
+  readonly at: Millis;
+}
+
+/** The session in a group. */
+export interface Session {
+  /** Null until it is open. */
+  token: Token | null;
+}
+
+/** Work on one command of one group. */
+export interface ExecuteJob {
+  readonly kind: "execute";
+  readonly id: number;
+  /** The work that it is done for. */
+  readonly asked: number;
+  readonly reads: readonly Expected[];
+  readonly operations: readonly Operation[];
+  readonly keys: readonly Position[];
+  readonly deadline: Millis;
+  /** Whether it is a transaction, so that it ends as one. */
+  readonly commits: boolean;
+  /** 0 until all sessions are open. */
+  seq: number;
+  phase: "sessions" | "working" | "cancelling";
+  /** At which keys it is cancelled. */
+  readonly cancelled: Set<Position>;
+  /** Why it was cancelled. */
+  because: "timeout" | "scattered";
+  tries: number;
+  replied: boolean;
+}
+
+/** Work on a transaction over several groups: an own one, or one of another client that is in doubt. */
+export interface CommitJob {
+  readonly kind: "commit";
+  readonly id: number;
+  /** The work that it is done for; 0 for a transaction of another client. */
+  readonly asked: number;
+  /** Null for an own one until all sessions are open. */
+  tx: TxId | null;
+  readonly own: boolean;
+  readonly reads: readonly Expected[];
+  readonly writes: readonly Writing[];
+  readonly participants: readonly Participant[];
+  readonly keys: readonly Position[];
+  readonly deadline: Millis;
+  /** Up to when the work as a whole is tried. */
+  readonly until: Millis;
+  phase: "sessions" | "preparing" | "recovering" | "finishing";
+  readonly votes: Map<Position, RegisterState>;
+  /** Where it can never be prepared, since its session is gone. */
+  readonly gone: Set<Position>;
+  /** What was seen elsewhere after that. */
+  readonly rechecked: Map<Position, RegisterState | "none">;
+  outcome: "C" | "X" | null;
+  readonly acks: Set<Position>;
+  tries: number;
+  replied: boolean;
+  /** For a reader that cannot get through otherwise: what it has read. */
+  readonly readings: readonly Reading[] | null;
+}
+
+/** Work on a read-only transaction. */
+export interface ReadJob {
+  readonly kind: "read";
+  readonly id: number;
+  /** The work that it is done for. */
+  readonly asked: number;
+  readonly keys: readonly Position[];
+  readonly deadline: Millis;
+  round: 1 | 2;
+  readonly first: Map<Position, Reading>;
+  readonly second: Map<Position, number>;
+  /** How often the second round has found something else than the first. */
+  failures: number;
+  tries: number;
+}
+
+/** Work that is under way. */
+export type Job = ExecuteJob | CommitJob | ReadJob;
+
+/** Something to send. */
+export interface Outgoing {
+  readonly call: number;
+  readonly gid: string;
+  readonly kind: "command" | "query";
+  readonly body: Uint8Array;
+}
+
+/** Times, each with what raising it costs. */
+export interface ManagerSettings {
+  /** After this, what is not prepared is voted down. Raising it lets slow groups in, and locks stay longer. */
+  readonly commitMs: Millis;
+  /** How old a lock has to be before someone who waits for it recovers its transaction. */
+  readonly pushMs: Millis;
+  /** How long a piece of work is tried. */
+  readonly withinMs: Millis;
+  /** How long a cancellation is tried before the answer is that nobody knows. */
+  readonly cancelMs: Millis;
+}
+
+/** What holds where nothing else is said (algorithms.md §6.5.4 to §6.5.6). */
+export const managerSettings: ManagerSettings = {
+  commitMs: 3000,
+  pushMs: 2000,
+  withinMs: 10_000,
+  cancelMs: 10_000,
+};
+
+/** The state of a manager. */
+export interface ManagerState {
+  readonly client: Octets;
+  readonly settings: ManagerSettings;
+  /** Where its transactions may be asked for. */
+  readonly hint: string;
+  now: Millis;
+  nextSeq: number;
+  /** Numbers that are not finished, in their order. */
+  readonly openSeqs: Set<number>;
+  readonly directory: Map<string, Descriptor>;
+  readonly sessions: Map<string, Session>;
+  readonly jobs: Map<number, Job>;
+  readonly calls: Map<number, Call>;
+  retries: Retry[];
+  /** Locks of others that were met: since when. */
+  readonly locks: Map<TxName, Millis>;
+  lastCall: number;
+  lastJob: number;
+  lastWork: number;
+  draws: number;
+  /** Up to where the groups were told that results are needed no more. */
+  forgotten: number;
+  forgetAt: Millis;
+  readonly out: {
+    calls: Outgoing[];
+    replies: { readonly work: number; readonly ended: Ended }[];
+  };
+}
+
+/** How much may be under way at once: fewer than the numbers that a group keeps apart. */
+export const jobsMax = 1000;
+
+/** A manager that knows some groups. @param client 16 bytes that no other client ever has */
+export function managerOf(
+  client: Octets,
+  groups: readonly Descriptor[],
+  { hint = "", settings = {} }: { hint?: string; settings?: Partial<ManagerSettings> } = {},
+): ManagerState {
+  return {
+    client,
+    hint,
+    settings: { ...managerSettings, ...settings },
+    now: 0,
+    nextSeq: 1,
+    openSeqs: new Set(),
+    directory: new Map(groups.map((one) => [one.gid, one])),
+    sessions: new Map(),
+    jobs: new Map(),
+    calls: new Map(),
+    retries: [],
+    locks: new Map(),
+    lastCall: 0,
+    lastJob: 0,
+    lastWork: 0,
+    draws: 0,
+    forgotten: 1,
+    forgetAt: 0,
+    out: { calls: [], replies: [] },
+  };
+}
+
+/** The lowest number whose result or registers are still needed. */
+export function ackedBelow(state: ManagerState): number {
+  for (const seq of state.openSeqs) return seq;
+  return state.nextSeq;
+}
+
+/** How long to wait before the next try: up to 5 ms and twice as long each time, at most a second, at random. */
+export function pause(state: ManagerState, tries: number): Millis {
+  const most = Math.min(1000, 5 * 2 ** Math.min(tries, 8));
+  const seed = state.client.charCodeAt(15) * 256 + state.client.charCodeAt(14);
+  return 1 + (mix(seed, ++state.draws) / 2 ** 32) * most;
+}
+
+/** Says what became of a piece of work. */
+export function reply(state: ManagerState, work: number, ended: Ended): void {
+  state.out.replies.push({ work, ended });
+}
+
+/** Takes a job out. */
+export function close(state: ManagerState, { id }: Job): void {
+  state.jobs.delete(id);
+  state.retries = state.retries.filter(({ job }) => job !== id);
+}
+/** Whether somebody works on a transaction here already. */
+export function worksOn(state: ManagerState, { client, seq }: TxId): boolean {
+  for (const job of state.jobs.values())
+    if (job.kind === "commit" && job.tx?.client === client && job.tx.seq === seq) return true;
+  return false;
+}
