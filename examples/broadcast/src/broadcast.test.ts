@@ -103,4 +103,30 @@ describe("reliable broadcast", () => {
     expect(world.node(0).root.answers).deep.equal(["busy"]);
     expect(world.node(1).root.seen).deep.equal([]);
   });
+
+  it("accepts what is in a majority of logs, and not before", () => {
+    const world = group();
+    const heal = world.rule(partition(["n1"], ["n2", "n3"]));
+    world.node(0).root.say("lonely");
+    world.runFor(1000);
+    expect(world.node(0).root.seen).deep.equal(["lonely"]);
+    expect(world.node(0).root.answers).deep.equal([]);
+    world.node(1).crash();
+    heal();
+    world.runFor(1000);
+    expect(world.node(0).root.answers).deep.equal(["accepted"]);
+  });
+
+  it("gives a life whose disk has forgotten everything again, and takes its numbers for new ones", () => {
+    const world = group();
+    world.node(0).root.say("one", "two");
+    world.runFor(1000);
+    world.node(0).crash();
+    world.node(0).start({ disk: "wiped", identity: "reused" });
+    world.runFor(1000);
+    expect(world.node(0).root.seen).deep.equal(["one", "two"]);
+    world.node(0).root.say("three");
+    world.runFor(1000);
+    for (const { root } of world.nodes) expect(root.seen).deep.equal(["one", "two", "three"]);
+  });
 });

@@ -1,15 +1,17 @@
 /** A message as the log keeps it: JSON, of which a reader believes only what has the right shape. */
 
-/** A message: who sent it, the how manyth of that origin it is (from 1), and what it says. */
+/** A message: who sent it, in which life, the how manyth of that life it is (from 1), and what it says. */
 export interface Item {
   readonly origin: number;
+  /** The name of the origin's life. */
+  readonly life: number;
   readonly number: number;
   readonly payload: string;
 }
 
 /** The bytes of a message. */
-export function encode({ origin, number, payload }: Item): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ origin, number, payload }));
+export function encode({ origin, life, number, payload }: Item): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ origin, life, number, payload }));
 }
 
 /** What `encode` was given; null where the bytes are no such thing. */
@@ -20,8 +22,6 @@ export function decode(record: Uint8Array): Item | null {
 
 function isItem(of: unknown): of is Item {
   if (typeof of !== "object" || of === null) return false;
-  const { origin, number, payload }: Partial<Record<keyof Item, unknown>> = of;
-  return (
-    Number.isSafeInteger(origin) && Number.isSafeInteger(number) && typeof payload === "string"
-  );
+  const { origin, life, number, payload }: Partial<Record<keyof Item, unknown>> = of;
+  return [origin, life, number].every(Number.isSafeInteger) && typeof payload === "string";
 }

@@ -1,14 +1,14 @@
 /**
- * The lock service under faults: clients append to one journal under the lock. Each of them reads the whole journal and
+ * The lock service under faults: clients append to two journals, each under its lock. Each of them reads the whole journal and
  * puts a longer one in its place, so that any two who are at it at once show as a lost update.
  */
 
 import { AskTimeout, Component, event } from "@kith/core";
-import type { PeerRef } from "@kith/network";
 import {
   exponential,
   Fact,
   isReport,
+  type Operation,
   Perform,
   Performed,
   scenario,
@@ -17,18 +17,32 @@ import {
 } from "@kith/sim/scenario";
 import { StorageLost, Storage } from "@kith/storage";
 import { checkAppends, complaint } from "@kith/testing/history";
-import { Exclusive, Journal, Journalize, LockClient, LockServer } from "../src/index.ts";
+import {
+  Exclusive,
+  isLarger,
+  Journal,
+  Journalize,
+  LockClient,
+  type LockClientInit,
+  LockServer,
+  NO_TOKEN,
+  type Token,
+} from "../src/index.ts";
 
 /** An operation begins. */
-export class Begun extends event("lock-scenario/Begun", Fact)<{ readonly call: number }> {}
+export class Begun extends event("lock-scenario/Begun", Fact)<{
+  readonly call: number;
+  readonly lock: string;
+}> {}
 
 /** An operation was done under a token. */
 export class Done extends event("lock-scenario/Done", Fact)<{
   readonly call: number;
-  readonly token: number;
+  readonly lock: string;
+  readonly token: Token;
 }> {}
 
-/** The first peer has the lock, the second the journal, and all have clients. */
+/** The first peer has the locks, and all have copies of the journals and clients. */
 export class Peer extends Component {
   readonly workload = this.requires(Workload);
   readonly storage = this.requires(Storage);
@@ -36,7 +50,7 @@ export class Peer extends Component {
   readonly client;
   readonly #ask = this.exclusive.onAnswer(
     Journalize,
-    (answer, { entry }, { id }: { id: number }) => {
+    (answer, { lock, entry }, { id }: { id: number }) => {
       if (answer instanceof AskTimeout) {
         return this.workload.trigger(new Performed({ id, type: "info", error: "timeout" }));
       }
@@ -45,100 +59,104 @@ export class Peer extends Component {
         const type = status === "busy" ? "fail" : "info";
         return this.workload.trigger(new Performed({ id, type, error: status }));
       }
-      this.workload.trigger(new Done({ call: id, token }));
-      const read = ["r", "journal", entries];
-      const value = entry === null ? [read] : [read, ["append", "journal", entry]];
+      this.workload.trigger(new Done({ call: id, lock, token }));
+      const read = ["r", lock, entries];
+      const value = entry === null ? [read] : [read, ["append", lock, entry]];
       return this.workload.trigger(new Performed({ id, type: "ok", value }));
     },
   );
 
-  constructor(init: { readonly peers: readonly PeerRef[]; readonly index: number }) {
+  constructor(init: LockClientInit) {
     super();
     if (init.index === 0) this.create(LockServer);
-    if (init.index === 1) this.create(Journal);
+    this.create(Journal);
     this.client = this.create(LockClient, init);
     this.connect(this.client.ports.exclusive, this.exclusive);
     this.storage.on(StorageLost, ({ detail }) => {
       throw new Error(`The disk cannot be trusted any more: ${detail}`);
     });
     this.workload.on(Perform, ({ id, value }) => {
-      this.workload.trigger(new Begun({ call: id }));
-      const [, append] = Array.isArray(value) ? value : [];
+      const [read, append] = Array.isArray(value) ? value : [];
+      const lock = String(read[1]);
       const entry = Array.isArray(append) ? Number(append[2]) : null;
-      this.#ask(new Journalize({ entry }), { timeout: 5000, context: { id } });
+      this.workload.trigger(new Begun({ call: id, lock }));
+      this.#ask(new Journalize({ lock, entry }), { timeout: 5000, context: { id } });
     });
   }
 }
 
 /** A token is used by one operation, and an operation that begins after another has a larger one. */
 function tokensGrow(): (view: View) => string | undefined {
-  const users = new Map<number, number>();
-  const floors = new Map<number, number>();
-  let highest = 0;
+  const users = new Map<string, number>();
+  const highest = new Map<string, Token>();
+  const floors = new Map<number, Token>();
   return ({ news }) => {
-    if (isReport(news, Begun)) floors.set(news.fact.call, highest);
+    if (isReport(news, Begun)) {
+      floors.set(news.fact.call, highest.get(news.fact.lock) ?? NO_TOKEN);
+    }
     if (!isReport(news, Done)) return undefined;
-    const { call, token } = news.fact;
-    const floor = floors.get(call) ?? 0;
+    const { call, lock, token } = news.fact;
+    const floor = floors.get(call) ?? NO_TOKEN;
     floors.delete(call);
-    const other = users.get(token);
-    users.set(token, call);
-    highest = Math.max(highest, token);
-    if (other !== undefined) return `Token ${token} was used by the calls ${other} and ${call}.`;
-    if (token > floor) return undefined;
-    return `Call ${call} was done under token ${token}, and ${floor} had been used before it began.`;
+    const name = `${token.number}.${token.life} of ${lock}`;
+    const other = users.get(name);
+    users.set(name, call);
+    if (isLarger(token, highest.get(lock) ?? NO_TOKEN)) highest.set(lock, token);
+    if (other !== undefined) return `Token ${name} was used by the calls ${other} and ${call}.`;
+    if (isLarger(token, floor)) return undefined;
+    return `Call ${call} was done under token ${name}, and ${floor.number}.${floor.life} had been used before it began.`;
   };
 }
 
-const read = { op: "txn", value: [["r", "journal", null]] };
+function read(lock: string): Operation {
+  return { op: "txn", value: [["r", lock, null]] };
+}
+
+/** How many disks may forget, so that a quorum is still there when one peer is away. */
+function forgetfulOf(peers: number): number {
+  return peers - 3;
+}
 
 /** The scenario of the lock service. */
 export const lock = scenario({
   name: "lock",
   about:
-    "A lock with leases and fencing tokens on one peer, a journal that it protects on another, and clients everywhere. Each client reads the whole journal and puts a longer one in its place, while messages come late, twice or never, peers pause and crash, and clocks lie. No update is lost: the journal is strictly serializable.",
+    "Locks with leases and fencing tokens on one peer, journals that they protect on all of them, and clients everywhere. Each client reads a whole journal and puts a longer one in its place, while messages come late, twice or never, peers pause and crash and come back, where there are more than three some of them without their disks, and clocks lie. No update is lost: the journals are strictly serializable.",
   nodes: { min: 3, max: 5 },
   main: Peer,
-  init: ({ peers, index }) => ({ peers, index }),
+  init: ({ peers, index }) => ({ peers, index, forgetful: forgetfulOf(peers.length) }),
   transport: "either",
-  keys: ["journal"],
+  keys: ["journal", "ledger"],
   duration: 10_000,
   settle: 20_000,
-  tolerates: { down: () => 0 },
+  // There is one lock server, and nobody goes on without it.
+  tolerates: { down: () => 0, amnesia: forgetfulOf },
   processes: [
     {
       name: "client",
-      count: 4,
-      wait: exponential(100),
+      count: 5,
+      wait: exponential(60),
       timeout: 5000,
-      next: ({ draw, unique }) =>
-        draw.chance(0.3)
-          ? read
-          : {
-              op: "txn",
-              value: [
-                ["r", "journal", null],
-                ["append", "journal", unique()],
-              ],
-            },
+      next: ({ draw, key, unique }) => {
+        // Most want the same one.
+        const lock = draw.chance(0.7) ? "journal" : key();
+        if (draw.chance(0.3)) return read(lock);
+        const append = ["append", lock, unique()];
+        return { op: "txn", value: [["r", lock, null], append] };
+      },
     },
   ],
-  closing: () => [read, read],
+  closing: ({ keys }) => [...keys, ...keys].map(read),
   succeed: { each: 2, mean: 20 },
   fault: "crash",
   invariants: [{ name: "tokens grow", inputs: [Begun, Done], begin: tokensGrow }],
   sometimes: [
     {
-      name: "a token is passed over",
+      name: "two lives of the server give tokens",
       inputs: [Done],
       begin: () => {
-        let last = 0;
-        return ({ news }) => {
-          if (!isReport(news, Done)) return false;
-          const skipped = news.fact.token > last + 1;
-          last = Math.max(last, news.fact.token);
-          return skipped;
-        };
+        const lives = new Set<number>();
+        return ({ news }) => isReport(news, Done) && lives.add(news.fact.token.life).size > 1;
       },
     },
     {

@@ -1,33 +1,58 @@
-/** Numbers on a disk, as JSON below names: what the parts of the lock service keep. */
+/** What a copy of the journals keeps on its disk, as JSON below the names of the locks. */
 
-import type { Entry, Put } from "@kith/storage";
+import type { Entry } from "@kith/storage";
+import { NO_TOKEN, type Token } from "./messages.ts";
 
-/** Something kept: a number, or a list of numbers. */
-export type Kept = number | readonly number[];
-
-/** The operation that keeps a value below a name. */
-export function keep(name: string, value: Kept): Put {
-  const bytes = (of: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(of));
-  return { kind: "put", key: bytes(name), value: bytes(value) };
+/** A journal, and the largest token that has come. */
+export interface Kept {
+  readonly fence: Token;
+  readonly entries: readonly number[];
+  /** The token under which the entries were put there. */
+  readonly under: Token;
 }
 
-/** What was kept, by name; what has another shape is left out. */
-export function kept(entries: readonly Entry[]): Map<string, Kept> {
+/** What is kept of a lock of which nothing was heard. */
+export const nothing: Kept = { fence: NO_TOKEN, entries: [], under: NO_TOKEN };
+
+/** The key below which a journal is kept. */
+export function keyOf(lock: string): Uint8Array {
+  return bytesOf(lock);
+}
+
+/** The bytes of a journal. */
+export function valueOf(kept: Kept): Uint8Array {
+  return bytesOf(kept);
+}
+
+/** The journals among what was read, by lock; what has another shape is left out. */
+export function keptIn(entries: readonly Entry[]): Map<string, Kept> {
   const all = new Map<string, Kept>();
   for (const { key, value } of entries) {
-    const name: unknown = JSON.parse(new TextDecoder().decode(key));
-    const of: unknown = JSON.parse(new TextDecoder().decode(value));
-    if (typeof name === "string" && isKept(of)) all.set(name, of);
+    const name = read(key);
+    const kept = read(value);
+    if (typeof name === "string" && isKept(kept)) all.set(name, kept);
   }
   return all;
 }
 
-/** The number below a name; 0 where there is none. */
-export function numberOf(all: ReadonlyMap<string, Kept>, name: string): number {
-  const value = all.get(name);
-  return typeof value === "number" ? value : 0;
+function bytesOf(of: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(of));
+}
+
+function read(bytes: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 function isKept(of: unknown): of is Kept {
-  return Array.isArray(of) ? of.every((one) => typeof one === "number") : typeof of === "number";
+  if (typeof of !== "object" || of === null) return false;
+  const { fence, entries, under }: Partial<Record<keyof Kept, unknown>> = of;
+  return (
+    Array.isArray(entries) && entries.every(Number.isSafeInteger) && [fence, under].every(isToken)
+  );
+}
+
+function isToken(of: unknown): of is Token {
+  if (typeof of !== "object" || of === null) return false;
+  const { number, life }: Partial<Record<keyof Token, unknown>> = of;
+  return Number.isSafeInteger(number) && Number.isSafeInteger(life);
 }

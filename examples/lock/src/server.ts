@@ -1,25 +1,37 @@
 /**
- * The lock server: gives one lock to one client at a time, for a lease, with a fencing token that grows from grant to
+ * The lock server: gives each lock to one client at a time, for a lease, with a fencing token that grows from grant to
  * grant (Gray and Cheriton's leases, 1989; fencing as Kleppmann describes it in "How to do distributed locking", 2016).
  *
  * What holds:
  *
- * - **Tokens grow**: a token is flushed before it is given, and so is never given twice, whatever crashes.
+ * - **One token for a grant**, as it has the name of this life in it, which is drawn at random.
+ * - **Tokens grow** within a life. The server keeps nothing on a disk: after a crash it may give smaller tokens than before.
+ *   They are refused where larger ones have been, and who was refused says above which number it has to be.
  * - **One holder**, by the server's clock: there is no next grant before a release of *this* grant or the end of its
- *   lease. A server that starts does not know who holds the lock, and waits for a whole lease.
+ *   lease. A server that starts does not know who holds a lock, and waits for a whole lease.
  * - **Nobody is asked to trust clocks**: a client may think that it still has the lock when it has not. The token makes
  *   that harmless, as long as the resource looks at it.
  * - **Live**: a client that asks again and again gets the lock; those who wait stand in line, one try each.
  */
 
-import { Component, ScheduleTimeout, timeout, Timer, CancelTimeout } from "@kith/core";
+import { CancelTimeout, Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { Network, type PeerRef } from "@kith/network";
-import { Entries, Flushed, Scan, Storage, Write } from "@kith/storage";
-import { keep, kept, numberOf } from "./disk.ts";
-import { Acquire, Granted, LEASE_MS, Release, RETRY_MS, sameTry, type Try } from "./messages.ts";
+import {
+  Acquire,
+  Granted,
+  LEASE_MS,
+  LIVES,
+  Release,
+  sameTry,
+  type Token,
+  type Try,
+} from "./messages.ts";
 
-class LeaseEnds extends timeout("lock/LeaseEnds")<{ readonly token: number }> {}
-class StartAgain extends timeout("lock/StartAgain") {}
+class Settled extends timeout("lock/Settled") {}
+class LeaseEnds extends timeout("lock/LeaseEnds")<{
+  readonly lock: string;
+  readonly number: number;
+}> {}
 
 interface Waiting {
   readonly from: PeerRef;
@@ -27,99 +39,94 @@ interface Waiting {
 }
 
 interface Holder extends Waiting {
-  readonly token: number;
-  /** Whether the token is flushed, and given. */
-  granted: boolean;
+  readonly token: Token;
 }
 
-const NAMESPACE = "lock-server";
+interface Lock {
+  /** The largest number that it knows of. */
+  number: number;
+  holder: Holder | null;
+  /** By client, in the order in which they came. */
+  readonly line: Map<number, Waiting>;
+}
 
-/** Gives the lock. */
+/** Gives locks. */
 export class LockServer extends Component {
   readonly net = this.requires(Network);
-  readonly storage = this.requires(Storage);
   readonly timer = this.requires(Timer);
 
+  readonly #life = this.random("life").between(1, LIVES);
+  readonly #early = this.cold("end a lease early");
+  readonly #locks = new Map<string, Lock>();
+  /** Whether the leases of earlier lives are over. */
   #isReady = false;
-  #token = 0;
-  #holder: Holder | null = null;
-  /** By client, in the order in which they came. */
-  readonly #line = new Map<number, Waiting>();
-
-  readonly #scan = this.storage.onAnswer(Scan, (answer) => {
-    if (!(answer instanceof Entries)) {
-      return this.timer.trigger(
-        new ScheduleTimeout({ delay: RETRY_MS, timeout: new StartAgain() }),
-      );
-    }
-    this.#token = numberOf(kept(answer.entries), "token");
-    // Somebody may hold the lock from an earlier life of this server.
-    const timeout = new LeaseEnds({ token: this.#token });
-    return this.timer.trigger(new ScheduleTimeout({ delay: LEASE_MS, timeout, id: "lease" }));
-  });
-  readonly #write = this.storage.onAnswer(Write, (answer, _write, { token }: { token: number }) => {
-    if (this.#holder?.token !== token) return;
-    if (answer instanceof Flushed) this.#grant(this.#holder);
-    // The client asks again, and the token is not used.
-    else this.#free();
-  });
 
   constructor() {
     super();
     this.net.on(Acquire, (acquire) => this.#onAcquire(acquire));
-    this.net.on(Release, ({ from, attempt }) => {
-      if (this.#isHeldBy({ from, attempt })) this.#free();
-      const waiting = this.#line.get(from.peerId);
-      if (waiting !== undefined && sameTry(waiting.attempt, attempt))
-        this.#line.delete(from.peerId);
+    this.net.on(Release, (release) => this.#onRelease(release));
+    this.timer.on(LeaseEnds, ({ lock, number }) => {
+      if (this.#lock(lock).holder?.token.number === number) this.#free(lock);
     });
-    this.timer.on(LeaseEnds, ({ token }) => {
+    this.timer.on(Settled, () => {
       this.#isReady = true;
-      if (this.#holder === null || this.#holder.token === token) this.#free();
+      for (const name of this.#locks.keys()) this.#next(name);
     });
-    this.timer.on(StartAgain, () => this.#scan(new Scan({ namespace: NAMESPACE })));
-    this.onStart(() => this.#scan(new Scan({ namespace: NAMESPACE })));
+    this.onStart(() =>
+      this.timer.trigger(new ScheduleTimeout({ delay: LEASE_MS, timeout: new Settled() })),
+    );
   }
 
-  #onAcquire({ from, attempt }: Acquire): void {
-    if (this.#isHeldBy({ from, attempt })) {
-      // The grant was lost, or is not flushed yet.
-      if (this.#holder?.granted === true) this.#tell({ ...this.#holder, from });
-      return;
+  #lock(name: string): Lock {
+    let lock = this.#locks.get(name);
+    if (lock === undefined) {
+      lock = { number: 0, holder: null, line: new Map() };
+      this.#locks.set(name, lock);
     }
-    this.#line.set(from.peerId, { from, attempt });
-    this.#next();
+    return lock;
   }
 
-  #isHeldBy({ from, attempt }: Waiting): boolean {
-    const holder = this.#holder;
-    return holder?.from.peerId === from.peerId && sameTry(holder.attempt, attempt);
+  #onAcquire({ from, lock: name, attempt, above }: Acquire): void {
+    const lock = this.#lock(name);
+    lock.number = Math.max(lock.number, above);
+    // The grant was lost.
+    if (isHeldBy(lock, from, attempt) && lock.holder !== null) return this.#tell(lock.holder, from);
+    lock.line.set(from.peerId, { from, attempt });
+    // The token makes it harmless.
+    if (lock.holder !== null && this.#early()) return this.#free(name);
+    return this.#next(name);
   }
 
-  #next(): void {
-    const [waiting] = this.#line.values();
-    if (!this.#isReady || this.#holder !== null || waiting === undefined) return;
-    this.#line.delete(waiting.from.peerId);
-    const token = ++this.#token;
-    this.#holder = { ...waiting, token, granted: false };
-    const operations = [keep("token", token)];
-    this.#write(new Write({ namespace: NAMESPACE, operations }), { context: { token } });
+  #onRelease({ from, lock: name, attempt }: Release): void {
+    const lock = this.#lock(name);
+    const waiting = lock.line.get(from.peerId);
+    if (waiting !== undefined && sameTry(waiting.attempt, attempt)) lock.line.delete(from.peerId);
+    if (isHeldBy(lock, from, attempt)) this.#free(name);
   }
 
-  #grant(holder: Holder): void {
-    holder.granted = true;
-    this.#tell(holder);
-    const timeout = new LeaseEnds({ token: holder.token });
-    this.timer.trigger(new ScheduleTimeout({ delay: LEASE_MS, timeout, id: "lease" }));
+  #next(name: string): void {
+    const lock = this.#lock(name);
+    const [waiting] = lock.line.values();
+    if (!this.#isReady || lock.holder !== null || waiting === undefined) return;
+    lock.line.delete(waiting.from.peerId);
+    const number = ++lock.number;
+    lock.holder = { ...waiting, token: { number, life: this.#life } };
+    this.#tell(lock.holder, waiting.from);
+    const timeout = new LeaseEnds({ lock: name, number });
+    this.timer.trigger(new ScheduleTimeout({ delay: LEASE_MS, timeout, id: `lease ${name}` }));
   }
 
-  #tell({ from, attempt, token }: Holder): void {
-    this.net.trigger(new Granted({ to: from, attempt, token }));
+  #tell({ attempt, token }: Holder, to: PeerRef): void {
+    this.net.trigger(new Granted({ to, attempt, token }));
   }
 
-  #free(): void {
-    this.#holder = null;
-    this.timer.trigger(new CancelTimeout({ id: "lease" }));
-    this.#next();
+  #free(name: string): void {
+    this.#lock(name).holder = null;
+    this.timer.trigger(new CancelTimeout({ id: `lease ${name}` }));
+    this.#next(name);
   }
+}
+
+function isHeldBy({ holder }: Lock, { peerId }: PeerRef, attempt: Try): boolean {
+  return holder?.from.peerId === peerId && sameTry(holder.attempt, attempt);
 }

@@ -19,6 +19,7 @@ import {
   Abd,
   type AbdInit,
   isHigher,
+  QuickAbd,
   ReadRegister,
   Register,
   type RegisterAnswer,
@@ -27,12 +28,12 @@ import {
   WriteRegister,
 } from "../src/index.ts";
 
-/** An operation is done: what it wrote or read, and since when it was open. */
+/** An operation is done: what it wrote or read, and in how many phases. */
 export class Done extends event("register-scenario/Done", Fact)<{
   readonly key: string;
   readonly value: Value;
   readonly tag: Tag;
-  /** The simulated milliseconds at which it began, by the clock of its node. */
+  readonly phases: number;
   readonly wrote: boolean;
   readonly call: number;
 }> {}
@@ -63,7 +64,9 @@ export class Peer extends Component {
 
   constructor(init: AbdInit) {
     super();
-    this.abd = this.create(Abd, init);
+    // In the middle of a change to version 2: a life begins with either.
+    const version = this.random("version").chance(0.7) ? QuickAbd : Abd;
+    this.abd = this.create(version, init, { name: "abd" });
     this.connect(this.abd.ports.register, this.register);
     this.workload.on(Perform, ({ id, op, key = "", value }) => {
       this.workload.trigger(new Begun({ key, call: id }));
@@ -79,11 +82,11 @@ export class Peer extends Component {
     if (answer instanceof AskTimeout) {
       return this.workload.trigger(new Performed({ id, type: "info", error: "timeout" }));
     }
-    const { status, value, tag } = answer;
+    const { status, value, tag, phases } = answer;
     if (status === "busy") {
       return this.workload.trigger(new Performed({ id, type: "fail", error: "busy" }));
     }
-    this.workload.trigger(new Done({ key, value, tag, wrote, call: id }));
+    this.workload.trigger(new Done({ key, value, tag, phases, wrote, call: id }));
     return this.workload.trigger(new Performed({ id, type: "ok", value }));
   }
 }
@@ -124,18 +127,27 @@ function show({ number, writer, life }: Tag): string {
   return `${number}.${writer}.${life}`;
 }
 
+/** Where a peer's register stands. */
+const abd = "/Peer-1/abd";
+
+/** How many disks may forget, so that a quorum is still there when one peer is gone. */
+function forgetfulOf(peers: number): number {
+  return peers - 3;
+}
+
 /** The scenario of the register. */
 export const register = scenario({
   name: "register",
   about:
-    "A register for each key, replicated on three or four peers (Attiya, Bar-Noy, Dolev). Clients read and write at any peer, while messages are lost, peers crash and come back with their disks, and clocks lie. What they see is linearizable.",
-  nodes: { min: 3, max: 4 },
+    "A register for each key, replicated on three to five peers (Attiya, Bar-Noy, Dolev). Clients read and write at any peer, while messages are lost, peers crash and come back, where there are more than three some of them without their disks, clocks lie, and one peer after the other gets a new version. What they see is linearizable.",
+  nodes: { min: 3, max: 5 },
   main: Peer,
   // Thrifty ones leave a later majority no more than one peer of an earlier one; where stores are gathered, much waits
   // for the disk in a crash. The first four peers are of all four sorts.
   init: ({ peers, index }) => ({
     peers,
     index,
+    forgetful: forgetfulOf(peers.length),
     thrifty: index % 2 === 0,
     gather: index < 2 ? 20 : 0,
   }),
@@ -143,6 +155,9 @@ export const register = scenario({
   keys: ["x", "a", "b", "c", "d", "e", "f", "g"],
   duration: 5000,
   settle: 20_000,
+  tolerates: { down: () => 1, amnesia: forgetfulOf },
+  swaps: [abd],
+  versions: [{ path: abd, to: QuickAbd }],
   processes: [
     {
       name: "client",
@@ -180,12 +195,20 @@ export const register = scenario({
       },
     },
     {
+      name: "a later version reads in one phase",
+      inputs: [Done],
+      begin:
+        () =>
+        ({ news }) =>
+          isReport(news, Done) && news.fact.phases === 1,
+    },
+    {
       name: "a peer writes in a later life",
       inputs: [Done],
       begin:
         () =>
         ({ news }) =>
-          isReport(news, Done) && news.fact.wrote && news.fact.tag.life > 1,
+          isReport(news, Done) && news.fact.wrote && news.life > 1,
     },
   ],
   finally: [

@@ -8,4 +8,5 @@ export {
   RegisterAnswer,
   WriteRegister,
 } from "./register.ts";
+export { QuickAbd } from "./quick-register.ts";
 export { isHigher, type Tag, type Value } from "./tag.ts";

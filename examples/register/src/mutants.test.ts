@@ -1,47 +1,24 @@
-/** Bugs planted into a copy of the register: its scenario finds each of them, and finds nothing without them. */
+/** Bugs planted into copies of the register: the scenario finds each of them, and finds nothing without them. */
 
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { expect } from "chai";
-import type { RunResult } from "@kith/sim/scenario";
-import { Copies, type Mutant, readMutants } from "@kith/testing/planting";
+import { plantedChecks } from "@kith/testing/planting";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
-const mutants = readMutants(path.join(folder, "mutants.json"));
+const file = "scenarios/register.ts";
 
 describe("the register with a planted bug", function () {
   this.timeout(60_000);
-  let copies: Copies;
-  before(() => {
-    copies = new Copies(folder, path.resolve(folder, "../.."));
+  const checks = plantedChecks({
+    folder,
+    root: path.resolve(folder, "../.."),
+    run: async (copy, seed) => {
+      const at = pathToFileURL(path.join(copy, file)).href;
+      const module = (await import(at)) as typeof import("../scenarios/register.ts");
+      // The same way as the copy, so that both have the same framework.
+      const { runSeed } = await import("@kith/sim/scenario");
+      return runSeed(module.register, seed).failure;
+    },
   });
-  after(() => copies.remove());
-
-  /** Runs seeds of the scenario in a copy, until one fails; the last result. */
-  async function run(bug: Mutant | null, from: number, count: number): Promise<RunResult> {
-    const file = path.join(copies.make(bug), "scenarios/register.ts");
-    const { register } = (await import(
-      pathToFileURL(file).href
-    )) as typeof import("../scenarios/register.ts");
-    // The same way as the copy, so that both have the same framework.
-    const { runSeed } = await import("@kith/sim/scenario");
-    let result = runSeed(register, from);
-    for (let seed = from + 1; seed < from + count && result.failure === null; seed++) {
-      result = runSeed(register, seed);
-    }
-    return result;
-  }
-
-  for (const mutant of mutants) {
-    it(`is found where ${mutant.what}`, async () => {
-      // A few more than the one that is known: another draw anywhere makes it another run.
-      expect((await run(mutant, mutant.seed, 20)).failure).not.equal(null);
-    });
-  }
-
-  it("is what is found: the same seeds pass without one", async () => {
-    for (const seed of new Set(mutants.map((mutant) => mutant.seed))) {
-      expect((await run(null, seed, 1)).failure).equal(null);
-    }
-  });
+  for (const { name, check } of checks) it(name, check);
 });

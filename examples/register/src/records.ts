@@ -2,8 +2,8 @@
 
 import type { Tag, Value, Versioned } from "./tag.ts";
 
-/** A name, a count, or a value with its tag. */
-export type Kept = string | number | Versioned;
+/** A key, or a value with its tag. */
+export type Kept = string | Versioned;
 
 /** The bytes of what is kept. */
 export function encode(of: Kept): Uint8Array {
@@ -13,7 +13,7 @@ export function encode(of: Kept): Uint8Array {
 /** What `encode` was given; null where the bytes are no such thing. */
 export function decode(bytes: Uint8Array): Kept | null {
   const of: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (typeof of === "string" || typeof of === "number") return of;
+  if (typeof of === "string") return of;
   return isVersioned(of) ? of : null;
 }
 

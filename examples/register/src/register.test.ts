@@ -1,11 +1,12 @@
 /** The register among a few simulated peers, by hand: what each phase is for. */
 
-import { AskTimeout, Component } from "@kith/core";
+import { AskTimeout, Component, Swapped } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import { loss, partition, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import {
   Abd,
+  QuickAbd,
   type AbdInit,
   ReadRegister,
   Register,
@@ -21,6 +22,7 @@ class Peer extends Component {
   readonly register = this.requires(Register);
   readonly seen: Value[] = [];
   readonly tags: Tag[] = [];
+  readonly phases: number[] = [];
   readonly abd;
   readonly #read = this.register.onAnswer(ReadRegister, (answer) => this.#note(answer));
   readonly #write = this.register.onAnswer(WriteRegister, (answer) => this.#note(answer));
@@ -42,19 +44,23 @@ class Peer extends Component {
   #note(answer: RegisterAnswer | AskTimeout): void {
     if (answer instanceof AskTimeout) return void this.seen.push("timeout");
     this.tags.push(answer.tag);
+    this.phases.push(answer.phases);
     return void this.seen.push(answer.status === "busy" ? "busy" : answer.value);
   }
 }
 
-function group(how: Pick<AbdInit, "thrifty" | "gather"> = {}): Simulation<typeof Peer> {
+function group(
+  how: Pick<AbdInit, "thrifty" | "gather" | "forgetful"> = {},
+  nodes = 3,
+): Simulation<typeof Peer> {
   const world: Simulation<typeof Peer> = simulate(Peer, {
     seed: 11,
-    nodes: 3,
+    nodes,
     transport: "datagram",
     initOf: ({ index }) => ({
       ...how,
       index,
-      peers: [0, 1, 2].map((i): PeerRef => world.peer(i)),
+      peers: world.nodes.map((node): PeerRef => world.peer(node.index)),
     }),
   });
   world.runFor(500);
@@ -202,5 +208,96 @@ describe("a replicated register", () => {
     world.node(1).root.read("k3");
     world.runFor(500);
     expect(world.node(1).root.seen).deep.equal([3]);
+  });
+
+  it("is not hurt by a disk that forgets, where quorums make up for one", () => {
+    const world = group({ forgetful: 1, thrifty: true }, 5);
+    world.node(4).crash();
+    world.node(0).root.write("k", 1);
+    world.runFor(1000);
+    expect(world.node(0).root.seen).deep.equal([1]);
+    // Of the four that have it one forgets, and another one is gone when it is read.
+    world.node(1).crash();
+    world.node(1).start({ disk: "wiped" });
+    world.node(4).start();
+    world.node(0).crash();
+    world.runFor(1000);
+    world.node(1).root.read("k");
+    world.runFor(2000);
+    expect(world.node(1).root.seen).deep.equal([1]);
+  });
+
+  it("never gives a tag twice, whatever the disk and the incarnation remember", () => {
+    const world = group();
+    const tags: Tag[] = [];
+    for (const identity of ["new", "reused", "reused"] as const) {
+      world.node(0).root.write("k", 1);
+      world.runFor(1000);
+      tags.push(...world.node(0).root.tags);
+      for (const node of world.nodes) node.crash();
+      for (const node of world.nodes) node.start({ disk: "wiped", identity });
+      world.runFor(500);
+    }
+    expect(new Set(tags.map(({ number, writer }) => `${number} ${writer}`)).size).equal(1);
+    expect(new Set(tags.map(({ life }) => life)).size).equal(3);
+  });
+});
+
+describe("version 2 of the register", () => {
+  function upgrade(world: Simulation<typeof Peer>, ...indices: number[]): void {
+    for (const index of indices)
+      world.node(index).system.swapThen("/Peer-1/Abd-1", { cls: QuickAbd }, (result) => {
+        expect(result).instanceOf(Swapped);
+      });
+  }
+
+  function phasesOf(world: Simulation<typeof Peer>, index: number): readonly number[] {
+    const { root } = world.node(index);
+    root.phases.length = 0;
+    root.read("k");
+    world.runFor(1000);
+    return root.phases;
+  }
+
+  it("reads in one phase where a quorum vouches for one value, and with version 1 in two", () => {
+    const world = group();
+    world.node(0).root.write("k", 1);
+    world.runFor(1000);
+    expect(phasesOf(world, 0)).deep.equal([2]);
+    upgrade(world, 0);
+    expect(phasesOf(world, 0)).deep.equal([2]);
+    upgrade(world, 1, 2);
+    // Nobody has taken note of what version 1 had flushed; a read in two phases makes up for it.
+    expect(phasesOf(world, 0)).deep.equal([2]);
+    expect(phasesOf(world, 0)).deep.equal([1]);
+    expect(phasesOf(world, 1)).deep.equal([1]);
+    world.node(2).root.write("k", 2);
+    world.runFor(1000);
+    expect(phasesOf(world, 1)).deep.equal([1]);
+    expect(world.node(1).root.seen.at(-1)).equal(2);
+  });
+
+  it("takes over operations that are open", () => {
+    const world = group();
+    world.node(1).crash();
+    world.node(2).crash();
+    world.node(0).root.write("k", 7);
+    world.node(0).root.read("k");
+    world.runFor(1000);
+    upgrade(world, 0);
+    world.runFor(1000);
+    expect(world.node(0).root.seen).deep.equal([]);
+    world.node(1).start();
+    world.runFor(2000);
+    expect(world.node(0).root.seen).include(7).and.length(2);
+  });
+
+  it("answers version 1, which does not look at what it adds", () => {
+    const world = group();
+    upgrade(world, 1, 2);
+    world.node(0).root.write("k", 3);
+    world.runFor(1000);
+    expect(phasesOf(world, 0)).deep.equal([2]);
+    expect(world.node(0).root.seen).deep.equal([3, 3]);
   });
 });

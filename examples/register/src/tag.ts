@@ -9,7 +9,7 @@ export interface Tag {
   readonly number: number;
   /** The writer's peerId: of two who found the same, one is the higher. */
   readonly writer: number;
-  /** The writer's life: it may have found the same before a crash. */
+  /** The name of the writer's life: it may have found the same before a crash. */
   readonly life: number;
 }
 

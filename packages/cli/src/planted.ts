@@ -20,6 +20,8 @@ export interface PlantedBug {
   readonly rareSteps: number;
   /** Plants it, for good: a process plants one at a time, and takes it out before the next. */
   readonly plant: () => Promise<{ readonly scenario: Scenario; readonly remove: () => void }>;
+  /** The scenario as it is shipped; while none is planted. */
+  readonly healthy: () => Promise<Scenario>;
 }
 
 /** A folder with a table, and the scenario in it that has to find its bugs: by its file, and by its name there. */
@@ -37,6 +39,7 @@ const tables: readonly Table[] = [
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",
     file: "planted",
@@ -62,6 +65,8 @@ function bugsOfTable(root: string, { folder, file, exported, packages }: Table):
       const scenario = await scenarioAt(copy, mutant.scenario ?? exported ?? file);
       return { scenario, remove: () => copies.remove() };
     },
+    healthy: () =>
+      scenarioAt(path.join(from, "scenarios", `${file}.ts`), mutant.scenario ?? exported ?? file),
   }));
 }
 
@@ -77,6 +82,7 @@ async function bugsOfProviders(root: string): Promise<PlantedBug[]> {
       const { scenario } = await providersScenario(root);
       return { scenario, remove: plant() };
     },
+    healthy: async () => (await providersScenario(root)).scenario,
   }));
 }
 

@@ -621,6 +621,19 @@ describe("what a place keeps of a swap", () => {
     }
   }
 
+  it("is the init, where only another class is asked for", () => {
+    class Other extends Worker {}
+    seen.length = 0;
+    const world = new ManualWorld();
+    const system = launch(Main, {}, world);
+    world.settle();
+    system.swapThen("/Main-1/w", { cls: Other }, () => undefined);
+    world.settle();
+    system.enter(() => system.instance.send(1));
+    world.settle();
+    expect(seen).to.deep.equal(["first 1"]);
+  });
+
   it("is the init: a restart begins from that of the replacement", () => {
     seen.length = 0;
     const world = new ManualWorld();

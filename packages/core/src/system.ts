@@ -241,7 +241,7 @@ export class System<C extends Component = Component> {
   /**
    * As `swap`, for worlds that cannot wait for a promise: `outcome` is told in a turn of the kernel.
    *
-   * @param replacement the class and its init; by default those that the place has now
+   * @param replacement the class and its init; each by default the one that the place has now
    * @throws KithError `KITH_UNKNOWN_PATH`, `KITH_INIT_NOT_PLAIN`
    */
   swapThen(
@@ -257,7 +257,8 @@ export class System<C extends Component = Component> {
     if (handle === null)
       throw coreError("KITH_UNKNOWN_PATH", "The root of a system cannot be swapped.");
     // A class that is given but is none is a mistake to be told, not the wish for the present one.
-    const { cls, init } = "cls" in replacement ? replacement : handle;
+    const cls = "cls" in replacement ? replacement.cls : handle.cls;
+    const init = "init" in replacement ? replacement.init : handle.init;
     SwapJob.enqueue(handle, cls as ComponentClass, init, replacement.options ?? {}, outcome);
   }
 

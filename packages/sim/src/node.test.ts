@@ -44,11 +44,40 @@ class Watch extends Component {
   }
 }
 
+/** Draws when it starts. */
+class Dice extends Component {
+  readonly thrown: number[] = [];
+  readonly #die = this.random("die");
+
+  constructor() {
+    super();
+    this.onStart(() => void this.thrown.push(this.#die.below(2 ** 40)));
+  }
+}
+
 function watches(options: object = {}): Simulation<typeof Watch> {
   return simulate(Watch, { seed: 3, nodes: 2, ...options }).boot();
 }
 
 describe("a node", () => {
+  it("draws anew in each life, also in one with a reused identity, and the same in a second run", () => {
+    const thrown = (): number[] => {
+      const simulation = simulate(Dice, { seed: 3, nodes: 1 }).boot();
+      const node = simulation.node(0);
+      return [undefined, "new", "reused"].flatMap((identity) => {
+        if (identity !== undefined) {
+          node.crash();
+          node.start(identity === "reused" ? { identity } : {});
+        }
+        simulation.runFor(10);
+        return node.root.thrown;
+      });
+    };
+    const numbers = thrown();
+    expect(new Set(numbers).size).to.equal(3);
+    expect(thrown()).to.deep.equal(numbers);
+  });
+
   it("is down, up and paused, and says so to what does not fit", () => {
     const simulation = pingers(2);
     const node = simulation.node(0);

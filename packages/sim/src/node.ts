@@ -225,7 +225,13 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
 
   #launch(life: Life): void {
     const { main, init, install, log, cold } = this.#options;
-    this.#adopt(launch(main, init(), { ...worldOf(life, install, log), cold }));
+    this.#adopt(launch(main, init(), { ...worldOf(life, install, log), seed: this.#seed, cold }));
+  }
+
+  /** Each life has draws of its own, as each process has: nothing is drawn twice, though all else is as before. */
+  get #seed(): number | string {
+    const { seed } = this.#options.engine;
+    return this.#lives === 1 ? seed : `${seed} life ${this.#lives}`;
   }
 
   #adopt(system: System<InstanceType<K>>): void {
@@ -325,7 +331,7 @@ export class SimNode<K extends ComponentClass = ComponentClass> {
     this.#life = life;
     if (life === null || system === null) return;
     const { main, init, install, log, guard, cold } = this.#options;
-    const world = { ...worldOf(life, install, log), cold };
+    const world = { ...worldOf(life, install, log), seed: this.#seed, cold };
     life.restoring = true;
     guard(() => this.#adopt(restoreSystem(main, init(), world, system)));
     life.restoring = false;

@@ -18,6 +18,8 @@ const nextSteps = {
   KITH_TEST_EXPECTED:
     "Correct the component or the script: the events above show what it did instead.",
   KITH_TEST_FORBIDDEN: "Correct the component, or forbid less.",
+  KITH_TEST_MISSED:
+    "Where the bug is not found, look whether it still is one; where sources fail without it, mend them.",
   KITH_TEST_PLANT: "Plant the same mistake in the present text, which must occur once in its file.",
   KITH_TEST_PORT:
     "Name a port that the component declares in a field of its own, or one that was offered.",

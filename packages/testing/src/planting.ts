@@ -105,6 +105,63 @@ export function readMutants(file: string): Mutant[] {
   throw testError("KITH_TEST_PLANT", `${file} is no table of mutants.`);
 }
 
+/** A test of the tests: to be given to `it`. */
+export interface PlantedCheck {
+  readonly name: string;
+  readonly check: () => Promise<void>;
+}
+
+/** How the scenario of a folder is run. */
+export interface PlantedFolder {
+  /** Has `mutants.json`, `src`, and the scenario that has to find the bugs. */
+  readonly folder: string;
+  /** Has the `node_modules` that copies use. */
+  readonly root: string;
+  /** What fails where the scenario of a copy runs with a seed; null where nothing does. */
+  readonly run: (copy: string, seed: number) => Promise<unknown>;
+}
+
+/** How many seeds are tried from the one that is known: another draw anywhere makes it another run. */
+const seedsTried = 20;
+
+/** That a scenario finds each bug of its table, and that the seeds which find them pass without one. */
+export function plantedChecks({ folder, root, run }: PlantedFolder): PlantedCheck[] {
+  const mutants = readMutants(path.join(folder, "mutants.json"));
+  const inCopy = async (
+    bug: Mutant | null,
+    look: (copy: string) => Promise<void>,
+  ): Promise<void> => {
+    const copies = new Copies(folder, root);
+    try {
+      await look(copies.make(bug));
+    } finally {
+      copies.remove();
+    }
+  };
+  const found = mutants.map((mutant) => ({
+    name: `is found where ${mutant.what}`,
+    check: () =>
+      inCopy(mutant, async (copy) => {
+        for (let seed = mutant.seed; seed < mutant.seed + seedsTried; seed++)
+          if ((await run(copy, seed)) !== null) return;
+        const last = mutant.seed + seedsTried - 1;
+        throw testError("KITH_TEST_MISSED", `No seed of ${mutant.seed}..${last} fails.`);
+      }),
+  }));
+  const passes = {
+    name: "is what is found: the same seeds pass without one",
+    check: () =>
+      inCopy(null, async (copy) => {
+        for (const seed of new Set(mutants.map((mutant) => mutant.seed))) {
+          const failure = await run(copy, seed);
+          if (failure !== null)
+            throw testError("KITH_TEST_MISSED", `Seed ${seed}: ${JSON.stringify(failure)}`);
+        }
+      }),
+  };
+  return [...found, passes];
+}
+
 function isMutant(of: unknown): of is Mutant {
   if (typeof of !== "object" || of === null) return false;
   const row: Partial<Record<keyof Mutant, unknown>> = of;

@@ -37,6 +37,7 @@ export {
   type FaultChoice,
   type Input,
   type Invariant,
+  type LaterVersion,
   type OperationTurn,
   type ProcessEnd,
   type ProcessPlan,

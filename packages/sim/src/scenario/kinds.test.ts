@@ -231,6 +231,23 @@ describe("the swarm", () => {
     expect(allKinds.filter((kind) => !drawn.has(kind))).to.deep.equal(["reset"]);
   });
 
+  it("lets as many nodes forget as the scenario allows beside those that are gone", () => {
+    const wanted = tally("none", {
+      nodes: 5,
+      tolerates: { down: () => 2, amnesia: (n, gone) => (n - 1) / 2 - gone },
+      faults: { only: ["wiped disk", "old disk", "lying disk"] },
+    });
+    const sums = new Set<number>();
+    for (let seed = 1; seed <= 100; seed++) {
+      const { faults, core } = planFor(wanted, seed);
+      const gone = 5 - core.length;
+      const victims = new Set(faults.flatMap(({ nodes = [] }) => nodes)).size;
+      expect(victims + gone).to.be.at.most(2);
+      if (victims > 0) sums.add(victims * 10 + gone);
+    }
+    expect(sums).to.deep.equal(new Set([10, 11, 20]));
+  });
+
   it("lets bits rot where a node may forget, or fail for good, and nowhere else", () => {
     const rots = (tolerates: Scenario["tolerates"]): boolean =>
       [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].some((offset) => {
@@ -246,5 +263,88 @@ describe("the swarm", () => {
     const all = planFor(tally(), 9);
     const without = planFor(tally("none", { faults: { without: { pause: "for the test" } } }), 9);
     expect(without.faults).to.deep.equal(all.faults.filter(({ kind }) => kind !== "pause"));
+  });
+});
+
+describe("mixed versions", () => {
+  class Old extends Component {
+    readonly workload = this.requires(Workload);
+    readonly state = this.declareState({ version: 1, calls: 0 });
+    constructor({ base: from }: { readonly base: number }) {
+      super();
+      this.workload.on(Perform, ({ id }) => {
+        const value = [this.state.version, from + ++this.state.calls];
+        this.workload.trigger(new Performed({ id, type: "ok", value }));
+      });
+    }
+  }
+  class New extends Old {
+    readonly stateVersion: number = 2;
+    migrate({ calls }: { readonly calls: number }): { version: number; calls: number } {
+      return { version: 2, calls };
+    }
+  }
+  class Broken extends New {
+    override migrate(): never {
+      throw new Error("cannot read this state");
+    }
+  }
+  class Main extends Component {
+    readonly service = this.create(Old, { base: 100 }, { name: "service" });
+  }
+  const path = "/Main-1/service";
+
+  function run(to: typeof Old, at: readonly number[]): RunResult {
+    const rolling = scenario({
+      name: "rolling",
+      about: "A service that counts its calls gets a new version while it runs.",
+      nodes: 1,
+      main: Main,
+      init: () => ({}),
+      processes: [{ name: "client", wait: constant(100), next: () => ({ op: "count" }) }],
+      versions: [{ path, to }],
+    });
+    const faults = at.map((time): Fault => ({
+      kind: "mixed versions",
+      at: time,
+      nodes: [0],
+      tag: path,
+    }));
+    return runPlan(rolling, { ...base, nodes: 1, core: [0], duration: 1000, faults });
+  }
+
+  it("puts a later version into the place of a component, with its init and its state, once in a life", () => {
+    const { failure, history, injected } = run(New, [500, 700]);
+    expect(failure).to.equal(null);
+    expect(injected["mixed versions"]).to.equal(1);
+    const values = history.filter(({ type }) => type === "ok").map(({ value }) => value);
+    expect(values.length).to.be.above(5);
+    const versions = values.map((value) => (Array.isArray(value) ? value[0] : 0));
+    expect(new Set(versions)).to.deep.equal(new Set([1, 2]));
+    // Once it is there it stays.
+    expect(versions.lastIndexOf(1)).to.be.below(versions.indexOf(2));
+    expect(values.map((value) => (Array.isArray(value) ? value[1] : 0))).to.deep.equal(
+      values.map((_, i) => 101 + i),
+    );
+  });
+
+  it("fails a run where a version cannot take over", () => {
+    const { failure, injected } = run(Broken, [500]);
+    expect(failure?.invariant).to.equal("versions follow each other");
+    expect(failure?.complaint).to.include("cannot read this state");
+    expect(injected["mixed versions"]).to.equal(0);
+  });
+
+  it("are drawn as messages and, where there are later versions, as swaps", () => {
+    const tags = (versions: Scenario["versions"]): Set<string | undefined> => {
+      const wanted = tally("none", {
+        faults: { only: ["mixed versions"] },
+        versions: versions ?? [],
+      });
+      const seeds = Array.from({ length: 60 }, (_, i) => planFor(wanted, i).faults);
+      return new Set(seeds.flat().map(({ tag }) => tag));
+    };
+    expect(tags([])).to.deep.equal(new Set([undefined]));
+    expect(tags([{ path, to: New }])).to.deep.equal(new Set([undefined, path]));
   });
 });

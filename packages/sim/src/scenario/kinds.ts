@@ -101,7 +101,7 @@ export const faultKinds = {
   leave: "change",
   /** A component is replaced while it runs. */
   swap: "change",
-  /** A message that only a newer version knows. */
+  /** A message that only a newer version knows; with a `tag`, the component there is replaced by its later version. */
   "mixed versions": "change",
   /** A cold path of the product is taken: see `Component.cold`. */
   "cold path": "buggify",

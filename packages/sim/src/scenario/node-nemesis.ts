@@ -8,13 +8,13 @@ import { type ComponentClass, Event, KithError, type Millis, SwapFailed } from "
 import { message } from "@kith/network";
 import type { SavedDisk } from "../disk.ts";
 import { always } from "../engine.ts";
-import type { SimNode } from "../node.ts";
+import type { Life, SimNode } from "../node.ts";
 import type { Rule, Travelling } from "../rules.ts";
 import type { Simulation } from "../simulation.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
 import type { Plan } from "./plan.ts";
-import type { Scenario } from "./scenario.ts";
+import type { LaterVersion, Scenario } from "./scenario.ts";
 
 /** A message of a version to come: nobody has it registered. */
 class Unheard extends message("scenario/Unheard") {}
@@ -53,11 +53,14 @@ export interface NodeNemesisOptions<K extends ComponentClass> {
   readonly plan: Plan;
   /** What may be swapped for what. */
   readonly swaps: NonNullable<Scenario["swaps"]>;
+  readonly versions: readonly LaterVersion[];
   readonly strike: Strike;
   /** Does something at a simulated time; `what` and `number` key its place among simultaneous events. */
   readonly at: (time: Millis, what: string, number: number, action: () => void) => void;
   /** A life has begun or ended at that node. */
   readonly changed: (node: number, ended: boolean) => void;
+  /** A later version could not take over. */
+  readonly refused: (later: LaterVersion, cause: unknown) => void;
 }
 
 /** Strikes the nodes of a run. */
@@ -68,6 +71,8 @@ export class NodeNemesis<K extends ComponentClass> {
   readonly #gone = new Set<number>();
   readonly #saved = new Map<Fault, SavedDisk>();
   readonly #numbers = new Map<string, number>();
+  /** What of a life is of a later version. */
+  readonly #upgraded = new WeakMap<Life, Set<string>>();
 
   constructor(options: NodeNemesisOptions<K>) {
     this.#options = options;
@@ -82,7 +87,7 @@ export class NodeNemesis<K extends ComponentClass> {
     }
   }
 
-  /** The core runs, with right clocks and good disks, and nothing strikes it any more. */
+  /** The core runs, with clocks that go right and good disks, and nothing strikes it any more. */
   heal(): void {
     const { simulation, plan } = this.#options;
     for (const node of simulation.nodes) {
@@ -93,7 +98,9 @@ export class NodeNemesis<K extends ComponentClass> {
         node.drift(0);
         node.disk.lying = false;
         if (node.state === "paused") node.resume();
-        if (node.state === "up" && node.disk.failed) this.#end(node);
+        // One that is about to stop would be gone when it has to finish.
+        const ends = node.disk.failed || node.life?.stopping === true;
+        if (node.state === "up" && ends) this.#end(node);
         if (node.state === "down") this.#start(node);
       } else if (plan.rest[index] === "down" && node.state !== "down") {
         this.#end(node);
@@ -180,6 +187,7 @@ export class NodeNemesis<K extends ComponentClass> {
     if (node.life === null || node.state === "down") return;
     if (kind === "leave") this.#leave(node, fault);
     else if (kind === "swap") this.#swap(node, fault);
+    else if (kind === "mixed versions" && fault.tag !== undefined) this.#upgrade(node, fault);
     else if (kind === "mixed versions") this.#speak(node, fault);
     else if (kind === "drift") node.drift(size);
     else if (kind === "jump forward") node.jump(size);
@@ -285,6 +293,20 @@ export class NodeNemesis<K extends ComponentClass> {
     }
   }
 
+  #upgrade(node: SimNode<K>, fault: Fault): void {
+    const { life } = node;
+    const later = this.#options.versions.find(({ path }) => path === fault.tag);
+    if (node.state !== "up" || life === null || later === undefined) return;
+    const done = this.#upgraded.get(life) ?? new Set();
+    this.#upgraded.set(life, done);
+    if (this.#untouchable(node.index) || done.has(later.path)) return;
+    done.add(later.path);
+    node.system.swapThen(later.path, { cls: later.to }, (result) => {
+      if (!(result instanceof SwapFailed)) this.#struck(fault);
+      else if (isMismatch(result.cause)) this.#options.refused(later, result.cause);
+    });
+  }
+
   #speak(node: SimNode<K>, fault: Fault): void {
     const { simulation } = this.#options;
     const [to = 0] = fault.others ?? [];
@@ -367,6 +389,12 @@ export class NodeNemesis<K extends ComponentClass> {
     engine.trace.name(0, () => what);
     engine.at(always, engine.micros, 0, action);
   }
+}
+
+/** Whether two versions do not fit each other; else the component was about to end, and the swap had bad luck. */
+function isMismatch(cause: unknown): boolean {
+  if (!(cause instanceof KithError)) return true;
+  return ["KITH_SWAP_NO_TRANSFER", "KITH_SWAP_PORT", "KITH_SWAP_CHILD_LOST"].includes(cause.code);
 }
 
 /** Whether a kind strikes nodes, and not what passes between them or how they are called. */

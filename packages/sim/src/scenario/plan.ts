@@ -19,6 +19,8 @@ export interface PlannedOperation extends Operation {
   readonly at: Millis;
   /** The index of the node. */
   readonly node: number;
+  /** When the outcome is `info`, in milliseconds; by default after the timeout of the scenario's first processes. */
+  readonly timeout?: Millis;
 }
 
 /** What becomes of a node outside of the core when the core is healed. */
@@ -62,7 +64,8 @@ export function promises(
       ? struck
       : [],
   );
-  return nodes - core.length <= down(nodes) && new Set(forgetful).size <= amnesia(nodes);
+  const gone = nodes - core.length;
+  return gone <= down(nodes) && new Set(forgetful).size <= amnesia(nodes, gone);
 }
 
 /** The draws of one purpose of a seed. */
@@ -82,7 +85,7 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
   const rests: readonly Rest[] = ["down", "cut off", "as before"];
   const drawn = draw.pick(["stream", "datagram"] as const);
   const carried = transport === "either" ? drawn : transport;
-  const victims = draw.shuffle(indices(nodes)).slice(0, amnesia(nodes));
+  const victims = draw.shuffle(indices(nodes)).slice(0, amnesia(nodes, outside.length));
   // Some seeds are calm: a protocol has to do its work there, too.
   const hostility = draw.pick([0, 0.1, 0.2, 0.2, 0.35, 0.35, 0.5]);
   const kinds = kindsOf(scenario, carried, victims.length > 0);
@@ -273,8 +276,13 @@ function episode({ kind, draw, nodes, duration, victims, scenario }: Occasion): 
       return draw.chance(0.3) ? { kind, at, nodes: [one] } : { ...window, nodes: [one] };
     case "swap":
       return { kind, at, nodes: [one], ...swapOf(draw, scenario) };
-    case "mixed versions":
-      return { kind, at, nodes: [one], others: other };
+    case "mixed versions": {
+      const { versions = [] } = scenario;
+      const later = versions[draw.below(versions.length + 1)];
+      return later === undefined
+        ? { kind, at, nodes: [one], others: other }
+        : { kind, at, nodes: [one], tag: later.path };
+    }
     case "cold path":
       return { kind, at: 0, rate: draw.pick([0.01, 0.1, 0.5]) };
   }

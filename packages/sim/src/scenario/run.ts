@@ -24,7 +24,7 @@ import { ColdPaths } from "./cold-paths.ts";
 import { Desk, type Office, staff } from "./desk.ts";
 import { DiskNemesis } from "./disk-nemesis.ts";
 import type { HistoryEvent } from "./history.ts";
-import { countAll, type Fault, type FaultKind, type Injected } from "./kinds.ts";
+import { amnesiac, countAll, type Fault, type FaultKind, type Injected } from "./kinds.ts";
 import { NetworkNemesis } from "./network-nemesis.ts";
 import type { Recording } from "./recording.ts";
 import { NodeNemesis } from "./node-nemesis.ts";
@@ -134,6 +134,7 @@ class Run<K extends ComponentClass> implements Office {
   readonly #recorded: Fault[] | null;
   readonly #keys = new Map<string, number>();
   readonly #core: ReadonlySet<number>;
+  readonly #forgetful: ReadonlySet<number>;
   readonly #recording: Recording | undefined;
   #news: Reported | null = null;
   #phase: View["phase"] = "faults";
@@ -147,6 +148,9 @@ class Run<K extends ComponentClass> implements Office {
     this.#drawn = weather === undefined ? plan : { ...plan, seed: `${seed} in weather ${weather}` };
     this.#recorded = options.record === true ? [] : null;
     this.#core = new Set(plan.core);
+    this.#forgetful = new Set(
+      plan.faults.flatMap(({ kind, nodes = [] }) => (amnesiac.has(kind) ? nodes : [])),
+    );
     this.#recording = options.recording;
     const strike = (kind: FaultKind, fault: Fault): void => this.#struck(kind, fault);
     this.#cold = new ColdPaths(this.#drawn, strike, () => this.#simulation.time);
@@ -185,6 +189,7 @@ class Run<K extends ComponentClass> implements Office {
       simulation,
       plan,
       swaps: scenario.swaps ?? [],
+      versions: scenario.versions ?? [],
       strike,
       at,
       changed: (node, ended) => {
@@ -193,6 +198,11 @@ class Run<K extends ComponentClass> implements Office {
         this.#news = null;
         this.#watch.changed("nodes");
       },
+      refused: ({ path }, cause) =>
+        this.#fail(
+          "versions follow each other",
+          `The later version of ${path} could not take over: ${cause instanceof Error ? cause.message : String(cause)}`,
+        ),
     });
   }
 
@@ -363,8 +373,7 @@ class Run<K extends ComponentClass> implements Office {
     const view = this.#view();
     for (const { name, check } of verdicts) {
       if (this.#failure !== null) return;
-      const complaint = check({ history: this.#history, view });
-      this.#watch.asked.set(name, 1);
+      const complaint = this.#watch.verdict(name, () => check({ history: this.#history, view }));
       if (complaint !== undefined) this.#fail(name, complaint);
     }
     const { ok } = this.#callers.counts;
@@ -427,6 +436,7 @@ class Run<K extends ComponentClass> implements Office {
         life: lives,
         core: this.#core.has(index),
         rest: this.#plan.rest[index] ?? null,
+        forgetful: this.#forgetful.has(index),
       }));
     const facts = this.#facts;
     return {

@@ -116,8 +116,8 @@ export type Tolerance = (n: number) => number;
 export interface Tolerances {
   /** So many nodes may be gone for good: the core is the others. Default: a minority. */
   readonly down?: Tolerance;
-  /** So many different nodes may lose what they had made durable; default none. */
-  readonly amnesia?: Tolerance;
+  /** So many different nodes may lose what they had made durable, where `gone` are gone for good; default none. */
+  readonly amnesia?: (n: number, gone: number) => number;
 }
 
 /** Which faults are injected. */
@@ -146,11 +146,18 @@ export interface SwapChoice {
   readonly to: readonly ComponentClass[];
 }
 
+/** A later version of a component. It takes the init and the state of the one that it replaces: see `migrate`. */
+export interface LaterVersion {
+  /** Where that stands, such as `/Peer-1/Abd-1`. */
+  readonly path: string;
+  readonly to: ComponentClass;
+}
+
 /** How many operations have to end `ok`, so that nothing passes by refusing work. */
 export interface Quota {
-  /** In each run; default 1. */
+  /** In each run, with those that close it; default 1. */
   readonly each?: number;
-  /** On the average of a suite; default 1. */
+  /** On the average of a suite, without those that close a run; default 1. */
   readonly mean?: number;
 }
 
@@ -190,6 +197,8 @@ export interface Scenario<K extends ComponentClass = ComponentClass> {
   readonly fault?: "fail" | "crash";
   /** Components that may be swapped while they run, beside those of the world: for their like, where only the path is given. */
   readonly swaps?: readonly (string | SwapChoice)[];
+  /** Later versions of components: `mixed versions` swaps them in, node by node. A new life begins with the old ones. */
+  readonly versions?: readonly LaterVersion[];
   readonly invariants?: readonly Invariant[];
   readonly eventually?: readonly Eventually[];
   readonly sometimes?: readonly Sometimes[];

@@ -33,6 +33,8 @@ export interface NodeView {
   readonly core: boolean;
   /** What becomes of it then, where it is not. */
   readonly rest: Rest | null;
+  /** Whether its disk may lose what was durable, in this run. */
+  readonly forgetful: boolean;
 }
 
 /** What an invariant sees. It may be kept for the run; nobody may change what it leads to. */
