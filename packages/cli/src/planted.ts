@@ -24,14 +24,28 @@ export interface PlantedBug {
   readonly healthy: () => Promise<Scenario>;
 }
 
-/** Folders with a table, and the scenario in them that has to find its bugs: by its file, and by its name there. */
-const tables = [
+/** A folder with a table, and the scenario in it that has to find its bugs: by its file, and by its name there. */
+interface Table {
+  readonly folder: string;
+  readonly file: string;
+  /** Where the table names none itself. */
+  readonly exported?: string;
+  /** Packages into which bugs are planted, where it is not the folder itself. */
+  readonly packages?: readonly string[];
+}
+
+const tables: readonly Table[] = [
   { folder: "examples/broadcast", file: "broadcast", exported: "broadcast" },
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
-] as const;
+  {
+    folder: "examples/overlay",
+    file: "planted",
+    packages: ["packages/fd", "packages/membership", "packages/ring", "packages/peer"],
+  },
+];
 const providers = "packages/sim/src/scenario";
 
 /** All of them, in an order that does not change. @throws KithError `KITH_CLI_LOAD`, `KITH_TEST_PLANT` */
@@ -39,21 +53,20 @@ export async function plantedBugs(root: string): Promise<PlantedBug[]> {
   return [...(await bugsOfProviders(root)), ...tables.flatMap((table) => bugsOfTable(root, table))];
 }
 
-function bugsOfTable(
-  root: string,
-  { folder, file, exported }: (typeof tables)[number],
-): PlantedBug[] {
+function bugsOfTable(root: string, { folder, file, exported, packages }: Table): PlantedBug[] {
   const from = path.join(root, folder);
   return readMutants(path.join(from, "mutants.json")).map((mutant) => ({
-    scenario: file,
+    scenario: packages === undefined ? file : path.basename(folder),
     what: mutant.what,
     rareSteps: mutant.rareSteps,
     plant: async () => {
-      const copies = new Copies(from, root);
+      const copies = new Copies(from, root, packages);
       const copy = path.join(copies.make(mutant), "scenarios", `${file}.ts`);
-      return { scenario: await scenarioAt(copy, exported), remove: () => copies.remove() };
+      const scenario = await scenarioAt(copy, mutant.scenario ?? exported ?? file);
+      return { scenario, remove: () => copies.remove() };
     },
-    healthy: () => scenarioAt(path.join(from, "scenarios", `${file}.ts`), exported),
+    healthy: () =>
+      scenarioAt(path.join(from, "scenarios", `${file}.ts`), mutant.scenario ?? exported ?? file),
   }));
 }
 

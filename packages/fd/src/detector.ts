@@ -33,6 +33,7 @@ import {
   addressOf,
   ConnectionDown,
   ConnectionUp,
+  Dropped,
   Message,
   Network,
   parsePeer,
@@ -128,6 +129,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     this.net.on(ConnectionDown, ({ peer, reason }) => {
       if (reason === "restarted") this.#replaced(peer);
     });
+    this.net.on(Dropped, (dropped) => this.#calledByOldName(dropped));
     this.timer.on(Beat, (beat) => this.#beat(beat));
     this.timer.on(Expiry, (expiry) => this.#expired(expiry));
     this.timer.on(Absence, (absence) => this.#absent(absence));
@@ -167,13 +169,16 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
       watched = { peer, watchers: [], suspected: null, absent: false, listedFrom };
       target.watched.set(peer.peerId, watched);
     }
-    if (!watched.watchers.includes(watcher)) {
+    const isNewcomer = !watched.watchers.includes(watcher);
+    if (isNewcomer) {
       watched.watchers.push(watcher);
       if (watched.suspected !== null)
         this.detector.trigger(new Suspect({ watcher, peer, reason: watched.suspected.reason }));
       if (watched.absent) this.detector.trigger(new Absent({ watcher, peer }));
     }
     this.#judgePeer(place, target, watched);
+    // Whoever comes late is told of the later life as those are who were there.
+    if (isNewcomer && peer.incarnation < place.newest) this.#return(watcher, peer, place.newest);
     if (isNew && peer.incarnation === place.newest && !this.#isHere(peer)) this.#ping(target);
     this.#wake();
   }
@@ -400,6 +405,14 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     if (place !== undefined && peer.incarnation > place.newest) this.#supersede(place, peer);
   }
 
+  /** Somebody pings an earlier life of this process: without a connection it would never learn that there is another one. */
+  #calledByOldName({ reason, tag, to, from }: Dropped): void {
+    const mine = addressOf(to) === addressOf(this.#self);
+    if (reason !== "wrong-incarnation" || tag !== Ping.tag || !mine) return;
+    if (to.incarnation < this.#self.incarnation)
+      this.net.trigger(new Ping({ to: from, seq: 0, known: -1 }));
+  }
+
   /** Another incarnation answers at this peer's address; which one is not known. */
   #replaced(peer: PeerRef): void {
     const place = this.#state.places.get(addressOf(peer));
@@ -416,10 +429,13 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     for (const { watched } of place.targets.values())
       for (const { peer, watchers } of watched.values())
         for (const watcher of watchers)
-          if (peer.incarnation < successor.incarnation) {
-            const later = { ...peer, incarnation: successor.incarnation };
-            this.detector.trigger(new Returned({ watcher, peer, successor: later }));
-          }
+          if (peer.incarnation < successor.incarnation)
+            this.#return(watcher, peer, successor.incarnation);
+  }
+
+  #return(watcher: string, peer: PeerRef, incarnation: number): void {
+    const successor = { ...peer, incarnation };
+    this.detector.trigger(new Returned({ watcher, peer, successor }));
   }
 
   // --- verdicts ------------------------------------------------------------------------------------

@@ -61,3 +61,4 @@ export {
 } from "./state.ts";
 export { Swim } from "./swim.ts";
 export { beats, type Member, type MemberStatus, type News, type SwimState } from "./swim-state.ts";
+export { type Standing, Verdicts } from "./verdicts.ts";

@@ -71,7 +71,10 @@ export class Restore extends event("fd/Restore", Verdict) {}
  */
 export class Absent extends event("fd/Absent", Verdict) {}
 
-/** A later incarnation of a watched peer's process was heard of. The watched one is suspected for good. */
+/**
+ * A later incarnation of a watched peer's process was heard of, or was known when the watch began. The watched one
+ * is suspected for good.
+ */
 export class Returned extends event("fd/Returned", Verdict)<{
   /** The same peer in its later incarnation. Nobody watches it yet. */
   readonly successor: PeerRef;

@@ -7,7 +7,7 @@
  * not exist: an empty server may have lost its memory, and silence may be a partition.
  *
  * Servers are configured by address, so the incarnation that is given may be of an earlier life. Which one
- * answers is learned from the connection, and what was sent to the wrong one is sent again.
+ * answers is learned from the connection, or from the server itself, and what was sent to the wrong one is sent again.
  */
 
 import {
@@ -27,7 +27,7 @@ import {
   samePeer,
   self,
 } from "@kith/network";
-import { Answer, Ask, Refresh } from "./bootstrap-messages.ts";
+import { Answer, Ask, Reborn, Refresh } from "./bootstrap-messages.ts";
 import { Bootstrap, FindPeers, PeersFound, Register, Unregister } from "./port.ts";
 import { clusterId, findPeriod, refreshPeriod } from "./settings.ts";
 
@@ -70,6 +70,7 @@ export class BootstrapClient extends Component {
       if (cluster === this.#cluster) this.#answered(from, peers);
     });
     this.net.on(ConnectionUp, ({ peer }) => this.#learned(peer));
+    this.net.on(Reborn, ({ from }) => this.#learned(from));
     this.timer.on(Retry, () => this.#retry());
     this.timer.on(RefreshNow, () => this.#refresh([...this.state.servers.values()]));
     this.onStart(() => {

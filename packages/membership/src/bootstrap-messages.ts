@@ -16,3 +16,6 @@ export class Refresh extends message("membership/Refresh")<{
   readonly cluster: string;
   readonly peers: readonly PeerRef[];
 }> {}
+
+/** The sender is the server that was asked in an earlier life. */
+export class Reborn extends message("membership/Reborn") {}

@@ -8,8 +8,8 @@
  */
 
 import { Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
-import { addressOf, Network, type PeerRef } from "@kith/network";
-import { Answer, Ask, Refresh } from "./bootstrap-messages.ts";
+import { addressOf, Dropped, Network, type PeerRef } from "@kith/network";
+import { Answer, Ask, Reborn, Refresh } from "./bootstrap-messages.ts";
 import { refreshPeriod } from "./settings.ts";
 
 /** A peer that was heard of. */
@@ -43,6 +43,11 @@ export class BootstrapServer extends Component {
     this.net.on(Ask, ({ from, cluster }) => this.#asked(from, cluster));
     this.net.on(Refresh, ({ cluster, peers }) => {
       for (const peer of peers) this.#register(cluster, peer);
+    });
+    // Where there are no connections nobody else says that the server has restarted.
+    this.net.on(Dropped, ({ reason, tag, from }) => {
+      const asked = tag === Ask.tag || tag === Refresh.tag;
+      if (reason === "wrong-incarnation" && asked) this.net.trigger(new Reborn({ to: from }));
     });
     this.timer.on(Sweep, () => this.#sweep());
     this.onStart(() => {

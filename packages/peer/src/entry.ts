@@ -28,9 +28,13 @@ export interface EntryInit {
 }
 
 class Again extends timeout("peer/EntryAgain") {}
+class Anew extends timeout("peer/EntryAnew") {}
 
 /** A join that has not led into the ring for so long is tried with other peers, in milliseconds. */
 const patienceMillis = 5000;
+
+/** Half of the cluster may have forgotten the other half: Bootstrap is asked again now and then, in milliseconds. */
+const anewMillis = 60_000;
 
 /** Leads a peer into the ring. */
 export class Entry extends Component {
@@ -44,8 +48,10 @@ export class Entry extends Component {
     left: false,
   });
   readonly #self = parsePeer(this.setting(self));
+  readonly #draw = this.random("entry");
   readonly #find = this.bootstrap.onAnswer(FindPeers, (answer) => {
     if (answer instanceof AskTimeout) this.#seek();
+    else if (this.state.status === "in") this.#introduce(answer.peers);
     else this.#join(answer.peers);
   });
 
@@ -53,7 +59,13 @@ export class Entry extends Component {
     super();
     this.ring.on(RingView, ({ status }) => this.#viewed(status));
     this.timer.on(Again, () => this.#seek());
+    this.timer.on(Anew, () => {
+      if (this.state.left) return;
+      if (this.state.status === "in") this.#find(new FindPeers(), { timeout: patienceMillis });
+      this.#later();
+    });
     this.onStart(() => {
+      this.#later();
       if (founds) this.ring.trigger(new FoundRing());
       else if (known.length > 0) this.#join(known);
       else this.#seek();
@@ -68,10 +80,20 @@ export class Entry extends Component {
   #join(peers: readonly PeerRef[]): void {
     if (this.state.status === "in" || this.state.left) return;
     this.ring.trigger(new JoinRing({ introducers: peers }));
-    this.sampling.trigger(new Introduce({ peers }));
-    this.nearness.trigger(new Introduce({ peers }));
+    this.#introduce(peers);
     const delay = patienceMillis;
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Again(), id: "again" }));
+  }
+
+  #introduce(peers: readonly PeerRef[]): void {
+    this.sampling.trigger(new Introduce({ peers }));
+    this.nearness.trigger(new Introduce({ peers }));
+  }
+
+  /** Two rings of which no peer remembers one of the other meet at the servers of Bootstrap. */
+  #later(): void {
+    const delay = anewMillis * (0.5 + this.#draw.float());
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Anew(), id: "anew" }));
   }
 
   #viewed(status: RingStatus): void {

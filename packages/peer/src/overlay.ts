@@ -11,31 +11,20 @@
 
 import { Component } from "@kith/core";
 import { Arrived, Departed, FailureDetector } from "@kith/fd";
-import { Cyclon, Nearest, Nearness, PeerSampling, Sample, TMan } from "@kith/membership";
+import { Cyclon, PeerSampling, Sample, TMan } from "@kith/membership";
 import { Network, parsePeer, self } from "@kith/network";
-import { Consider, RelaxedRing, Ring, RingMerger } from "@kith/ring";
+import { RelaxedRing, RingGossip, RingMerger } from "@kith/ring";
 import { FlexibleRouter, Learn, Router } from "@kith/router";
 import { Entry, type EntryInit } from "./entry.ts";
 
-/**
- * Tells the ring whom T-Man takes for neighbours, and random peers, which are short cuts for newcomers and
- * for the router. Both ask them before they believe in them.
- */
-class Matchmaker extends Component {
-  readonly ring = this.requires(Ring);
-  readonly nearness = this.requires(Nearness);
+/** Tells the router of random peers: candidates for its fingers, which it asks before it believes in them. */
+class RouterGossip extends Component {
   readonly sampling = this.requires(PeerSampling);
   readonly router = this.requires(Router);
 
   constructor() {
     super();
-    this.sampling.on(Sample, ({ peers }) => {
-      this.ring.trigger(new Consider({ peers }));
-      this.router.trigger(new Learn({ peers }));
-    });
-    this.nearness.on(Nearest, ({ successors: [first] }) => {
-      if (first !== undefined) this.ring.trigger(new Consider({ peers: [first] }));
-    });
+    this.sampling.on(Sample, ({ peers }) => this.router.trigger(new Learn({ peers })));
   }
 }
 
@@ -61,7 +50,8 @@ export class Overlay extends Component {
     this.offers(this.#router.ports.router);
     this.offers(this.#cyclon.ports.sampling);
     this.offers(this.#tman.ports.nearness);
-    this.create(Matchmaker, {}, { name: "Matchmaker" });
+    this.create(RingGossip, {}, { name: "Gossip" });
+    this.create(RouterGossip, {}, { name: "RouterGossip" });
     this.create(Entry, init, { name: "Entry" });
     this.onStart(() => this.detector.trigger(new Arrived({ peer })));
     this.onStop(() => this.detector.trigger(new Departed({ peer })));

@@ -4,6 +4,7 @@ export { ChordRing } from "./chord-ring.ts";
 export { chord } from "./chord.ts";
 export { Effects, type RingProtocol } from "./effects.ts";
 export type { RingErrorCode } from "./errors.ts";
+export { RingGossip } from "./gossip.ts";
 export {
   Goto,
   IdInUse,

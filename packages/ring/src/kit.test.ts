@@ -2,12 +2,20 @@
 
 import { Component, type System } from "@kith/core";
 import { AdaptiveDetector } from "@kith/fd";
-import { Cyclon, Introduce, PeerSampling } from "@kith/membership";
+import { clusterId, Cyclon, Introduce, PeerSampling } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { partition, simulate, type Simulation, type SimulationOptions } from "@kith/sim";
 import { stepping } from "@kith/testing/compliance";
 import { type RingHarness, RingUser } from "./compliance/index.ts";
-import { ChordRing, RelaxedRing, RingMerger, type RingNode, type RingState } from "./index.ts";
+import {
+  ChordRing,
+  Merger,
+  RelaxedRing,
+  Remember,
+  RingMerger,
+  type RingNode,
+  type RingState,
+} from "./index.ts";
 
 export interface PeerInit {
   readonly introducers: readonly PeerRef[];
@@ -15,11 +23,14 @@ export interface PeerInit {
   readonly kind: "relaxed" | "chord";
   /** Whether it has a merger. */
   readonly merges?: boolean;
+  /** The cluster that it is of, where there is more than one. */
+  readonly cluster?: string;
 }
 
 /** A merger with what it needs. */
 class Merging extends Component {
   readonly merger = this.create(RingMerger, {}, { name: "Merger" });
+  readonly memory = this.exposes(this.merger.ports.merger);
   readonly cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
   readonly sampling = this.requires(PeerSampling);
   readonly ring = this.exposes(this.merger.ports.ring);
@@ -32,19 +43,36 @@ class Merging extends Component {
   }
 }
 
+/** In the place of a merger: forgets whom it is to remember. */
+class NoMerger extends Component {
+  readonly merger = this.provides(Merger);
+
+  constructor() {
+    super();
+    this.merger.on(Remember, () => undefined);
+  }
+}
+
 export class Peer extends RingUser {
   readonly detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
+  readonly memory = this.requires(Merger);
   readonly node;
 
-  constructor({ introducers, founds, kind, merges = false }: PeerInit) {
+  constructor({ introducers, founds, kind, merges = false, cluster = "kith" }: PeerInit) {
     super();
-    this.node = this.create(kind === "relaxed" ? RelaxedRing : ChordRing, {}, { name: "Ring" });
+    const settings = [clusterId.of(cluster)];
+    this.node = this.create(
+      kind === "relaxed" ? RelaxedRing : ChordRing,
+      {},
+      { name: "Ring", settings },
+    );
     this.connect(this.detector.ports.detector, this.node.ports.detector);
     this.connect(this.node.ports.ring, this.ring);
     if (merges) {
-      const merging = this.create(Merging, { introducers }, { name: "Merging" });
+      const merging = this.create(Merging, { introducers }, { name: "Merging", settings });
       this.connect(this.node.ports.ring, merging.ports.ring);
-    }
+      this.connect(merging.ports.memory, this.memory);
+    } else this.connect(this.create(NoMerger).ports.merger, this.memory);
     this.onStart(() => {
       if (founds) this.found();
       else if (introducers.length > 0) this.join(introducers);

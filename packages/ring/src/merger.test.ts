@@ -1,9 +1,10 @@
 /** Rings that a partition has split, and that become one again. */
 
-import { partition, swapNemesis } from "@kith/sim";
+import fs from "node:fs";
+import { partition, simulate, swapNemesis, type Travelling, uniform } from "@kith/sim";
 import { expect } from "chai";
-import { KnockAnswer, Seek } from "./index.ts";
-import { build, heal, imperfection, type World } from "./kit.test.ts";
+import { KnockAnswer, Remember, Seek } from "./index.ts";
+import { build, heal, imperfection, Peer, peerAt, type World } from "./kit.test.ts";
 
 /** Whether the slow tests run too: more parts and peers. */
 const long = process.env["KITH_LONG"] !== undefined;
@@ -108,6 +109,92 @@ describe("RingMerger", function () {
       expect(second / 9, `messages per peer in second ${elapsed}`).to.be.below(60);
     }
     expect(imperfection(world)).to.equal(undefined);
+  });
+
+  it("never merges two clusters, whoever is remembered or heard of (MG2)", () => {
+    const nodes = 8;
+    const world = simulate(Peer, {
+      seed: 12,
+      nodes,
+      // Two rings in turn, whose peers all have an introducer of the other one.
+      initOf: ({ index }) => ({
+        founds: index < 2,
+        introducers: index < 2 ? [] : [peerAt(index % 2), peerAt((index + 1) % 2)],
+        kind: "relaxed" as const,
+        merges: true,
+        cluster: index % 2 === 0 ? "even" : "odd",
+      }),
+    }).boot();
+    let answers = 0;
+    world.rule({
+      name: "count",
+      judge: ({ from, to, tag }) => {
+        const parity = (name: string): number => Number(name.slice(1)) % 2;
+        if (tag === KnockAnswer.tag && parity(from) !== parity(to)) answers++;
+        return undefined;
+      },
+    });
+    const check = (): void => {
+      for (const node of world.nodes)
+        for (const peer of node.root.view?.successors ?? [])
+          expect((peer.peerId - 1) % 2, `${node.name} on ${peer.peerId}`).to.equal(node.index % 2);
+    };
+    world.runFor(30_000);
+    for (const node of world.nodes)
+      node.system.enter(() =>
+        node.root.memory.trigger(new Remember({ peers: world.nodes.map((_, i) => world.peer(i)) })),
+      );
+    for (let second = 0; second < 120; second++) {
+      world.runFor(1000);
+      check();
+    }
+    for (const cluster of [0, 1]) {
+      const own = world.nodes.filter(({ index }) => index % 2 === cluster);
+      for (const [at, node] of own.entries())
+        expect(node.root.view?.successors[0]?.peerId).to.equal(
+          (own[(at + 1) % own.length]?.index ?? 0) + 1,
+        );
+    }
+    expect(answers).to.equal(0);
+  });
+
+  it("merges two rings message by message as testdata/merge-of-two-rings.log has it", () => {
+    const nodes = 5;
+    const world = simulate(Peer, {
+      seed: 1,
+      nodes,
+      latency: uniform(1, 1),
+      // 1, 3 and 5 are one ring, 2 and 4 the other; nobody knows of the other one.
+      initOf: ({ index }) => ({
+        founds: index < 2,
+        introducers: index < 2 ? [] : [peerAt(index % 2)],
+        kind: "relaxed" as const,
+        merges: true,
+      }),
+    }).boot();
+    world.runFor(30_000);
+    const ring = ({ tag }: Travelling): boolean => tag.startsWith("ring/");
+    const lines = [
+      "# Two rings of one cluster, 1 3 5 and 2 4, that know nothing of each other; 3 is told of 4, as after a partition.",
+      "# What the ring and the merger send from then on, until there is one perfect ring.",
+    ];
+    world.rule({
+      name: "transcript",
+      judge: (one) => {
+        if (ring(one)) lines.push(`${one.from.slice(1)} → ${one.to.slice(1)}  ${one.tag.slice(5)}`);
+        return undefined;
+      },
+    });
+    world
+      .node(2)
+      .system.enter(() =>
+        world.node(2).root.memory.trigger(new Remember({ peers: [world.peer(3)] })),
+      );
+    expect(heal(world, 20_000)).to.be.below(12_000);
+    const text = `${lines.join("\n")}\n`;
+    const file = new URL("../testdata/merge-of-two-rings.log", import.meta.url);
+    if (process.env["KITH_GOLDEN"] === "write") fs.writeFileSync(file, text);
+    else expect(text).to.equal(fs.readFileSync(file, "utf8"));
   });
 
   it("does nothing but knock at rest (MG3)", () => {

@@ -107,6 +107,8 @@ interface MergerState {
     readonly predecessor: PeerRef | null;
     readonly successors: readonly PeerRef[];
   };
+  /** Whether this peer is of a ring: else there is nothing to merge, here or elsewhere. */
+  member: boolean;
   sample: readonly PeerRef[];
 }
 
@@ -122,6 +124,7 @@ export class RingMerger extends Component {
     queue: [],
     seen: new Map(),
     view: { predecessor: null, successors: [] },
+    member: false,
     sample: [],
   });
   readonly #self = parsePeer(this.setting(self));
@@ -135,24 +138,27 @@ export class RingMerger extends Component {
     this.merger.on(Remember, ({ peers }) => {
       for (const peer of peers) this.#remember(peer);
     });
-    this.ring.on(RingView, ({ predecessor, successors }) => this.#viewed(predecessor, successors));
+    this.ring.on(RingView, ({ status, predecessor, successors }) => {
+      this.state.member = status === "in";
+      this.#viewed(predecessor, successors);
+    });
     this.sampling.on(Sample, ({ peers }) => {
       this.state.sample = peers;
     });
     this.net.on(Knock, ({ from, cluster }) => {
-      if (cluster !== this.#cluster) return;
+      if (cluster !== this.#cluster || !this.state.member) return;
       this.net.trigger(new KnockAnswer({ ...this.#to(from), cluster }));
     });
     this.net.on(KnockAnswer, ({ from, cluster }) => {
-      if (cluster === this.#cluster) this.#answered(from);
+      if (cluster === this.#cluster && this.state.member) this.#answered(from);
     });
     this.net.on(Seek, (seek) => {
-      if (seek.cluster !== this.#cluster) return;
+      if (seek.cluster !== this.#cluster || !this.state.member) return;
       if (seek.queued) this.#enqueue(seek.target, seek.fanout);
       else this.#seek(seek.target, seek.fanout, seek.hops);
     });
     this.net.on(Meet, ({ cluster, before, behind }) => {
-      if (cluster === this.#cluster) this.#meet(before, behind);
+      if (cluster === this.#cluster && this.state.member) this.#meet(before, behind);
     });
     this.net.on(Closer, ({ cluster, peer }) => {
       if (cluster === this.#cluster) this.#consider(peer);
@@ -213,7 +219,8 @@ export class RingMerger extends Component {
   }
 
   #probe(): void {
-    const { passive, sample } = this.state;
+    const { passive, sample, member } = this.state;
+    if (!member) return;
     const targets = this.#draw.shuffle(passive).slice(0, 2);
     // A random peer tells of a ring that nobody here remembers; rarely, for its answer costs a lookup.
     if (sample.length > 0 && this.#draw.chance(sampleChance)) targets.push(this.#draw.pick(sample));
@@ -264,7 +271,7 @@ export class RingMerger extends Component {
 
   #work(): void {
     const [first, ...others] = this.state.queue;
-    if (first === undefined) return;
+    if (first === undefined || !this.state.member) return;
     this.state.queue = others;
     if (others.length > 0) this.#workLater(1);
     const { peer, fanout } = first;

@@ -3,7 +3,7 @@
  * be swapped for the other peer by peer.
  */
 
-import { message, type PeerRef } from "@kith/network";
+import { type Message, message, type PeerRef } from "@kith/network";
 
 /** Wants to become the predecessor of the receiver: a newcomer, or one whose successor has failed. */
 export class Join extends message("ring/JoinMessage")<{
@@ -70,3 +70,16 @@ export class Stabilised extends message("ring/Stabilised")<{
 export class Leaving extends message("ring/Leaving")<{
   readonly successors: readonly PeerRef[];
 }> {}
+
+/** All peers that a message of the ring names, its sender first. */
+export function peersIn(one: Message): readonly PeerRef[] {
+  const { from } = one;
+  if (one instanceof Goto) return [from, one.peer, ...one.successors];
+  if (one instanceof NewSuccessor) return [from, one.before, ...one.successors];
+  if (one instanceof JoinOk || one instanceof Stabilised)
+    return one.predecessor === null
+      ? [from, ...one.successors]
+      : [from, one.predecessor, ...one.successors];
+  if (one instanceof Successors || one instanceof Leaving) return [from, ...one.successors];
+  return [from];
+}

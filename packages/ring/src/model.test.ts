@@ -3,7 +3,8 @@
 import { inHalfOpen } from "@kith/membership";
 import { type Message, type PeerRef, samePeer } from "@kith/network";
 import { contradiction, Effects, emptyRing, type RingProtocol, type RingState } from "./index.ts";
-import { earlierLives, end, suspect, without } from "./state.ts";
+import { peersIn } from "./messages.ts";
+import { learnLives, suspect, without } from "./state.ts";
 
 export const size = 16;
 
@@ -74,10 +75,7 @@ export class Model {
     const id = message.to.peerId;
     if (this.crashed.has(id)) return;
     this.step(id, (effects, state, protocol) => {
-      for (const earlier of earlierLives(state, message.from)) {
-        end(state, earlier, message.from.incarnation);
-        protocol.failed(state, earlier, effects);
-      }
+      learnLives(state, peersIn(message), (past) => protocol.failed(state, past, effects));
       protocol.receive(state, message, effects);
     });
   }

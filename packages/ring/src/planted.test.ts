@@ -136,8 +136,8 @@ const bugs: readonly Bug[] = [
     what: "a life that has ended is taken up again (R5)",
     place: "ring",
     file: "state.ts",
-    text: "samePeer(one, peer) || (one.incarnation > peer.incarnation && addressOf(one) === address),",
-    planted: "one.incarnation > peer.incarnation + 1000 && addressOf(one) === address,",
+    text: "one.incarnation > other.incarnation && one.port === other.port",
+    planted: "one.incarnation > other.incarnation + 1000 && one.port === other.port",
     suite: "churn.test.ts",
   },
   {

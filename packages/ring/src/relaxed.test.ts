@@ -2,9 +2,11 @@
 
 import { expect } from "chai";
 import type { PeerRef } from "@kith/network";
-import { chord, Effects, Goto, IdInUse, Join, relaxed } from "./index.ts";
+import { chord, Effects, Goto, IdInUse, Join, relaxed, Stabilised } from "./index.ts";
+import { peersIn } from "./messages.ts";
 import { Model, peerOf } from "./model.test.ts";
-import { noteWays } from "./state.ts";
+import { leave } from "./relaxed.ts";
+import { learnLives, noteWays } from "./state.ts";
 
 function envelope(at: number, from: PeerRef) {
   return { to: peerOf(at), from, cluster: "kith", fix: false, back: false };
@@ -136,5 +138,41 @@ describe("the relaxed ring", () => {
     model.settle();
     for (let round = 0; round < 6; round++) model.round();
     expect(model.imperfection()).to.equal(undefined);
+  });
+
+  it("gives up a predecessor that has left where its farewell was lost, though nobody suspects it", () => {
+    const model = ringOf(1, 4, 9, 13);
+    model.step(4, (effects, state) => leave(state, effects));
+    model.flying = [];
+    for (let round = 0; round < 10; round++) model.round();
+    expect(model.at(9).predecessor?.peerId).to.equal(1);
+    expect(model.imperfection()).to.equal(undefined);
+  });
+
+  it("takes up no earlier life from a stale list where a later one was heard of (R5)", () => {
+    const model = ringOf(1, 4, 9);
+    const told = (incarnation: number): void =>
+      model.step(1, (effects, state) => {
+        const named = [peerOf(4), peerOf(6, incarnation), peerOf(9)];
+        const message = new Stabilised({
+          to: peerOf(1),
+          from: peerOf(4),
+          predecessor: peerOf(1),
+          successors: named,
+        });
+        learnLives(state, peersIn(message), (past) => relaxed.failed(state, past, effects));
+        relaxed.receive(state, message, effects);
+      });
+    const lives = (): number[] =>
+      model
+        .at(1)
+        .successors.filter(({ peerId }) => peerId === 6)
+        .map(({ incarnation }) => incarnation);
+    told(1);
+    expect(lives()).to.deep.equal([1]);
+    told(2);
+    expect(lives()).to.deep.equal([2]);
+    told(1);
+    expect(lives()).to.deep.equal([]);
   });
 });

@@ -32,6 +32,7 @@ import {
 import {
   between,
   closestBefore,
+  doubtPredecessor,
   end,
   follow,
   forgetFollowers,
@@ -261,6 +262,7 @@ function listed(state: RingState, { from, successors }: Successors): void {
 
 export function stabilise(state: RingState, effects: Effects): void {
   forgetFollowers(state);
+  if (state.status === "in") doubtPredecessor(state);
   const { self, cluster, predecessor } = state;
   const successor = successorOf(state);
   if (state.status !== "in" || successor === null) return;

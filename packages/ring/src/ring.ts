@@ -20,6 +20,7 @@ import {
   Leaving,
   Linked,
   NewSuccessor,
+  peersIn,
   Stabilise,
   Stabilised,
   Successors,
@@ -38,10 +39,10 @@ import { leave, consider } from "./relaxed.ts";
 import { joinTimeout, stabilisePeriod, successorsMax } from "./settings.ts";
 import {
   contradiction,
-  earlierLives,
   emptyRing,
   end,
   includes,
+  learnLives,
   noteWays,
   type RingState,
   sameList,
@@ -106,7 +107,10 @@ export abstract class RingNode extends Component {
       if (watcher === this.#watcher) this.#suspected(peer, reason !== "silent");
     });
     this.detector.on(Returned, ({ watcher, peer, successor }) => {
-      if (watcher === this.#watcher) this.#suspected(peer, true, successor.incarnation);
+      if (watcher !== this.#watcher) return;
+      this.#suspected(peer, true, successor.incarnation);
+      // It may be of another ring by now, and the only one of it that is known here.
+      this.#step((state, effects) => consider(state, successor, effects));
     });
     this.detector.on(Restore, ({ watcher, peer }) => {
       if (watcher !== this.#watcher) return;
@@ -184,10 +188,7 @@ export abstract class RingNode extends Component {
   #received(message: Message): void {
     if ("cluster" in message && message.cluster !== this.#state.cluster) return;
     this.#step((state, effects) => {
-      for (const earlier of earlierLives(state, message.from)) {
-        end(state, earlier, message.from.incarnation);
-        this.#protocol.failed(state, earlier, effects);
-      }
+      learnLives(state, peersIn(message), (past) => this.#protocol.failed(state, past, effects));
       this.#protocol.receive(state, message, effects);
     });
   }

@@ -8,7 +8,7 @@
 
 import type { Millis } from "@kith/core";
 import { distance, inOpen } from "@kith/membership";
-import { addressOf, type PeerRef, samePeer, sameProcess } from "@kith/network";
+import { type PeerRef, samePeer, sameProcess } from "@kith/network";
 import type { RingStatus } from "./port.ts";
 
 /** All that a ring knows. */
@@ -27,10 +27,14 @@ export interface RingState {
   followers: readonly PeerRef[];
   /** Who has said so in this period, and in those before; the latest first. */
   heard: readonly (readonly PeerRef[])[];
+  /** For how many periods the predecessor has not been among the followers. */
+  unheard: number;
   /** Whom the failure detector suspects; the latest last. */
   suspects: readonly PeerRef[];
   /** Who has left, or lives in a later incarnation: in this life none of them comes back. The latest last. */
   ended: readonly PeerRef[];
+  /** The latest life that was told of, one for each address; the latest told last. */
+  latest: readonly PeerRef[];
   /** The last newcomer that was taken in, and its predecessor: its `JoinOk` may get lost. */
   granted: { readonly peer: PeerRef; readonly predecessor: PeerRef | null } | null;
   /** Peers from elsewhere on the ring, unproven: short cuts for newcomers. The latest first. */
@@ -52,6 +56,7 @@ export interface RingState {
 /** How many suspects and ended lives are remembered. */
 const suspectsMax = 16;
 const endedMax = 128;
+const latestMax = 64;
 const followersMax = 16;
 const waysMax = 24;
 /** After so many periods without a word a follower is none. */
@@ -74,8 +79,10 @@ export function emptyRing(
     candidates: [],
     followers: [],
     heard: [],
+    unheard: 0,
     suspects: [],
     ended: [],
+    latest: [],
     granted: null,
     ways: [],
     introducers: [],
@@ -116,13 +123,17 @@ export function trusted(state: RingState, peer: PeerRef | null): peer is PeerRef
 
 /** Whether a reference may be taken up: not an ended life (R5), nor another peer under one's own identifier. */
 export function usable(state: RingState, peer: PeerRef): boolean {
-  const { self, ended } = state;
+  const { self, ended, latest } = state;
   if (peer.peerId === self.peerId) return identical(peer, self);
-  const address = addressOf(peer);
-  return !ended.some(
-    (one) =>
-      samePeer(one, peer) || (one.incarnation > peer.incarnation && addressOf(one) === address),
+  return (
+    !ended.some((one) => samePeer(one, peer) || outlives(one, peer)) &&
+    !latest.some((one) => outlives(one, peer))
   );
+}
+
+/** Whether one is a later life at the address of the other, which is over by that. */
+function outlives(one: PeerRef, other: PeerRef): boolean {
+  return one.incarnation > other.incarnation && one.port === other.port && one.host === other.host;
 }
 
 /** Whether x lies strictly between a and b, clockwise. */
@@ -192,6 +203,21 @@ export function forgetFollowers(state: RingState): void {
   state.heard = [[], ...state.heard].slice(0, followerPeriods);
 }
 
+/**
+ * Gives up a predecessor that does not say any more that this peer is its successor, where another one does: it has
+ * left, and its farewell was lost. Else its live process would keep it here for ever, and all who join would be sent to it.
+ */
+export function doubtPredecessor(state: RingState): void {
+  const { predecessor, followers, self } = state;
+  const claims =
+    predecessor === null || samePeer(predecessor, self) || includes(followers, predecessor);
+  state.unheard = claims ? 0 : state.unheard + 1;
+  const follower = closestBefore(state, self.peerId, followers);
+  if (state.unheard < followerPeriods || follower === undefined) return;
+  state.predecessor = follower;
+  state.unheard = 0;
+}
+
 /** Notes peers from elsewhere, which may be short cuts. */
 export function noteWays(state: RingState, peers: readonly PeerRef[]): void {
   const fresh = peers.slice(0, waysMax);
@@ -211,31 +237,48 @@ export function suspect(state: RingState, peer: PeerRef): void {
  */
 export function end(state: RingState, peer: PeerRef, incarnation?: number): void {
   state.ended = remember(state.ended, peer, endedMax);
+  state.suspects = without(state.suspects, peer);
   if (incarnation !== undefined)
     state.introducers = state.introducers.map((one) =>
       samePeer(one, peer) ? { ...one, incarnation } : one,
     );
 }
 
-/** The known references to earlier lives of a peer that has spoken. */
-export function earlierLives(state: RingState, peer: PeerRef): PeerRef[] {
-  const known = [
-    ...(state.predecessor === null ? [] : [state.predecessor]),
-    ...state.successors,
-    ...state.candidates,
-    ...state.followers,
-    ...state.suspects,
-    ...state.introducers,
-  ];
+/**
+ * Takes note of the lives that are told of, and forgets the earlier ones: whoever has heard of a later life at an
+ * address takes up none before it, from however stale a list (R5).
+ *
+ * @param fail forgets one whose life is over
+ */
+export function learnLives(
+  state: RingState,
+  told: readonly PeerRef[],
+  fail: (past: PeerRef) => void,
+): void {
+  for (const peer of told) {
+    // At rest all lists name the same few.
+    if (state.latest.includes(peer)) continue;
+    const known = state.latest.find((one) => one.port === peer.port && one.host === peer.host);
+    if (known !== undefined && known.incarnation >= peer.incarnation) continue;
+    const others = state.latest.filter((one) => one !== known);
+    state.latest = [...others, peer].slice(-latestMax);
+    for (const past of earlierLives(state, peer)) {
+      end(state, past, peer.incarnation);
+      fail(past);
+    }
+  }
+}
+
+/** The known references to earlier lives at an address. */
+function earlierLives(state: RingState, peer: PeerRef): PeerRef[] {
+  const { predecessor, successors, candidates, followers, suspects, introducers } = state;
   const earlier: PeerRef[] = [];
-  for (const one of known)
-    if (
-      one.incarnation < peer.incarnation &&
-      addressOf(one) === addressOf(peer) &&
-      !includes(earlier, one) &&
-      !samePeer(one, state.self)
-    )
-      earlier.push(one);
+  for (const list of [successors, candidates, followers, suspects, introducers])
+    for (const one of list)
+      if (outlives(peer, one) && !includes(earlier, one) && !samePeer(one, state.self))
+        earlier.push(one);
+  if (predecessor !== null && outlives(peer, predecessor) && !includes(earlier, predecessor))
+    earlier.push(predecessor);
   return earlier;
 }
 

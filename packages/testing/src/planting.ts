@@ -23,44 +23,79 @@ export interface Mutant {
   readonly rareSteps: number;
   /** A seed of the folder's scenario that finds it. */
   readonly seed: number;
+  /** The name under which that scenario is exported, where the folder has several. */
+  readonly scenario?: string;
 }
 
-/** Copies of one folder. */
+/** Copies of one folder, and of packages that it uses where bugs are to be planted into those. */
 export class Copies {
   readonly #folder: string;
+  readonly #root: string;
+  readonly #packages: readonly string[];
   readonly #place: string;
   #count = 0;
 
   /**
    * @param folder is copied, but for what it has built or installed
    * @param root has the `node_modules` that the copies use
+   * @param packages folders of packages that are copied too, from the root on, such as `packages/ring`: a mutant's
+   * `file` leads there from the folder on
    */
-  constructor(folder: string, root: string) {
+  constructor(folder: string, root: string, packages: readonly string[] = []) {
     this.#folder = folder;
+    this.#root = root;
+    this.#packages = packages;
     this.#place = fs.mkdtempSync(path.join(os.tmpdir(), "kith-planted-"));
     fs.writeFileSync(path.join(this.#place, "package.json"), '{ "type": "module" }');
-    fs.symlinkSync(
-      path.join(root, "node_modules"),
-      path.join(this.#place, "node_modules"),
-      "junction",
-    );
+    if (packages.length === 0)
+      link(path.join(root, "node_modules"), path.join(this.#place, "node_modules"));
   }
 
   /** The folder of a new copy, with a bug or without one. @throws KithError `KITH_TEST_PLANT` */
   make(bug: Pick<Mutant, "file" | "text" | "planted"> | null): string {
-    const copy = path.join(this.#place, `${this.#count++}`);
-    fs.cpSync(this.#folder, copy, {
-      recursive: true,
-      filter: (of) => !/[/\\](node_modules|dist)$/.test(of),
-    });
+    const place = path.join(this.#place, `${this.#count++}`);
+    const copy =
+      this.#packages.length === 0
+        ? place
+        : path.join(place, path.relative(this.#root, this.#folder));
+    copyOf(this.#folder, copy);
+    if (this.#packages.length > 0) this.#packagesAt(place);
     if (bug !== null) plant(path.join(copy, bug.file), bug);
     return copy;
+  }
+
+  /** Copies the packages, and lets the copies find each other and the others as they are. */
+  #packagesAt(place: string): void {
+    const installed = path.join(this.#root, "node_modules");
+    const scope = path.join(place, "node_modules", "@kith");
+    fs.mkdirSync(scope, { recursive: true });
+    for (const name of fs.readdirSync(installed))
+      if (name !== "@kith")
+        link(path.join(installed, name), path.join(place, "node_modules", name));
+    for (const one of this.#packages) copyOf(path.join(this.#root, one), path.join(place, one));
+    for (const name of fs.readdirSync(path.join(installed, "@kith"))) {
+      const own = fs.realpathSync(path.join(installed, "@kith", name));
+      const relative = path.relative(fs.realpathSync(this.#root), own);
+      const target = this.#packages.includes(relative) ? path.join(place, relative) : own;
+      link(target, path.join(scope, name));
+    }
   }
 
   /** Removes all copies. */
   remove(): void {
     fs.rmSync(this.#place, { recursive: true, force: true });
   }
+}
+
+function copyOf(folder: string, copy: string): void {
+  fs.cpSync(folder, copy, {
+    recursive: true,
+    filter: (of) => !/[/\\](node_modules|dist)$/.test(of),
+  });
+}
+
+function link(target: string, at: string): void {
+  fs.symlinkSync(target, at, "junction");
 }
 
 /** Reads a table of mutants, `mutants.json`. @throws KithError `KITH_TEST_PLANT` */

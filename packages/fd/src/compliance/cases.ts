@@ -131,7 +131,8 @@ export const detectorCases: readonly Case<DetectorHarness>[] = [
       harness.enter(0, (it) => it.watch(other));
       yield until("it is suspected", () => monitor.about(other).length > 0, 10);
       yield pass(10_000);
-      expect(monitor.about(other)).to.deep.equal(["Suspect restarted"]);
+      const returned = `Returned ${later.incarnation}`;
+      expect(monitor.about(other)).to.deep.equal(["Suspect restarted", returned]);
       expect(monitor.about(later)).to.deep.equal([]);
     },
     "crash",
@@ -233,7 +234,8 @@ export const detectorCases: readonly Case<DetectorHarness>[] = [
     yield pass(100);
     expect(monitor.about(a)).to.deep.equal([]);
     expect(monitor.about(b)).to.deep.equal(["Suspect gone"]);
-    expect(monitor.about(past)).to.deep.equal(["Suspect restarted"]);
+    const returned = `Returned ${own.incarnation}`;
+    expect(monitor.about(past)).to.deep.equal(["Suspect restarted", returned]);
   }),
   one(
     "a swap at any instant loses no watch and tells nothing twice",

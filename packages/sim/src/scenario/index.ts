@@ -46,6 +46,8 @@ export {
   scenario,
   type Scenario,
   type Sometimes,
+  type Storm,
+  type SwapChoice,
   type Tolerance,
   type Tolerances,
   type Verdict,

@@ -14,7 +14,7 @@ import type { Simulation } from "../simulation.ts";
 import { type Fault, type FaultKind, faultKinds } from "./kinds.ts";
 import type { Strike } from "./network-nemesis.ts";
 import type { Plan } from "./plan.ts";
-import type { LaterVersion } from "./scenario.ts";
+import type { LaterVersion, Scenario } from "./scenario.ts";
 
 /** A message of a version to come: nobody has it registered. */
 class Unheard extends message("scenario/Unheard") {}
@@ -51,6 +51,8 @@ const atOnce: ReadonlySet<FaultKind> = new Set([
 export interface NodeNemesisOptions<K extends ComponentClass> {
   readonly simulation: Simulation<K>;
   readonly plan: Plan;
+  /** What may be swapped for what. */
+  readonly swaps: NonNullable<Scenario["swaps"]>;
   readonly versions: readonly LaterVersion[];
   readonly strike: Strike;
   /** Does something at a simulated time; `what` and `number` key its place among simultaneous events. */
@@ -277,9 +279,18 @@ export class NodeNemesis<K extends ComponentClass> {
 
   #swap(node: SimNode<K>, fault: Fault): void {
     if (node.state !== "up" || this.#untouchable(node.index) || fault.tag === undefined) return;
-    node.system.swapThen(fault.tag, {}, (result) => {
-      if (!(result instanceof SwapFailed)) this.#struck(fault);
-    });
+    const { swaps } = this.#options;
+    const { tag, size = 0 } = fault;
+    const choice = swaps.find((one) => typeof one !== "string" && one.path === tag);
+    const cls = typeof choice === "object" ? choice.to[size - 1] : undefined;
+    try {
+      node.system.swapThen(tag, cls === undefined ? {} : { cls }, (result) => {
+        if (!(result instanceof SwapFailed)) this.#struck(fault);
+      });
+    } catch (cause) {
+      // What a node has killed is not there to be swapped.
+      if (!(cause instanceof KithError) || cause.code !== "KITH_UNKNOWN_PATH") throw cause;
+    }
   }
 
   #upgrade(node: SimNode<K>, fault: Fault): void {

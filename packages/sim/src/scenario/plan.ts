@@ -89,6 +89,7 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
   // Some seeds are calm: a protocol has to do its work there, too.
   const hostility = draw.pick([0, 0.1, 0.2, 0.2, 0.35, 0.35, 0.5]);
   const kinds = kindsOf(scenario, carried, victims.length > 0);
+  const storm = scenario.faults?.storm?.({ draw: drawsFor(seed, "storm"), nodes, duration });
   const faults = kinds.flatMap((kind) => {
     const own = drawsFor(seed, "plan", kind);
     if (!own.chance(hostility)) return [];
@@ -105,7 +106,7 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
     settle,
     core: indices(nodes).filter((index) => !outside.includes(index)),
     rest: Object.fromEntries(outside.map((index) => [index, draw.pick(rests)])),
-    faults: faults.sort((a, b) => a.at - b.at),
+    faults: [...faults, ...(storm ?? [])].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -274,7 +275,7 @@ function episode({ kind, draw, nodes, duration, victims, scenario }: Occasion): 
     case "leave":
       return draw.chance(0.3) ? { kind, at, nodes: [one] } : { ...window, nodes: [one] };
     case "swap":
-      return { kind, at, nodes: [one], tag: draw.pick([...paths, ...(scenario.swaps ?? [])]) };
+      return { kind, at, nodes: [one], ...swapOf(draw, scenario) };
     case "mixed versions": {
       const { versions = [] } = scenario;
       const later = versions[draw.below(versions.length + 1)];
@@ -285,6 +286,13 @@ function episode({ kind, draw, nodes, duration, victims, scenario }: Occasion): 
     case "cold path":
       return { kind, at: 0, rate: draw.pick([0.01, 0.1, 0.5]) };
   }
+}
+
+/** Which component is swapped, and for which of the classes that it may be swapped for; 0 is its own. */
+function swapOf(draw: Draw, { swaps = [] }: Scenario): Pick<Fault, "tag" | "size"> {
+  const choice = draw.pick([...paths, ...swaps]);
+  if (typeof choice === "string") return { tag: choice };
+  return { tag: choice.path, size: draw.between(0, choice.to.length) };
 }
 
 function whole(millis: number): number {

@@ -30,7 +30,7 @@ import type { Recording } from "./recording.ts";
 import { NodeNemesis } from "./node-nemesis.ts";
 import { type Plan, type PlannedOperation, planFor } from "./plan.ts";
 import { type Fact, Perform, type Performed } from "./port.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Eventually, Scenario } from "./scenario.ts";
 import { Facts, type NodeView, type Reported, type View } from "./view.ts";
 import { type Failure, Watch } from "./watch.ts";
 
@@ -188,6 +188,7 @@ class Run<K extends ComponentClass> implements Office {
     this.#nodes = new NodeNemesis<K>({
       simulation,
       plan,
+      swaps: scenario.swaps ?? [],
       versions: scenario.versions ?? [],
       strike,
       at,
@@ -347,7 +348,7 @@ class Run<K extends ComponentClass> implements Office {
       for (const one of waiting) {
         if (this.#watch.holds(`eventually: ${one.name}`, one.holds)) waiting.delete(one);
         else if (simulation.time - healed > one.within)
-          this.#fail(one.name, `It did not come true within ${one.within} ms of the healing.`);
+          this.#fail(one.name, late(one, this.#view()));
       }
       return waiting.size === 0;
     };
@@ -434,6 +435,7 @@ class Run<K extends ComponentClass> implements Office {
         since: sinceMicros / 1000,
         life: lives,
         core: this.#core.has(index),
+        rest: this.#plan.rest[index] ?? null,
         forgetful: this.#forgetful.has(index),
       }));
     const facts = this.#facts;
@@ -448,6 +450,7 @@ class Run<K extends ComponentClass> implements Office {
         return nodes();
       },
       history: this.#history,
+      faults: this.#plan.faults,
       get news() {
         return news();
       },
@@ -480,6 +483,12 @@ class Run<K extends ComponentClass> implements Office {
       this.#keys.set(what, (key = streamKey(this.#drawn.seed, "scenario", what).low));
     engine.at(always, Math.round(time * 1000), mix(key, number), action);
   }
+}
+
+function late({ within, why }: Eventually, view: View): string {
+  const missing = why?.(view);
+  const text = `It did not come true within ${within} ms of the healing`;
+  return missing === undefined ? `${text}.` : `${text}: ${missing}.`;
 }
 
 /** The failures that the simulator itself finds have names of their own. */

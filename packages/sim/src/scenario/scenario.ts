@@ -10,7 +10,7 @@ import type { ComponentClass, Draw, InitOf, Millis } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import { simError } from "../errors.ts";
 import type { Distribution } from "./distribution.ts";
-import type { FaultKind } from "./kinds.ts";
+import type { Fault, FaultKind } from "./kinds.ts";
 import type { HistoryEvent } from "./history.ts";
 import type { Plan } from "./plan.ts";
 import type { FactClass, Operation } from "./port.ts";
@@ -96,6 +96,8 @@ export interface Eventually {
   readonly name: string;
   readonly within: Millis;
   readonly holds: (view: View) => boolean;
+  /** What is still missing, for people; asked where it did not come true. */
+  readonly why?: (view: View) => string | undefined;
 }
 
 /** Judges the whole run, at its end. */
@@ -124,6 +126,24 @@ export interface FaultChoice {
   readonly only?: readonly FaultKind[];
   /** All but these, each with the reason why it is no fair test of this protocol. */
   readonly without?: Readonly<Partial<Record<FaultKind, string>>>;
+  /** What strikes in every run beside that, such as churn at a rate of its own. */
+  readonly storm?: (run: Storm) => readonly Fault[];
+}
+
+/** What a storm is drawn for. */
+export interface Storm {
+  /** The draws of this purpose. */
+  readonly draw: Draw;
+  /** How many nodes there are, and how long faults strike, in milliseconds. */
+  readonly nodes: number;
+  readonly duration: Millis;
+}
+
+/** A component that may be swapped while it runs: for its like, or for one of these classes. */
+export interface SwapChoice {
+  readonly path: string;
+  /** Providers of the same ports that take its state over. */
+  readonly to: readonly ComponentClass[];
 }
 
 /** A later version of a component. It takes the init and the state of the one that it replaces: see `migrate`. */
@@ -175,8 +195,8 @@ export interface Scenario<K extends ComponentClass = ComponentClass> {
   readonly faults?: FaultChoice;
   /** Whether a fault of a component fails the run (default), or is a crash of its node. */
   readonly fault?: "fail" | "crash";
-  /** Paths of components that may be swapped while they run, beside those of the world. */
-  readonly swaps?: readonly string[];
+  /** Components that may be swapped while they run, beside those of the world: for their like, where only the path is given. */
+  readonly swaps?: readonly (string | SwapChoice)[];
   /** Later versions of components: `mixed versions` swaps them in, node by node. A new life begins with the old ones. */
   readonly versions?: readonly LaterVersion[];
   readonly invariants?: readonly Invariant[];

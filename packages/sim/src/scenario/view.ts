@@ -5,6 +5,8 @@
 
 import { isOf, type Millis } from "@kith/core";
 import type { HistoryEvent } from "./history.ts";
+import type { Fault } from "./kinds.ts";
+import type { Rest } from "./plan.ts";
 import type { Fact, FactClass } from "./port.ts";
 
 /** A fact, and who stated it. */
@@ -29,6 +31,8 @@ export interface NodeView {
   readonly life: number;
   /** Whether it is one of those that are healed in the end. */
   readonly core: boolean;
+  /** What becomes of it then, where it is not. */
+  readonly rest: Rest | null;
   /** Whether its disk may lose what was durable, in this run. */
   readonly forgetful: boolean;
 }
@@ -41,6 +45,8 @@ export interface View {
   readonly phase: "faults" | "healed";
   readonly nodes: readonly NodeView[];
   readonly history: readonly HistoryEvent[];
+  /** What strikes, and when: for what is promised to those who are spared. */
+  readonly faults: readonly Fault[];
   /** The fact that has just come; null where something else has changed, and in a sweep. */
   readonly news: Reported | null;
   /** All facts of a class so far. */
@@ -52,6 +58,7 @@ export interface View {
 /** Keeps facts by their class. */
 export class Facts {
   readonly #byTag = new Map<string, Reported[]>();
+  readonly #last = new Map<string, Map<string, Reported>>();
 
   /** Takes one in. */
   add(report: Reported): void {
@@ -59,6 +66,8 @@ export class Facts {
     const list = this.#byTag.get(tag);
     if (list === undefined) this.#byTag.set(tag, [report]);
     else list.push(report);
+    const last = this.#last.get(tag) ?? new Map<string, Reported>();
+    this.#last.set(tag, last.set(report.node, report));
   }
 
   /** All of a class, in order. */
@@ -70,7 +79,10 @@ export class Facts {
 
   /** The last one of a class by node. */
   last<F extends Fact>(cls: FactClass<F>): Map<string, Reported<F>> {
-    return new Map(this.of(cls).map((report) => [report.node, report]));
+    const found = new Map<string, Reported<F>>();
+    for (const [node, report] of this.#last.get(cls.tag) ?? [])
+      if (isReport(report, cls)) found.set(node, report);
+    return found;
   }
 }
 
