@@ -16,6 +16,8 @@ export interface Case {
   readonly rounds?: number;
   /** Measures the first round, in a process that has done nothing before. */
   readonly cold?: boolean;
+  /** The heap that its process may use, in megabytes, where the host's default is too small. */
+  readonly heapMegabytes?: number;
   /** Builds what is measured; its cost is not. */
   prepare?(): Promise<void>;
   run(count: number): void | Promise<void>;

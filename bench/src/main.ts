@@ -31,9 +31,10 @@ for (let round = 0; round < rounds; round++) {
   for (const suite of wanted) {
     for (const name of Object.keys(suites[suite] ?? {})) {
       process.stderr.write(`\rround ${round + 1} of ${rounds}: ${suite} / ${name}`.padEnd(79));
-      const out = execFileSync(process.execPath, ["--expose-gc", child, suite, name], {
-        encoding: "utf8",
-      });
+      const heap = suites[suite]?.[name]?.heapMegabytes;
+      const flags = heap === undefined ? [] : [`--max-old-space-size=${heap}`];
+      const args = ["--expose-gc", ...flags, child, suite, name];
+      const out = execFileSync(process.execPath, args, { encoding: "utf8" });
       const measured: Measured = JSON.parse(out);
       const key = `${suite}/${name}`;
       runs.set(key, [...(runs.get(key) ?? []), measured]);

@@ -1,9 +1,19 @@
 /**
- * The overlay at rest, simulated: peers with failure detector, ring, peer sampling and merger. One
- * operation is one simulated second of one peer, so that simulated seconds per CPU second are 10^9 over
- * CPU nanoseconds and peers. Facts: messages per peer and second at rest (the aim is at most 5), how long a
- * ring takes to form where all join at once, and to heal where a tenth crashes at one instant, in simulated
- * milliseconds, and bytes of heap per peer.
+ * The overlay, simulated with the codec off.
+ *
+ * `overlay`: a ring at rest. One operation is one simulated second of one peer, so that simulated seconds per CPU
+ * second are 10^9 over CPU nanoseconds and peers. Facts: messages per peer and second (the aim is at most 5); how
+ * long the ring takes to form and to heal, where a tenth crashes at one instant, in simulated milliseconds;
+ * bytes of heap per peer. The cases that say so have a peer a process with detector, ring, Cyclon and merger, which
+ * all join at once; the others are whole peers (`@kith/peer`), several a process, and "formed" is how long it takes
+ * as many to join as are in already.
+ *
+ * `overlay-growth`: one operation is a peer that joins, while a ring doubles again and again. Same facts.
+ *
+ * `overlay-scale`: 10,000 peers at rest, where 5 simulated seconds a CPU second (20,000 ns an operation) and
+ * 20 KiB a peer are the aims; and 100,000 peers that are started at all.
+ *
+ * There is nothing that it is measured against: no figures of other systems for the same things are known to us.
  */
 
 import { Component } from "@kith/core";
@@ -21,6 +31,8 @@ import {
 } from "@kith/ring";
 import { simulate, type Simulation } from "@kith/sim";
 import type { Case } from "../harness.ts";
+import { Hosts, type Shape } from "./hosts.ts";
+import { lookupCases } from "./lookups.ts";
 
 interface PeerInit {
   readonly index: number;
@@ -107,7 +119,7 @@ function atRest(nodes: number, relaxed: boolean): Case {
     count: nodes * seconds,
     rounds: 3,
     prepare: async () => {
-      const before = process.memoryUsage().heapUsed;
+      const before = heapUsed();
       world = build(nodes, relaxed);
       world.boot();
       formed = settle(world);
@@ -119,7 +131,7 @@ function atRest(nodes: number, relaxed: boolean): Case {
           return undefined;
         },
       });
-      bytes = (process.memoryUsage().heapUsed - before) / nodes;
+      bytes = (heapUsed() - before) / nodes;
       return Promise.resolve();
     },
     run: (count) => {
@@ -135,12 +147,117 @@ function atRest(nodes: number, relaxed: boolean): Case {
   };
 }
 
+/** Whole peers at rest. */
+function hosted(shape: Shape, heapMegabytes?: number): Case {
+  const peerSeconds = 10_000;
+  const seconds = Math.max(1, Math.round(peerSeconds / shape.peers));
+  let hosts: Hosts | undefined;
+  let messages = 0;
+  let seen = 0;
+  let formed = 0;
+  let bytes = 0;
+  return {
+    unit: "peer-second",
+    count: shape.peers * seconds,
+    rounds: 3,
+    ...(heapMegabytes === undefined ? {} : { heapMegabytes }),
+    prepare: () => {
+      const before = heapUsed();
+      hosts = new Hosts(shape);
+      formed = hosts.grow();
+      hosts.world.runFor(10_000);
+      bytes = (heapUsed() - before) / hosts.size;
+      hosts.world.rule({
+        name: "count",
+        judge: () => {
+          messages++;
+          return undefined;
+        },
+      });
+      return Promise.resolve();
+    },
+    run: (count) => {
+      seen += count;
+      hosts?.world.runFor((count / shape.peers) * 1000);
+    },
+    facts: () => {
+      const perPeerSecond = messages / seen;
+      return { messages: perPeerSecond, formed, healed: hosts?.tear() ?? 0, bytes };
+    },
+  };
+}
+
+/** A ring that grows to its size, and is torn. */
+function growing(peers: number): Case {
+  let hosts: Hosts | undefined;
+  let formed = 0;
+  return {
+    unit: "peer",
+    count: peers,
+    cold: true,
+    run: () => {
+      hosts = new Hosts({ peers, perProcess: 16, transport: "datagram" });
+      formed = hosts.grow();
+    },
+    facts: () => ({ formed, healed: hosts?.tear() ?? 0, "all in after": hosts?.world.time ?? 0 }),
+  };
+}
+
+/** Peers that are started, all of them, and run for a simulated second. */
+function started(peers: number): Case {
+  let hosts: Hosts | undefined;
+  let before = 0;
+  return {
+    unit: "peer",
+    count: peers,
+    cold: true,
+    heapMegabytes: 16_384,
+    prepare: () => {
+      before = heapUsed();
+      return Promise.resolve();
+    },
+    run: () => {
+      hosts = new Hosts({ peers, perProcess: 16, transport: "datagram" });
+      hosts.startAll();
+      hosts.world.runFor(1);
+    },
+    facts: () => ({ bytes: (heapUsed() - before) / (hosts?.size ?? 1) }),
+  };
+}
+
+function heapUsed(): number {
+  global.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+const sizes = [64, 256, 1024, 4096, 16_384];
+
 /** The suites of the overlay. */
 export const overlaySuites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
-  "ring-at-rest": {
-    "relaxed, 64 peers": atRest(64, true),
-    "Chord, 64 peers": atRest(64, false),
-    "relaxed, 512 peers": atRest(512, true),
-    "Chord, 512 peers": atRest(512, false),
+  lookups: lookupCases,
+  overlay: {
+    "relaxed, 64 peers, one a process": atRest(64, true),
+    "Chord, 64 peers, one a process": atRest(64, false),
+    "relaxed, 512 peers, one a process": atRest(512, true),
+    "Chord, 512 peers, one a process": atRest(512, false),
+    "512 whole peers, one a process": hosted({ peers: 512, perProcess: 1, transport: "datagram" }),
+    "512 whole peers, 16 a process": hosted({ peers: 512, perProcess: 16, transport: "datagram" }),
+    "512 whole peers, 16 a process, over connections": hosted({
+      peers: 512,
+      perProcess: 16,
+      transport: "stream",
+    }),
+  },
+  "overlay-growth": Object.fromEntries(sizes.map((peers) => [`${peers} peers`, growing(peers)])),
+  "overlay-scale": {
+    "10,000 peers at rest, 16 a process": hosted(
+      { peers: 10_000, perProcess: 16, transport: "datagram" },
+      8192,
+    ),
+    "10,000 peers at rest, one a process": hosted(
+      { peers: 10_000, perProcess: 1, transport: "datagram" },
+      8192,
+    ),
+    "100,000 peers started": started(100_000),
   },
 };

@@ -23,11 +23,11 @@ export function removeBundles(): void {
 }
 
 /** Builds the program. @returns its path */
-export async function bundled(plant?: Plant): Promise<string> {
+export async function bundled(plants: readonly Plant[] = []): Promise<string> {
   const folder = fs.mkdtempSync(join(tmpdir(), "kith-group-bundle-"));
   folders.push(folder);
   const outfile = join(folder, "main.mjs");
-  let planted = 0;
+  const planted = new Map<Plant, number>();
   const outside: Plugin = {
     name: "outside",
     setup: ({ onResolve }) => {
@@ -41,12 +41,16 @@ export async function bundled(plant?: Plant): Promise<string> {
   const planting: Plugin = {
     name: "plant",
     setup: ({ onLoad }) => {
-      if (plant === undefined) return;
-      onLoad({ filter: new RegExp(`${plant.file.replaceAll(".", "\\.")}$`) }, ({ path }) => {
-        const parts = fs.readFileSync(path, "utf8").split(plant.text);
-        planted += parts.length - 1;
-        return { contents: parts.join(plant.planted), loader: "ts" };
-      });
+      for (const file of new Set(plants.map((plant) => plant.file)))
+        onLoad({ filter: new RegExp(`${file.replaceAll(".", "\\.")}$`) }, ({ path }) => {
+          let contents = fs.readFileSync(path, "utf8");
+          for (const plant of plants.filter((one) => one.file === file)) {
+            const parts = contents.split(plant.text);
+            planted.set(plant, parts.length - 1);
+            contents = parts.join(plant.planted);
+          }
+          return { contents, loader: "ts" };
+        });
     },
   };
   await build({
@@ -63,7 +67,8 @@ export async function bundled(plant?: Plant): Promise<string> {
     },
     plugins: [outside, planting],
   });
-  if (plant !== undefined && planted !== 1)
-    throw new Error(`${plant.text} occurs ${planted} times in ${plant.file}`);
+  for (const plant of plants)
+    if (planted.get(plant) !== 1)
+      throw new Error(`${plant.text} does not occur once in ${plant.file}`);
   return outfile;
 }

@@ -16,8 +16,10 @@ import { User } from "./user.ts";
 
 /** How much chaos. */
 export interface ChaosOptions {
-  /** How long, in milliseconds. */
+  /** How long at least, in milliseconds; and until there were so many faults and answers. */
   readonly duration: number;
+  readonly faults?: number;
+  readonly answers?: number;
   /** Between two faults, on average, in milliseconds. */
   readonly every: number;
   /** How many people ask at a time; default 10. */
@@ -55,8 +57,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await chronicle.write("a");
     const end = performance.now() + duration;
     const faults = new Faults(processes, chronicle, told);
-    const crowd = Array.from({ length: people }, (_, i) => chronicle.person(i, end));
-    await faults.run(every, end);
+    const crowd = Array.from({ length: people }, (_, i) => chronicle.person(i));
+    await faults.run(
+      every,
+      () =>
+        performance.now() >= end &&
+        faults.kills + faults.pauses >= (options.faults ?? 0) &&
+        chronicle.acknowledged >= (options.answers ?? 0),
+    );
+    chronicle.over = true;
     await Promise.all(crowd);
     for (const key of keys) await chronicle.read(key);
     return {
@@ -78,6 +87,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 class Chronicle {
   readonly user: User;
   readonly events: HistoryEvent[] = [];
+  /** Whether people are to come to an end. */
+  over = false;
   acknowledged = 0;
   unknown = 0;
   longestGap = 0;
@@ -92,7 +103,7 @@ class Chronicle {
   }
 
   /** One after the other, until the end. */
-  async person(seed: number, end: number): Promise<void> {
+  async person(seed: number): Promise<void> {
     let draw = seed + 1;
     const pick = (count: number): number => {
       draw = (Math.imul(draw, 1103515245) + 12345) & 0x7fffffff;
@@ -100,7 +111,7 @@ class Chronicle {
     };
     const seen = new Map<string, number | null>();
     let process = this.#processes++;
-    while (performance.now() < end) {
+    while (!this.over) {
       const key = keys[pick(keys.length)] ?? "a";
       const what = pick(10);
       const known = await this.#one(process, key, what, seen);
@@ -183,8 +194,8 @@ class Faults {
     this.#told = told;
   }
 
-  async run(every: number, end: number): Promise<void> {
-    for (let number = 0; performance.now() + every < end; number++) {
+  async run(every: number, over: () => boolean): Promise<void> {
+    for (let number = 0; !over(); number++) {
       await later(every / 2);
       const victim = this.#chronicle.user.target - 1;
       if (number % 2 === 0) await this.#kill(victim, every);
@@ -201,8 +212,8 @@ class Faults {
     this.#processes.start(victim);
     // Also where that takes longer than the next fault would wait.
     while (this.#chronicle.lastWrite < at && performance.now() - at < 30_000) await later(1);
-    while (!this.#processes.isUp(victim) && performance.now() - at < 30_000) await later(5);
     this.failovers.push(this.#chronicle.lastWrite - at);
+    while (!this.#processes.isUp(victim) && performance.now() - at < 30_000) await later(5);
     await later(every / 4);
   }
 

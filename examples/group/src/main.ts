@@ -17,6 +17,8 @@ const { values } = parseArgs({
     listen: { type: "string", default: "127.0.0.1:7000" },
     data: { type: "string", default: "data" },
     found: { type: "string" },
+    // Ends with its standard input, that is, with whoever has started it.
+    attached: { type: "boolean", default: false },
   },
 });
 if (values.id === undefined) await demonstrate();
@@ -37,7 +39,7 @@ async function member(peerId: number): Promise<void> {
   const init = founders === undefined ? {} : { founders };
   const system = await run(Member, init, world);
   stopOnSignals(system);
-  process.stdin.on("end", () => void system.stop()).resume();
+  if (values.attached) process.stdin.on("end", () => void system.stop()).resume();
   console.log(`up, life ${world.peer.incarnation}`);
   let led = false;
   const look = setInterval(() => {

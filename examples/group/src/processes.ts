@@ -71,7 +71,7 @@ export class Processes {
       ...(program === undefined ? ownArguments : []),
       ...node,
       program ?? fileURLToPath(new URL(ownName, import.meta.url)),
-      ...["--id", `${index + 1}`, "--listen", `${host}:${port}`],
+      ...["--attached", "--id", `${index + 1}`, "--listen", `${host}:${port}`],
       ...["--data", join(this.directory, `${index + 1}`)],
       ...(life === 1 ? ["--found", founders] : []),
     ];

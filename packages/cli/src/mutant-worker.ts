@@ -1,7 +1,7 @@
 /** A process that hunts planted bugs: it is told which one, tries each range of seeds until one finds it, and shrinks the first. */
 
 import { fileURLToPath } from "node:url";
-import { type Plan, runSeed, type Scenario, shrink } from "@kith/sim/scenario";
+import { type Plan, runPlan, runSeed, type Scenario, shrink } from "@kith/sim/scenario";
 import { plantedBugs } from "./planted.ts";
 
 /** A bug, by its place among all, and where to look. */
@@ -25,6 +25,8 @@ export interface Story {
   /** Wall time. */
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** Whether all holds in it where the bug is not: it is the bug that fails, not the story. */
+  readonly isCalm: boolean;
 }
 
 /** What came of a hunt. */
@@ -53,11 +55,14 @@ async function hunt({ bug, ranges, count, seconds }: Hunt): Promise<Hunted> {
   const planted = (await plantedBugs(root))[bug];
   if (planted === undefined) throw new Error(`There is no planted bug ${bug}.`);
   const { scenario, remove } = await planted.plant();
+  let shrunk: { readonly plan: Plan; readonly story: Omit<Story, "isCalm"> } | null = null;
+  let tried: readonly (number | null)[] = [];
+  let cpuSecondsPerSeed = 0;
   try {
     const began = cpuSeconds();
     let runs = 0;
     let first: Plan | null = null;
-    const tried = ranges.map((from) => {
+    tried = ranges.map((from) => {
       for (let number = 1; number <= count; number++) {
         runs++;
         const { failure, plan } = runSeed(scenario, from + number - 1);
@@ -67,27 +72,37 @@ async function hunt({ bug, ranges, count, seconds }: Hunt): Promise<Hunted> {
       }
       return null;
     });
-    const cpuSecondsPerSeed = (cpuSeconds() - began) / runs;
-    const story = first === null ? null : storyOf(scenario, first, seconds);
-    return { bug, tried, story, cpuSecondsPerSeed };
+    cpuSecondsPerSeed = (cpuSeconds() - began) / runs;
+    if (first !== null) shrunk = storyOf(scenario, first, seconds);
   } finally {
     remove();
   }
+  if (shrunk === null) return { bug, tried, story: null, cpuSecondsPerSeed };
+  const { failure } = runPlan(await planted.healthy(), shrunk.plan);
+  const story = { ...shrunk.story, isCalm: failure === null };
+  return { bug, tried, story, cpuSecondsPerSeed };
 }
 
-function storyOf(scenario: Scenario, plan: Plan, limit: number): Story {
+function storyOf(
+  scenario: Scenario,
+  plan: Plan,
+  limit: number,
+): { readonly plan: Plan; readonly story: Omit<Story, "isCalm"> } {
   const began = performance.now();
   const cpuBegan = cpuSeconds();
   const stop = (): boolean => cpuSeconds() - cpuBegan > limit;
   const { plan: small, result, decisions, runs } = shrink(scenario, plan, { stop });
   return {
-    seed: Number(plan.seed),
-    invariant: result.failure?.invariant ?? "",
-    decisions,
-    nodes: small.nodes,
-    runs,
-    seconds: (performance.now() - began) / 1000,
-    cpuSeconds: cpuSeconds() - cpuBegan,
+    plan: small,
+    story: {
+      seed: Number(plan.seed),
+      invariant: result.failure?.invariant ?? "",
+      decisions,
+      nodes: small.nodes,
+      runs,
+      seconds: (performance.now() - began) / 1000,
+      cpuSeconds: cpuSeconds() - cpuBegan,
+    },
   };
 }
 

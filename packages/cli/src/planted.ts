@@ -20,6 +20,8 @@ export interface PlantedBug {
   readonly rareSteps: number;
   /** Plants it, for good: a process plants one at a time, and takes it out before the next. */
   readonly plant: () => Promise<{ readonly scenario: Scenario; readonly remove: () => void }>;
+  /** The scenario as it is shipped; while none is planted. */
+  readonly healthy: () => Promise<Scenario>;
 }
 
 /** Folders with a table, and the scenario in them that has to find its bugs: by its file, and by its name there. */
@@ -28,6 +30,7 @@ const tables = [
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
 ] as const;
 const providers = "packages/sim/src/scenario";
 
@@ -50,6 +53,7 @@ function bugsOfTable(
       const copy = path.join(copies.make(mutant), "scenarios", `${file}.ts`);
       return { scenario: await scenarioAt(copy, exported), remove: () => copies.remove() };
     },
+    healthy: () => scenarioAt(path.join(from, "scenarios", `${file}.ts`), exported),
   }));
 }
 
@@ -65,6 +69,7 @@ async function bugsOfProviders(root: string): Promise<PlantedBug[]> {
       const { scenario } = await providersScenario(root);
       return { scenario, remove: plant() };
     },
+    healthy: async () => (await providersScenario(root)).scenario,
   }));
 }
 

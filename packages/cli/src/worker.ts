@@ -1,6 +1,12 @@
 /** A process that runs seeds: it is told a scenario once and then seeds, and answers with their reports. */
 
-import { reportOf, runSeed, type Scenario, type SeedReport } from "@kith/sim/scenario";
+import {
+  reportOf,
+  type RunResult,
+  runSeed,
+  type Scenario,
+  type SeedReport,
+} from "@kith/sim/scenario";
 import { scenarioAt } from "./library.ts";
 
 /** What a worker is told. */
@@ -36,15 +42,24 @@ async function take(message: ToWorker): Promise<void> {
   let left = message.seeds.length;
   for (const seed of message.seeds) {
     const before = process.cpuUsage();
-    const report = reportOf(runSeed(scenario, seed));
+    const report = reportOf(run(scenario, seed));
     const { user, system } = process.cpuUsage(before);
     answer({ kind: "report", report, cpuMicros: user + system, left: --left });
   }
 }
 
+function run(of: Scenario, seed: number | string): RunResult {
+  try {
+    return runSeed(of, seed);
+  } catch (cause) {
+    const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    throw new Error(`Seed ${seed} could not be run: ${what}`, { cause });
+  }
+}
+
 process.on("message", (message: ToWorker) => {
   take(message).catch((cause: unknown) => {
-    const error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    const error = cause instanceof Error ? cause.message : String(cause);
     answer({ kind: "failed", error });
   });
 });

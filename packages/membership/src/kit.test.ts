@@ -23,19 +23,21 @@ export const peerAt = (index: number, incarnation = 1): PeerRef => ({
 });
 
 export class Process extends Participant {
-  readonly client = this.create(
-    BootstrapClient,
-    { servers: [peerAt(0, 0), peerAt(1, 0)] },
-    { name: "Client" },
-  );
   readonly cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
   readonly tman = this.create(TMan, {}, { name: "TMan" });
   readonly nearness = this.requires(Nearness);
   nearest: Nearest | null = null;
 
-  constructor({ server }: { readonly server: boolean }) {
+  constructor({
+    server,
+    servers = [peerAt(0, 0), peerAt(1, 0)],
+  }: {
+    readonly server: boolean;
+    readonly servers?: readonly PeerRef[];
+  }) {
     super();
-    this.connect(this.client.ports.bootstrap, this.bootstrap);
+    const client = this.create(BootstrapClient, { servers }, { name: "Client" });
+    this.connect(client.ports.bootstrap, this.bootstrap);
     this.connect(this.cyclon.ports.sampling, this.sampling);
     this.connect(this.cyclon.ports.sampling, this.tman.ports.sampling);
     this.connect(this.tman.ports.nearness, this.nearness);

@@ -36,6 +36,11 @@ describe("an identity", () => {
     fails("KITH_NODE_IDENTITY", () => passingIdentity(-1));
   });
 
+  it("is a point of the ring of identifiers where it is drawn", () => {
+    const drawn = Array.from({ length: 200 }, () => passingIdentity().peerId);
+    expect(Math.max(...drawn)).to.be.within(2 ** 48, 2 ** 50 - 1);
+  });
+
   it("a crash between making a life and forgetting the last one costs nothing", () => {
     durableIdentity(directory);
     writeFileSync(join(directory, "life-9"), "");

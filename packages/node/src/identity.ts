@@ -121,9 +121,10 @@ function flushDirectory(directory: string): void {
 }
 
 /** 53 bits at random. */
+/** A point of the ring of identifiers, which has 2^50 unless somebody sets `ring.size`: one beyond it has no place. */
 function drawPeerId(): number {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return (high & 0x1f_ffff) * 2 ** 32 + low;
+  return (high & 0x3_ffff) * 2 ** 32 + low;
 }
 
 function checkPeerId(peerId: number | undefined): void {

@@ -1,5 +1,5 @@
 /**
- * The overlay stack of one virtual peer: ring, merger, peer sampling and T-Man, wired up, with the entry that
+ * The overlay stack of one virtual peer: ring, router, merger, peer sampling and T-Man, wired up, with the entry that
  * leads it into the ring. The failure detector, the Bootstrap and the ports of the world are not its own: all
  * peers of a process share them, and `PeerHost` offers them.
  *
@@ -14,20 +14,25 @@ import { Arrived, Departed, FailureDetector } from "@kith/fd";
 import { Cyclon, Nearest, Nearness, PeerSampling, Sample, TMan } from "@kith/membership";
 import { Network, parsePeer, self } from "@kith/network";
 import { Consider, RelaxedRing, Ring, RingMerger } from "@kith/ring";
+import { FlexibleRouter, Learn, Router } from "@kith/router";
 import { Entry, type EntryInit } from "./entry.ts";
 
 /**
- * Tells the ring whom T-Man takes for neighbours, and random peers, which are short cuts for newcomers. The
- * ring asks them before it believes in them.
+ * Tells the ring whom T-Man takes for neighbours, and random peers, which are short cuts for newcomers and
+ * for the router. Both ask them before they believe in them.
  */
 class Matchmaker extends Component {
   readonly ring = this.requires(Ring);
   readonly nearness = this.requires(Nearness);
   readonly sampling = this.requires(PeerSampling);
+  readonly router = this.requires(Router);
 
   constructor() {
     super();
-    this.sampling.on(Sample, ({ peers }) => this.ring.trigger(new Consider({ peers })));
+    this.sampling.on(Sample, ({ peers }) => {
+      this.ring.trigger(new Consider({ peers }));
+      this.router.trigger(new Learn({ peers }));
+    });
     this.nearness.on(Nearest, ({ successors: [first] }) => {
       if (first !== undefined) this.ring.trigger(new Consider({ peers: [first] }));
     });
@@ -38,10 +43,12 @@ class Matchmaker extends Component {
 export class Overlay extends Component {
   readonly detector = this.requires(FailureDetector);
   readonly #ring = this.create(RelaxedRing, {}, { name: "Ring" });
+  readonly #router = this.create(FlexibleRouter, {}, { name: "Router" });
   readonly #cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
   readonly #tman = this.create(TMan, {}, { name: "TMan" });
   readonly #merger = this.create(RingMerger, {}, { name: "Merger" });
   readonly ring = this.exposes(this.#ring.ports.ring);
+  readonly router = this.exposes(this.#router.ports.router);
   readonly sampling = this.exposes(this.#cyclon.ports.sampling);
   readonly nearness = this.exposes(this.#tman.ports.nearness);
   readonly merger = this.exposes(this.#merger.ports.merger);
@@ -51,6 +58,7 @@ export class Overlay extends Component {
     const peer = parsePeer(this.setting(self));
     this.narrows(Network, peer.peerId);
     this.offers(this.#ring.ports.ring);
+    this.offers(this.#router.ports.router);
     this.offers(this.#cyclon.ports.sampling);
     this.offers(this.#tman.ports.nearness);
     this.create(Matchmaker, {}, { name: "Matchmaker" });

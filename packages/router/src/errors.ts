@@ -10,7 +10,8 @@ const nextSteps = {
     "The state comes from another version or was changed on the way. Start the router anew without it: it learns again.",
   KITH_ROUTER_PROGRESS:
     "A table has chosen a peer that is no closer to the key (RT1). This is a defect of the table: report it with the state.",
-  KITH_ROUTER_KEY: "Keys are safe integers from 0 to below the size of the ring (`ring.size`).",
+  KITH_ROUTER_KEY:
+    "Keys and identifiers of peers are safe integers from 0 to below the size of the ring (`ring.size`).",
 } as const;
 
 /** The codes of the errors that `@kith/router` raises. */

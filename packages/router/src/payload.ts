@@ -1,6 +1,6 @@
 /** Payloads as plain data, so that they travel through peers without their class, and stand in a state. */
 
-import { Event } from "@kith/core";
+import { Event, isOf } from "@kith/core";
 import { classOf, type PeerRef } from "@kith/network";
 import type { Payload } from "./messages.ts";
 import { Routed } from "./port.ts";
@@ -17,10 +17,11 @@ export function packed(payload: Routed, source: PeerRef): Payload {
 /** The payload put together again; undefined where there is no such class here. */
 export function unpacked({ tag, fields }: Payload): Routed | undefined {
   const cls: unknown = classOf(tag);
-  if (typeof cls !== "function") return undefined;
+  // By the tag, as the class may be of another copy of this package.
+  if (typeof cls !== "function" || !isOf(cls, Routed)) return undefined;
   // By the root's constructor, which copies fields: that of the class may want other arguments.
-  const made: unknown = Reflect.construct(Event, [fields], cls);
-  return made instanceof Routed ? made : undefined;
+  const made: Routed = Reflect.construct(Event, [fields], cls);
+  return made;
 }
 
 function tagOf({ constructor }: Routed): string {

@@ -101,9 +101,8 @@ function forward(
 ): Step | undefined {
   const { entries } = state;
   const at = indexOf(state, key);
-  // The first entry at or behind the key: whoever owns it stands there, if the table has it. Behind the
-  // last entry the key may be the first one's, once round, only where that one says so.
-  const owner = entries[at];
+  // The first one behind the key whose range is known: whoever stands before it is known from hearsay alone.
+  const owner = entries.slice(at).find(({ peer, after }) => after !== null || peer.peerId === key);
   if (owner !== undefined && ownsAsTold(state, owner, key) && !excluded(owner.peer))
     return { to: owner.peer, last: true };
   for (let before = at - 1; before >= 0; before--) {
@@ -113,8 +112,8 @@ function forward(
       table === null ? entry : nearest(state, entry, before, key, excluded, table, draw);
     return { to: chosen.peer, last: false };
   }
-  const behind = entries.slice(at).find((entry) => !excluded(entry.peer));
-  return behind === undefined ? undefined : { to: behind.peer, last: true };
+  const behind = closestBehind(entries.slice(at), excluded);
+  return behind === undefined ? undefined : { to: behind, last: true };
 }
 
 /** Of the entries that are as good as the closest one, the nearest in time; now and then one not measured yet. */
@@ -145,13 +144,25 @@ function backward(
   key: number,
   excluded: (peer: PeerRef) => boolean,
 ): Step | undefined {
-  const { entries, view } = state;
-  const candidates = entries.slice(indexOf(state, key)).map(({ peer }) => peer);
-  if (view.predecessor !== null) candidates.push(view.predecessor);
-  const to = candidates.find(
-    (peer) => ahead(state, peer.peerId) >= ahead(state, key) && !excluded(peer),
-  );
-  return to === undefined || to.peerId === state.self.peerId ? undefined : { to, last: true };
+  const { entries, view, self } = state;
+  const to = closestBehind(entries.slice(indexOf(state, key)), excluded);
+  if (to !== undefined) return { to, last: true };
+  // The ring may name one that the table has given up.
+  const { predecessor } = view;
+  if (predecessor === null || excluded(predecessor) || predecessor.peerId === self.peerId)
+    return undefined;
+  return ahead(state, predecessor.peerId) < ahead(state, key)
+    ? undefined
+    : { to: predecessor, last: true };
+}
+
+/** The first of these: one that has spoken, where there is any. */
+function closestBehind(
+  entries: readonly Entry[],
+  excluded: (peer: PeerRef) => boolean,
+): PeerRef | undefined {
+  const left = entries.filter(({ peer }) => !excluded(peer));
+  return (left.find(({ heard }) => heard) ?? left[0])?.peer;
 }
 
 /** RT1. */

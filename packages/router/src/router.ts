@@ -117,6 +117,7 @@ export abstract class RouterNode extends Component {
   protected constructor(table: (read: <T>(setting: Setting<T>) => T) => Table) {
     super();
     this.#table = table((one) => this.setting(one));
+    this.#check(this.#state.self.peerId);
     this.router.on(Lookup, ({ key }, token) => {
       this.#check(key);
       this.#call({ kind: "lookup", token }, key, { kind: "lookup" });

@@ -115,7 +115,7 @@ const livesMax = 512;
 const silenceMillis = 30_000;
 /** Whoever has left is not for so long. */
 const leftMillis = 600_000;
-/** So many hops in a row that are not acknowledged are silence. */
+/** So many hops in a row that are not acknowledged are silence; of one that has never spoken, the first is. */
 const missesMax = 2;
 
 /** What a router knows at first. */
@@ -200,7 +200,7 @@ export interface Hearing {
 /** Takes a reference up, where it may be. What is then too much is for the table to say. True where it is new. */
 export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): boolean {
   const { firstHand, after = null, now } = hearing;
-  if (peer.peerId === state.self.peerId) return false;
+  if (peer.peerId === state.self.peerId || peer.peerId >= state.size) return false;
   const at = indexOf(state, peer.peerId);
   const known = state.entries[at];
   const same = known !== undefined && samePeer(known.peer, peer);
@@ -267,7 +267,8 @@ export function missed(state: RouterState, peer: PeerRef, now: Millis): void {
   if (entry === undefined) return;
   entry.misses++;
   // The ring judges its neighbours itself: one lost to the router might be its only way.
-  if (entry.misses >= missesMax && !isNeighbour(state, peer)) avoid(state, peer, "silent", now);
+  const max = entry.heard ? missesMax : 1;
+  if (entry.misses >= max && !isNeighbour(state, peer)) avoid(state, peer, "silent", now);
 }
 
 /** A hop to this peer was acknowledged after so many milliseconds. */

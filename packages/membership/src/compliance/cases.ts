@@ -45,7 +45,7 @@ export const bootstrapCases: readonly Case<MembershipHarness>[] = [
       const all = yield* everyone(harness);
       harness.enter(4, (it) => it.find(20_000));
       harness.enter(5, (it) => it.find(2000));
-      yield pass(5000);
+      yield until("the impatient one is told", () => (all[5]?.found.length ?? 0) > 0);
       expect(all[4]?.found).to.deep.equal([]);
       expect(all[5]?.found).to.deep.equal([null]);
       harness.enter(2, (it) => it.register(harness.self(2)));
@@ -86,11 +86,15 @@ export const bootstrapCases: readonly Case<MembershipHarness>[] = [
       const later = harness.self(2);
       harness.restart?.(2);
       harness.enter(2, (it) => it.register(later));
-      yield pass(2000);
-      harness.enter(4, (it) => it.find(10_000));
-      yield until("it is answered again", () => (all[4]?.found.length ?? 0) > 1, 10_000);
-      const again = all[4]?.found[1]?.find(({ peerId }) => peerId === past.peerId);
-      expect(again?.incarnation).to.equal(later.incarnation);
+      const lives: number[] = [];
+      for (let answers = 2; answers < 50 && lives.length === 0; answers++) {
+        yield pass(1000);
+        harness.enter(4, (it) => it.find(10_000));
+        yield until("it is answered", () => (all[4]?.found.length ?? 0) >= answers, 10_000);
+        const named = all[4]?.found.at(-1)?.filter(({ peerId }) => peerId === past.peerId) ?? [];
+        lives.push(...named.map(({ incarnation }) => incarnation));
+      }
+      expect(lives).to.deep.equal([later.incarnation]);
     },
   },
 ];

@@ -3,6 +3,8 @@
 import { describeCases } from "@kith/testing/compliance";
 import { decideCases } from "./decide-cases.ts";
 import type { DecideHarness } from "./decide-harness.ts";
+import { multicastCases } from "./multicast-cases.ts";
+import type { MulticastHarness } from "./multicast-harness.ts";
 
 export { decideCases } from "./decide-cases.ts";
 export {
@@ -13,6 +15,16 @@ export {
   openMax,
 } from "./decide-harness.ts";
 
+export { multicastCases } from "./multicast-cases.ts";
+export {
+  type Given,
+  keepPlaces,
+  multicastComplaint,
+  type MulticastHarness,
+  MulticastPeer,
+  nameOf,
+} from "./multicast-harness.ts";
+
 /**
  * Declares the suite of Decisions to mocha.
  *
@@ -20,4 +32,9 @@ export {
  */
 export function decideCompliance(provider: string, make: () => DecideHarness): void {
   describeCases(`${provider} as a Decisions`, decideCases, make);
+}
+
+/** Declares the suite of Multicast to mocha. */
+export function multicastCompliance(provider: string, make: () => MulticastHarness): void {
+  describeCases(`${provider} as a Multicast`, multicastCases, make);
 }

@@ -1,5 +1,5 @@
 /**
- * Deciders under faults, by seeds; `KITH_DECIDE_SEEDS` says how many (default 20 of each provider), from
+ * Deciders under faults, by seeds; `KITH_DECIDE_SEEDS` says how many (default 8 of each provider), from
  * `KITH_PAXOS_FIRST` on.
  */
 
@@ -8,7 +8,7 @@ import { FastPaxos } from "../fast/fast-paxos.ts";
 import { SinglePaxos } from "../single/single-paxos.ts";
 import { decideChaos } from "./chaos-run.test.ts";
 
-const seeds = Number(process.env["KITH_DECIDE_SEEDS"] ?? 20);
+const seeds = Number(process.env["KITH_DECIDE_SEEDS"] ?? 8);
 const first = Number(process.env["KITH_PAXOS_FIRST"] ?? 1);
 
 describe("deciders under faults", function () {

@@ -227,7 +227,7 @@ export const routerCases: readonly Case<RouterHarness>[] = [
     for (const index of range(harness.count))
       harness.enter(index, (user) =>
         user.learn(
-          ...range(20, 1).map((port) => ({ peerId: port * 2 ** 40, host, port, incarnation: 1 })),
+          ...range(12, 1).map((port) => ({ peerId: port * 2 ** 40, host, port, incarnation: 1 })),
         ),
       );
     yield* found(harness, users, range(harness.count));

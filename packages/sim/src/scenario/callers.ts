@@ -30,6 +30,8 @@ export interface OperationCounts {
   ok: number;
   fail: number;
   info: number;
+  /** How many of those that were ok have closed the run: called one by one, at a healed core. */
+  closing: number;
 }
 
 /** What the callers are told and tell. */
@@ -74,7 +76,7 @@ class Caller {
 
 /** All processes of a run. */
 export class Callers {
-  readonly counts: OperationCounts = { invoked: 0, ok: 0, fail: 0, info: 0 };
+  readonly counts: OperationCounts = { invoked: 0, ok: 0, fail: 0, info: 0, closing: 0 };
   /** The operations that were called, as a plan would write them down. */
   readonly called: PlannedOperation[] = [];
   readonly #options: CallersOptions;
@@ -129,7 +131,10 @@ export class Callers {
     let next = 0;
     let attempt = 0;
     const proceed = (type: OutcomeType | null): void => {
-      if (type === "ok") next++;
+      if (type === "ok") {
+        next++;
+        this.counts.closing++;
+      }
       const operation = operations[next];
       if (operation === undefined) {
         done();
@@ -138,7 +143,7 @@ export class Callers {
       const node = nodes[(next + attempt) % nodes.length] ?? 0;
       const wait = type === null || type === "ok" ? 0 : 200;
       stage.at(stage.time + wait, "closing", attempt++, () => {
-        this.#call(caller, operation, node, closingTimeout(scenario), proceed, true);
+        this.#call(caller, operation, node, usualTimeout(scenario), proceed, true);
       });
     };
     proceed(null);
@@ -251,12 +256,12 @@ export class Callers {
       const caller = new Caller(index, null, drawsFor(0));
       this.#callers.push(caller);
       const own = operations.filter((one) => one.caller === index);
-      const timeout = scenario.processes[0]?.timeout ?? timeoutByDefault;
+      const usual = usualTimeout(scenario);
       let next = 0;
       const proceed = (): void => {
         const one = own[next++];
         if (one === undefined || this.#stopped) return;
-        const { op, key, value, node } = one;
+        const { op, key, value, node, timeout = usual } = one;
         stage.at(Math.max(stage.time, one.at), `call of ${index}`, next, () => {
           if (!this.#stopped) this.#call(caller, { op, key, value }, node, timeout, proceed);
         });
@@ -275,7 +280,7 @@ export class Callers {
     then: (type: OutcomeType) => void,
     closing = false,
   ): void {
-    const { stage } = this.#options;
+    const { stage, scenario } = this.#options;
     const id = ++this.#ids;
     const call: Call = { id, node, operation, caller };
     caller.calls++;
@@ -285,7 +290,10 @@ export class Callers {
     this.counts.invoked++;
     const { index } = caller;
     // What closes a run is not part of its plan.
-    if (!closing) this.called.push({ caller: index, at: stage.time, node, ...plain(operation) });
+    if (!closing) {
+      const other = timeout === usualTimeout(scenario) ? {} : { timeout };
+      this.called.push({ caller: index, at: stage.time, node, ...plain(operation), ...other });
+    }
     this.#write(call, "invoke", operation.value);
     if (!stage.lives(node)) {
       this.#end(call, "fail", undefined, "the node is down");
@@ -343,6 +351,7 @@ function plain({ op, key, value }: Operation): Operation {
   };
 }
 
-function closingTimeout({ processes }: Scenario): Millis {
+/** Of what closes a run, and of what is written down without a timeout of its own. */
+function usualTimeout({ processes }: Scenario): Millis {
   return processes[0]?.timeout ?? timeoutByDefault;
 }

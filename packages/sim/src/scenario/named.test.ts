@@ -40,8 +40,19 @@ describe("named deeds", () => {
   });
 });
 
-describe("what was drawn for one of several messages of an instant", () => {
-  const plan = (faults: readonly Fault[]): Plan => ({
+describe("what is held back", () => {
+  it("is let go at the healing, or all that comes behind it would be late, too", () => {
+    const clog: Fault = { kind: "clogged pair", at: 10, for: 60_000, nodes: [0], others: [1] };
+    const nemesis = new NetworkNemesis(planOf([clog]), () => undefined, false);
+    const message = { from: "n1", to: "n2", tag: "t", bytes: 1, draw: 1 };
+    expect(nemesis.judge({ ...message, time: 30 })).to.deep.equal({ kind: "delay", delay: 70 });
+    const short = new NetworkNemesis(planOf([{ ...clog, for: 50 }]), () => undefined, false);
+    expect(short.judge({ ...message, time: 30 })).to.deep.equal({ kind: "delay", delay: 30 });
+  });
+});
+
+function planOf(faults: readonly Fault[]): Plan {
+  return {
     seed: 1,
     nodes: 2,
     transport: "stream",
@@ -50,15 +61,17 @@ describe("what was drawn for one of several messages of an instant", () => {
     core: [0, 1],
     rest: {},
     faults,
-  });
+  };
+}
 
+describe("what was drawn for one of several messages of an instant", () => {
   /** Which of 100 messages, of which ten stand at one instant each, are lost, and how that is named. */
   function lost(faults: readonly Fault[]): {
     readonly which: readonly number[];
     readonly named: readonly Fault[];
   } {
     const named: Fault[] = [];
-    const nemesis = new NetworkNemesis(plan(faults), (_, fault) => named.push(fault), true);
+    const nemesis = new NetworkNemesis(planOf(faults), (_, fault) => named.push(fault), true);
     const which = Array.from({ length: 100 }, (_, draw) => draw).filter((draw) => {
       const time = Math.floor(draw / 10);
       const message = { from: "n1", to: "n2", tag: "t", bytes: 1, time, draw };

@@ -51,10 +51,12 @@ export class NetworkNemesis implements Rule {
   readonly #core: ReadonlySet<number>;
   readonly #rest: Readonly<Record<number, Rest>>;
   readonly #instants: Instants | null;
+  readonly #healing: Millis;
   #healed = false;
 
   /** @param record whether the names of what is struck are wanted */
   constructor(plan: Plan, strike: Strike, record: boolean) {
+    this.#healing = plan.duration;
     this.#instants = record ? new Instants() : null;
     this.#strike = strike;
     this.#datagrams = plan.transport === "datagram";
@@ -115,7 +117,9 @@ export class NetworkNemesis implements Rule {
 
   /** Whether an episode strikes this message, and by how much; null where it does not. */
   #size(episode: Episode, time: Millis, from: number, to: number, draw: number): number | null {
-    const { fault, until } = episode;
+    const { fault } = episode;
+    // What is held back is let go at the healing at the latest: it would hold up all that comes behind it.
+    const until = time < this.#healing ? Math.min(episode.until, this.#healing) : episode.until;
     const { kind, nodes = [], others = [], size = 0 } = fault;
     const sent = nodes.includes(from);
     const there = others.includes(to);

@@ -85,7 +85,7 @@ export class NodeNemesis<K extends ComponentClass> {
     }
   }
 
-  /** The core runs, with right clocks and good disks, and nothing strikes it any more. */
+  /** The core runs, with clocks that go right and good disks, and nothing strikes it any more. */
   heal(): void {
     const { simulation, plan } = this.#options;
     for (const node of simulation.nodes) {
@@ -96,7 +96,9 @@ export class NodeNemesis<K extends ComponentClass> {
         node.drift(0);
         node.disk.lying = false;
         if (node.state === "paused") node.resume();
-        if (node.state === "up" && node.disk.failed) this.#end(node);
+        // One that is about to stop would be gone when it has to finish.
+        const ends = node.disk.failed || node.life?.stopping === true;
+        if (node.state === "up" && ends) this.#end(node);
         if (node.state === "down") this.#start(node);
       } else if (plan.rest[index] === "down" && node.state !== "down") {
         this.#end(node);

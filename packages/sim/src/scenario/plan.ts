@@ -19,6 +19,8 @@ export interface PlannedOperation extends Operation {
   readonly at: Millis;
   /** The index of the node. */
   readonly node: number;
+  /** When the outcome is `info`, in milliseconds; by default after the timeout of the scenario's first processes. */
+  readonly timeout?: Millis;
 }
 
 /** What becomes of a node outside of the core when the core is healed. */

@@ -372,8 +372,7 @@ class Run<K extends ComponentClass> implements Office {
     const view = this.#view();
     for (const { name, check } of verdicts) {
       if (this.#failure !== null) return;
-      const complaint = check({ history: this.#history, view });
-      this.#watch.asked.set(name, 1);
+      const complaint = this.#watch.verdict(name, () => check({ history: this.#history, view }));
       if (complaint !== undefined) this.#fail(name, complaint);
     }
     const { ok } = this.#callers.counts;

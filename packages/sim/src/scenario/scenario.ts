@@ -135,9 +135,9 @@ export interface LaterVersion {
 
 /** How many operations have to end `ok`, so that nothing passes by refusing work. */
 export interface Quota {
-  /** In each run; default 1. */
+  /** In each run, with those that close it; default 1. */
   readonly each?: number;
-  /** On the average of a suite; default 1. */
+  /** On the average of a suite, without those that close a run; default 1. */
   readonly mean?: number;
 }
 

@@ -232,9 +232,25 @@ describe("the history of a run", () => {
           if (type === "info") retired.add(process);
         }
       }
-      const { invoked, ...outcomes } = operations;
+      const { invoked, closing, ...outcomes } = operations;
+      expect(closing).to.equal(2);
       expect(counts).to.deep.equal({ invoke: invoked, ...outcomes });
     }
+  });
+
+  it("has the timeouts of each process when what was called is written down", () => {
+    const [client] = tally().processes;
+    if (client === undefined) throw new Error("there is one");
+    const impatient = { ...client, name: "impatient", count: 1, timeout: 3 };
+    const scenario = tally("none", { processes: [{ ...client, count: 1 }, impatient] });
+    const { recorded, plan, history } = runSeed(scenario, 5, { record: true });
+    const timeouts = recorded.operations.map(({ caller, timeout }) => [caller, timeout] as const);
+    expect(new Set(timeouts.map(String))).to.deep.equal(new Set(["0,", "1,3"]));
+    const again = runPlan(scenario, { ...plan, operations: recorded.operations });
+    const waits = (lines: typeof history): number =>
+      lines.filter(({ error }) => error === "timeout").length;
+    expect(waits(history)).to.be.above(0);
+    expect(waits(again.history)).to.equal(waits(history));
   });
 
   it("is the same for the same seed", () => {

@@ -74,6 +74,25 @@ describe("a suite", () => {
     );
   });
 
+  it("does not count what closes a run as work", () => {
+    const idle = tally("none", {
+      processes: [{ name: "client", next: () => null }],
+      succeed: { each: 1, mean: 1 },
+    });
+    const { operations, problems } = runSuite(idle, { from: 1, count: 2 });
+    expect(operations).to.include({ ok: 4, closing: 4 });
+    expect(problems).to.include("0 operations were ok in the mean; 1 are too few.");
+  });
+
+  it("fails where a verdict throws", () => {
+    const check = (): string => {
+      throw new Error("no such thing");
+    };
+    const { failure } = runSeed(tally("none", { finally: [{ name: "strange", check }] }), 1);
+    expect(failure?.invariant).to.equal("strange");
+    expect(failure?.complaint).to.match(/^It threw: Error: no such thing/);
+  });
+
   it("says which kinds never struck, and which are excluded and why", () => {
     const scenario = tally("none", {
       faults: { only: ["loss", "reset"], without: { reset: "for the test" } },

@@ -106,6 +106,12 @@ export class Watch {
     return this.#guarded(name, () => holds(this.#view), false);
   }
 
+  /** Asks for a verdict, once, at the end. */
+  verdict(name: string, check: () => string | undefined): string | undefined {
+    this.asked.set(name, 1);
+    return this.#guarded(name, check, undefined);
+  }
+
   #look(interested: readonly Watched[]): void {
     for (const one of interested) {
       if (!one.look()) continue;

@@ -1,0 +1,4 @@
+import { multicastCompliance } from "../compliance/index.ts";
+import { simulatedMulticast } from "./peer-kit.test.ts";
+
+multicastCompliance("GroupMulticast", () => simulatedMulticast());
