@@ -18,7 +18,7 @@ export function run(seed: number, steps = 3000): Marks {
   const lab = new Lab({
     seed,
     tableEvery: 1 + draw(6),
-    rate: (peerId) => (leases ? 0.95 + (mix(seed, peerId) % 101) / 1000 : 1),
+    rate: (peerId) => (leases ? 0.95 + (mix(seed, peerId) % 3) / 20 : 1),
     settings: {
       lease: leases ? { drift: 0.1, margin: 1 } : false,
       keepEntries: draw(8),
@@ -174,14 +174,40 @@ export function run(seed: number, steps = 3000): Marks {
     const next = others[drawLease(others.length)];
     const there = next === undefined ? undefined : lab.machines.get(next.peerId);
     if (next === undefined || there?.state === undefined || there.state === null) return;
-    if (drawLease(2) === 0) {
-      lab.transfer(leader.peerId, next.replicaId);
-      isolate(leader.peerId);
-    } else {
-      isolate(leader.peerId);
+    const kind = drawLease(5);
+    if (kind === 0) lab.transfer(leader.peerId, next.replicaId);
+    if (kind > 2) estrange(leader.peerId, next.peerId);
+    isolate(leader.peerId);
+    const friends = lab.up.filter(
+      ({ peerId }) => peerId !== leader.peerId && peerId !== next.peerId,
+    );
+    const friend = friends[drawLease(friends.length)];
+    if (kind === 1 || kind === 2) {
+      if (kind === 2) lab.disconnect(next.peerId, leader.peerId);
       lab.timeout(next.peerId);
+    } else if (kind === 3) {
+      for (const { peerId, disk } of friends) {
+        lab.crash(peerId, disk.pending.length);
+        lab.restart(peerId);
+      }
+      lab.timeout(next.peerId);
+    } else if (kind === 4 && friend !== undefined) {
+      lab.disconnect(friend.peerId, leader.peerId);
+      lab.timeout(friend.peerId);
     }
     askAll(4 + drawLease(10));
+  };
+
+  /** Cuts a voter off its leader, which the others confirm, until the voter is not loyal any more. */
+  const estrange = (leader: number, voter: number): void => {
+    lab.cuts.add(`${leader}>${voter}`);
+    lab.network = lab.network.filter(({ toPeer }) => toPeer !== voter);
+    for (let i = 0; i < 20; i++) {
+      const { contact, settings } = lab.state(voter);
+      if (lab.clock(voter) - contact >= settings.electionMin) return;
+      lab.wait(150);
+      askAll(2);
+    }
   };
 
   const change = (): void => {
