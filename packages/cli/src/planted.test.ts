@@ -17,7 +17,15 @@ describe("the planted bugs", function () {
       bugs.length,
     );
     const scenarios = new Set(bugs.map(({ scenario }) => scenario));
-    expect([...scenarios]).members(["contracts", "broadcast", "lock", "register", "group-chaos"]);
+    expect([...scenarios]).members([
+      "contracts",
+      "broadcast",
+      "lock",
+      "register",
+      "group-chaos",
+      "router-lookup",
+      "overlay",
+    ]);
   });
 
   it("are planted for a while, into a provider and into a copy of an example", async () => {
