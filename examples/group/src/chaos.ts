@@ -212,8 +212,8 @@ class Faults {
     this.#processes.start(victim);
     // Also where that takes longer than the next fault would wait.
     while (this.#chronicle.lastWrite < at && performance.now() - at < 30_000) await later(1);
-    while (!this.#processes.isUp(victim) && performance.now() - at < 30_000) await later(5);
     this.failovers.push(this.#chronicle.lastWrite - at);
+    while (!this.#processes.isUp(victim) && performance.now() - at < 30_000) await later(5);
     await later(every / 4);
   }
 

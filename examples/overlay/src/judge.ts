@@ -29,7 +29,7 @@ export const swaps: readonly (string | SwapChoice)[] = [
   "/Peer-1/Overlay/Cyclon",
   "/Peer-1/Overlay/Entry",
   "/Peer-1/Bootstrap",
-  { path: "/Peer-1/Router", to: [FlexibleRouter, KaryRouter] },
+  { path: "/Peer-1/Overlay/Router", to: [FlexibleRouter, KaryRouter] },
 ];
 
 const disk = "a peer keeps nothing on its disk";

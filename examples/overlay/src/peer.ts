@@ -29,7 +29,7 @@ import { BootstrapClient, BootstrapServer, ringSize } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { Overlay } from "@kith/peer";
 import { FoundRing, LeaveRing, Ring, RingLeft, RingView } from "@kith/ring";
-import { FlexibleRouter, Lookup, Router } from "@kith/router";
+import { Lookup, Router } from "@kith/router";
 import { Fact, Perform, Performed, Workload } from "@kith/sim/scenario";
 
 /** The neighbours as a peer sees them; the identifiers and lives alone. */
@@ -127,10 +127,8 @@ export class Peer extends Component {
     this.offers(client.ports.bootstrap);
     const entry = { founds: founds === "at once", known: [] };
     this.#overlay = this.create(Overlay, entry, { name: "Overlay", settings });
-    const router = this.create(FlexibleRouter, {}, { name: "Router", settings });
     this.connect(this.#overlay.ports.ring, this.ring);
-    this.connect(this.#overlay.ports.ring, router.ports.ring);
-    this.connect(router.ports.router, this.router);
+    this.connect(this.#overlay.ports.router, this.router);
     this.connect(detecting.ports.detector, this.detector);
     this.workload.on(Perform, (perform) => this.#perform(perform));
     this.ring.on(RingView, ({ status, predecessor, successors }) => {

@@ -233,19 +233,25 @@ function inView(): Check {
 
 /** A member that is in no view any more never is again: what comes back has joined anew. */
 function noReturn(): Check {
-  let newest = 0;
-  const last = new Map<string, number>();
-  return ({ news }) => {
-    if (!isReport(news, Given) || news.fact.view <= newest) return undefined;
-    const { view, members } = news.fact;
-    newest = view;
-    for (const member of members) {
-      const before = last.get(member);
-      last.set(member, view);
-      if (before !== undefined && before < view - 1)
-        return `${member} is back in view ${view}, and was last in view ${before}.`;
+  const views = new Map<number, readonly string[]>();
+  const complain = (view: number): string | undefined => {
+    const [before, now] = [views.get(view - 1), views.get(view)];
+    if (before === undefined || now === undefined) return undefined;
+    for (const member of now) {
+      if (before.includes(member)) continue;
+      for (const [earlier, members] of views)
+        if (earlier < view && members.includes(member))
+          return `${member} is back in view ${view}, and was in view ${earlier}.`;
     }
     return undefined;
+  };
+  return ({ news }) => {
+    if (!isReport(news, Given) || news.fact.view === 0 || views.has(news.fact.view))
+      return undefined;
+    const { view, members } = news.fact;
+    views.set(view, members);
+    // Who joins is given a view before others are given the ones before it.
+    return complain(view) ?? complain(view + 1);
   };
 }
 

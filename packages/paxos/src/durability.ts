@@ -107,12 +107,13 @@ export function askVoters(state: GroupState, write: number, payload: Payload): v
 /** Asserts of a message that leaves now that what it promises is durable: the other side of `sendAfter`. */
 export function ensureDurable(state: GroupState, message: PeerMessage): void {
   const { kind, term } = message;
-  const speaks = kind === "append-answer" || kind === "snapshot-answer" || kind === "vote-answer";
-  if ((speaks || kind === "vote") && term === state.term)
+  // Not of other answers: a vote may be on its way to the disk that was given after them, in the same term.
+  const votes = kind === "vote" || (kind === "vote-answer" && message.granted);
+  if (votes && term === state.term)
     ensure(
       state.hardWrite <= state.flushed,
       "T8",
-      () => `a ${kind} leaves before term ${term} is durable`,
+      () => `a ${kind} leaves before it is durable in term ${term}`,
     );
   if (kind !== "append-answer" || term !== state.term) return;
   ensure(

@@ -37,6 +37,7 @@ import {
   ListNamespaces,
   OpenView,
   type Operation,
+  ReadBounds,
   ReadLog,
   Scan,
   Storage,
@@ -126,6 +127,8 @@ type UseContext = StreamContext | LoadContext;
 const dirtyMax = 512;
 const saveEveryMs = 1000;
 const stallMs = 250;
+/** How long to wait before a storage that took no write is asked again. */
+const retryMs = 500;
 
 /** Replicates the machine that a subclass names, in any number of groups; see `replicatedGroups`. */
 export abstract class ReplicatedGroups extends Component {
@@ -279,7 +282,8 @@ export abstract class ReplicatedGroups extends Component {
     const one = this.state.replicas.get(gid);
     if (one === undefined) {
       const loading = !this.state.ready || this.state.loading.has(gid);
-      if (loading) this.#reply({ token, answer: new NotLeader({ leader: null }) });
+      if (this.state.writes.refused !== null) this.#reply({ token, answer: new Busy() });
+      else if (loading) this.#reply({ token, answer: new NotLeader({ leader: null }) });
       else this.#refuse(token, "no-group", `${gid} has no replica here`);
       return;
     }
@@ -391,6 +395,10 @@ export abstract class ReplicatedGroups extends Component {
       this.#touch(gid);
     }
     this.#streams.tidy();
+    if (now >= state.writes.retryAt) {
+      state.writes.retryAt = Infinity;
+      this.#loader.begin();
+    }
     if (now - state.lastSave < saveEveryMs) return;
     state.lastSave = now;
     for (const [gid, one] of state.replicas) {
@@ -554,8 +562,14 @@ export abstract class ReplicatedGroups extends Component {
   #written(answer: unknown, { groups, founded }: WriteContext): void {
     const { state } = this;
     const waited = this.#writes.answered();
-    if (answer instanceof StorageFailed)
-      throw paxosError("KITH_PAXOS_STORAGE", `A write failed: ${answer.detail} (${answer.code}).`);
+    if (answer instanceof StorageFailed) {
+      if (!this.#writes.refuse(answer))
+        throw paxosError(
+          "KITH_PAXOS_STORAGE",
+          `A write failed: ${answer.detail} (${answer.code}).`,
+        );
+      for (const token of founded) this.#refuse(token, "pending", answer.detail);
+    }
     if (answer instanceof Flushed) {
       const now = this.clock.monotonic;
       for (const [gid, { self, write, applied }] of groups) {
@@ -568,6 +582,33 @@ export abstract class ReplicatedGroups extends Component {
       for (const token of founded) this.#reply({ token, answer: new Founded() });
     }
     if (waited) this.#touch("");
+    if (state.writes.refused === null || state.writes.underWay > 0) return;
+    if (answer instanceof Flushed && state.writes.dropped) {
+      // There is room again: go on from what is on the disk.
+      Object.assign(state.writes, { refused: null, dropped: false });
+      this.#loader.begin();
+      return;
+    }
+    if (!state.writes.dropped) this.#drop();
+    state.writes.retryAt = this.clock.monotonic + retryMs;
+  }
+
+  /** Forgets what the disk may not have, as a crash does: nothing of it was promised to anybody. */
+  #drop(): void {
+    const { state } = this;
+    this.log.warn("nothing can be written", { reason: state.writes.refused });
+    state.writes.dropped = true;
+    state.ready = false;
+    for (const [gid, one] of state.replicas) {
+      answerUnknown(one, Infinity, (reply) => this.#reply(reply));
+      this.#refuseQueries(one);
+      const { term, leader } = one.state;
+      if (leader !== 0)
+        this.consensus.trigger(new LeaderChanged({ gid, term, leader: null, here: false }));
+    }
+    for (const token of this.#writes.drop()) this.#refuse(token, "pending", "the storage is full");
+    this.#streams.drop();
+    for (const table of [state.replicas, state.loading, state.tombs, state.dirty]) table.clear();
   }
 
   #makeWrites(): Writes {
@@ -607,6 +648,16 @@ export abstract class ReplicatedGroups extends Component {
   #makeLoader(scan: (ask: Scan, options: { context: UseContext }) => void): Loader {
     return new Loader(this.state, {
       scan,
+      bounds: this.disk.onAnswer(ReadBounds, (answer) => {
+        if (!(answer instanceof AskTimeout)) this.#loader.bounded(answer);
+      }),
+      numbered: (last) => {
+        const { writes } = this.state;
+        writes.number = last;
+        if (writes.refused === null) return true;
+        this.#writes.probe(last);
+        return false;
+      },
       list: this.disk.onAnswer(ListNamespaces, (answer) => {
         if (!(answer instanceof AskTimeout)) this.#loader.listed(answer);
       }),

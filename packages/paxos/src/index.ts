@@ -46,6 +46,7 @@ export {
   inSession,
   openSession,
   type SessionCommand,
+  type SessionOptions,
   type SessionResult,
   sessionResult,
   withSessions,

@@ -4,8 +4,10 @@ import {
   type Entries,
   type Entry as Row,
   ListNamespaces,
+  type LogBounds,
   type LogRecords,
   type Namespaces,
+  ReadBounds,
   ReadLog,
   Scan,
   StorageFailed,
@@ -24,6 +26,7 @@ import {
 } from "./records.ts";
 import type { Durable } from "./state.ts";
 import { type Table, tableOf } from "./table.ts";
+import { orderLog } from "./writes.ts";
 
 /** What was read of a group so far. Plain data. */
 export interface Loading {
@@ -47,6 +50,9 @@ export interface Loadable {
 
 /** What loading needs of the host. */
 export interface LoadPorts {
+  readonly bounds: (ask: ReadBounds) => void;
+  /** The last write had that number. @returns whether to go on */
+  readonly numbered: (last: number) => boolean;
   readonly list: (ask: ListNamespaces) => void;
   readonly scan: (ask: Scan, options: { context: LoadContext }) => void;
   readonly log: (ask: ReadLog, options: { context: LoadContext }) => void;
@@ -68,13 +74,19 @@ export class Loader {
 
   /** Begins. */
   begin(): void {
-    this.#ports.list(new ListNamespaces());
+    this.#ports.bounds(new ReadBounds({ namespace: orderLog }));
+  }
+
+  /** The number of the last write is known. */
+  bounded(answer: LogBounds | StorageFailed): void {
+    if (answer instanceof StorageFailed) this.#failed(answer, () => this.begin());
+    else if (this.#ports.numbered(answer.last)) this.#ports.list(new ListNamespaces());
   }
 
   /** The namespaces are known. */
   listed(answer: Namespaces | StorageFailed): void {
     if (answer instanceof StorageFailed) {
-      this.#failed(answer, () => this.begin());
+      this.#failed(answer, () => this.#ports.list(new ListNamespaces()));
       return;
     }
     for (const name of answer.names) {

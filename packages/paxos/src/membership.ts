@@ -52,7 +52,11 @@ export function changeMembers(
   if (typeof next === "string") return refuse("invalid", next);
   if (change.kind === "promote") {
     const progress = led.progress.get(change.replicaId);
-    const behind = state.commit - (progress?.match ?? 0);
+    const match = progress?.match ?? 0;
+    // A voter that has nothing on its disk can vote for nobody: it has to have the membership that made it a learner.
+    if (match < (state.configs.at(-1)?.index ?? 0))
+      return refuse("lagging", "it has not confirmed that it is a member");
+    const behind = state.commit - match;
     if (behind > state.settings.promoteLagMax) return refuse("lagging", `${behind} entries behind`);
     if (state.now - (progress?.contact ?? 0) > state.settings.electionMin)
       return refuse("lagging", "not heard of lately");

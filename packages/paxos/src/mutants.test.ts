@@ -6,13 +6,15 @@ import { Copies, type Mutant, readMutants } from "@kith/testing/planting";
 import { expect } from "chai";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
-const mutants = readMutants(path.join(folder, "mutants.json"));
+// `npm run mutants` hunts all; some of them are enough to see that the table and the scenario fit each other.
+const all = process.env["KITH_PAXOS_PLANTED"] !== undefined;
+const mutants = readMutants(path.join(folder, "mutants.json")).filter((_, i) => all || i % 4 === 0);
 
 /** A few more than the seed that is known: another draw anywhere makes it another run. */
 const seedsMax = 20;
 
 describe("the replicated group with a planted bug", function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let copies: Copies;
   before(() => {
     copies = new Copies(folder, path.resolve(folder, "../.."));

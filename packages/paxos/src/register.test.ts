@@ -1,6 +1,8 @@
 /** A replicated register for tests, and a peer that holds groups of it and does what a test tells it. */
 
 import { Component, KithError } from "@kith/core";
+import { Network, type PeerRef } from "@kith/network";
+import { Bundle, Packer } from "./bundle.ts";
 import type { Change, PeerAddress } from "./config.ts";
 import { replicatedGroups, type ReplicatedGroups } from "./host.ts";
 import type { Machine } from "./machine.ts";
@@ -21,6 +23,7 @@ import {
   TransferLeadership,
   Upgrade,
 } from "./port.ts";
+import type { PeerMessage } from "./peer-message.ts";
 import type { Replica } from "./replica.ts";
 import type { GroupSettings } from "./settings.ts";
 
@@ -74,6 +77,7 @@ export interface PeerInit {
 export class Peer extends Component {
   readonly groups;
   readonly consensus = this.requires(Consensus);
+  readonly network = this.requires(Network);
   readonly leads = new Set<string>();
   readonly halted: string[] = [];
   lost = false;
@@ -139,6 +143,12 @@ export class Peer extends Component {
     this.answers.push(answer as ConsensusAnswer);
   }
 
+  /** Says something to another process, as its own replicas would. */
+  say(to: PeerRef, from: PeerRef, ...messages: PeerMessage[]): void {
+    const packer = new Packer();
+    const packed = messages.map((message) => packer.pack(message));
+    this.enter(() => this.network.trigger(new Bundle({ to, from, messages: packed })));
+  }
   found(gid: string, peers: readonly PeerAddress[]): void {
     this.enter(() => this.#found(new Found({ gid, peers })));
   }

@@ -26,8 +26,8 @@ const counter: Machine = {
 };
 const machine = withSessions(counter);
 
-function apply(table: Table, data: Uint8Array): SessionResult {
-  const place = { index: table.applied + 1, term: 1, time: 0 };
+function apply(table: Table, data: Uint8Array, time = 0): SessionResult {
+  const place = { index: table.applied + 1, term: 1, time };
   const result = applyEntry(table, machine, { kind: "command", data, ...place }, true);
   return sessionResult(result ?? new Uint8Array());
 }
@@ -50,6 +50,39 @@ describe("a machine with sessions", () => {
     ]);
     expect(apply(table, openSession("c", 9)).kind).equal("opened");
     expect(call(table, 3)).equal("3");
+  });
+
+  it("expires where it has not been used for an hour, when another one is opened", () => {
+    const table = emptyTable(1);
+    const hour = 3_600_000;
+    const opened = openSession("c", 1, 1);
+    const command = inSession({ client: "c", seq: 1, ackedBelow: 1, command: bytes("n") });
+    apply(table, opened);
+    expect(apply(table, command, hour).kind).equal("done");
+    // Used within the hour before: it stays.
+    apply(table, openSession("d"), 2 * hour);
+    expect(apply(table, command, 2 * hour)).deep.equal({ kind: "done", result: bytes("1") });
+    apply(
+      table,
+      inSession({ client: "d", seq: 1, ackedBelow: 1, command: bytes("n") }),
+      2.5 * hour,
+    );
+    const before = table.applied;
+    expect(apply(table, openSession("e", 1, before), 2.9 * hour).kind).equal("stale");
+    expect(apply(table, command, 2.9 * hour).kind).equal("unknown-session");
+    // Late copies of what opened it do not open it again, and so its commands are not applied again.
+    expect(apply(table, opened, 3 * hour).kind).equal("stale");
+    expect(apply(table, command, 3 * hour).kind).equal("unknown-session");
+    // Who looks again may open one; a session that was used stayed.
+    expect(apply(table, openSession("c", 2, table.applied), 3 * hour).kind).equal("opened");
+    expect(apply(table, command, 3 * hour).kind).equal("stale");
+    expect(
+      apply(
+        table,
+        inSession({ client: "d", seq: 2, ackedBelow: 2, command: bytes("n") }),
+        3 * hour,
+      ),
+    ).deep.equal({ kind: "done", result: bytes("3") });
   });
 
   it("forgets results that are not needed, and applies none of their commands again", () => {

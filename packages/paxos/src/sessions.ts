@@ -9,9 +9,13 @@
  *   command cannot be applied after its result has been forgotten.
  * - A client may have at most 1,024 commands beyond `ackedBelow`; more are answered `busy`, and are not remembered.
  *
- * Sessions do not expire yet.
+ * A session that has not been used for an hour of the group's time expires when the next one is opened. A copy of the request
+ * that opened it must not open it again, for late copies of its commands would be applied once more. So whoever opens a
+ * session says up to where the table was applied when it last looked (`Done.index` of any answer); where a session
+ * has expired since, that is `stale`, and has to be asked anew.
  */
 
+import type { Millis } from "@kith/core";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { Applying, Machine, Querying, TableReader, TableWriter } from "./machine.ts";
 import { utf8Key } from "./machine.ts";
@@ -24,7 +28,10 @@ export type SessionResult =
   | { readonly kind: "opened" }
   /** Not applied: there is no such session. Whether an earlier copy was, nobody can say. */
   | { readonly kind: "unknown-session" }
-  /** Not applied now: its result is not needed any more, as the client said, or it is older than the session. */
+  /**
+   * Not applied now: its result is not needed any more, as the client said, or it is older than the session. Of a
+   * session: not opened, for one has expired since the client looked; look again, and open it then.
+   */
   | { readonly kind: "stale" }
   /** Not applied: too many results are kept for this client. */
   | { readonly kind: "busy" };
@@ -42,17 +49,33 @@ export interface SessionCommand {
 interface Session {
   readonly firstSeq: number;
   ackedBelow: number;
+  /** The group's time when a command was last applied in it. */
+  usedAt: number;
   readonly results: Map<number, Uint8Array>;
 }
 
 const kinds = ["done", "opened", "unknown-session", "stale", "busy"] as const;
 const resultsMax = 1024;
+/** Where the index stands at which a session last expired; clients' and users' keys begin with other characters. */
+const expiryKey = "e";
 const sessionPrefix = "s";
 const userPrefix = "u";
+const afterSessions = "t";
 
-/** The command that opens a session; where it is open already, it stays as it is. */
-export function openSession(client: string, nextSeq = 1): Uint8Array {
-  return new ByteWriter().count(0).text(client).count(nextSeq).done();
+/** How sessions are kept. */
+export interface SessionOptions {
+  /** How long a session may go unused, in milliseconds of the group's time; default an hour. The same at all replicas. */
+  readonly expireAfter?: Millis;
+}
+
+/**
+ * The command that opens a session; where it is open already, it stays as it is.
+ *
+ * @param nextSeq the number of its first command: all lower ones are refused
+ * @param seen up to where the table was applied when the client last looked; 1 does while no session has expired
+ */
+export function openSession(client: string, nextSeq = 1, seen = 1): Uint8Array {
+  return new ByteWriter().count(0).text(client).count(nextSeq).count(seen).done();
 }
 
 /** A command within a session. */
@@ -68,17 +91,20 @@ export function sessionResult(bytes: Uint8Array): SessionResult {
 }
 
 /** The machine with sessions around it. Its queries are those of the inner one. */
-export function withSessions(machine: Machine): Machine {
+export function withSessions(
+  machine: Machine,
+  { expireAfter = 3_600_000 }: SessionOptions = {},
+): Machine {
   return {
     versions: machine.versions,
     query: (querying: Querying) =>
       machine.query({ ...querying, table: new UserReader(querying.table) }),
-    apply: (applying) => encodeResult(applyInSession(machine, applying)),
+    apply: (applying) => encodeResult(applyInSession(machine, applying, expireAfter)),
   };
 }
 
-function applyInSession(machine: Machine, applying: Applying): SessionResult {
-  const { table } = applying;
+function applyInSession(machine: Machine, applying: Applying, expireAfter: Millis): SessionResult {
+  const { table, time } = applying;
   const reader = new ByteReader(applying.command);
   const opens = reader.count() === 0;
   const client = reader.text();
@@ -86,8 +112,12 @@ function applyInSession(machine: Machine, applying: Applying): SessionResult {
   const saved = table.get(key);
   if (opens) {
     const firstSeq = reader.count();
-    if (saved === undefined)
-      table.put(key, encodeSession({ firstSeq, ackedBelow: firstSeq, results: new Map() }));
+    const seen = reader.count();
+    if (saved !== undefined) return { kind: "opened" };
+    const lastExpiry = expire(applying, expireAfter);
+    if (seen <= lastExpiry) return { kind: "stale" };
+    const results = new Map<number, Uint8Array>();
+    table.put(key, encodeSession({ firstSeq, ackedBelow: firstSeq, usedAt: time, results }));
     return { kind: "opened" };
   }
   if (saved === undefined) return { kind: "unknown-session" };
@@ -109,11 +139,26 @@ function applyInSession(machine: Machine, applying: Applying): SessionResult {
     if (stale) return { kind: "stale" };
     return before === undefined ? { kind: "busy" } : { kind: "done", result: before };
   }
-  const { index, time, version } = applying;
+  const { index, version } = applying;
   const result = machine.apply({ command, table: new UserWriter(table), index, time, version });
   session.results.set(seq, result);
+  session.usedAt = Math.max(session.usedAt, time);
   table.put(key, encodeSession(session));
   return { kind: "done", result };
+}
+
+/** Removes the sessions that have gone unused. @returns the index at which one last expired; 0 where none has */
+function expire({ table, time, index }: Applying, expireAfter: Millis): number {
+  let gone = false;
+  for (const key of table.keys(sessionPrefix, afterSessions)) {
+    const saved = table.get(key);
+    if (saved === undefined || decodeSession(saved).usedAt + expireAfter >= time) continue;
+    table.delete(key);
+    gone = true;
+  }
+  if (gone) table.put(expiryKey, new ByteWriter().count(index).done());
+  const last = table.get(expiryKey);
+  return last === undefined ? 0 : new ByteReader(last).count();
 }
 
 function encodeResult(result: SessionResult): Uint8Array {
@@ -122,8 +167,9 @@ function encodeResult(result: SessionResult): Uint8Array {
   return writer.done();
 }
 
-function encodeSession({ firstSeq, ackedBelow, results }: Session): Uint8Array {
-  const writer = new ByteWriter().count(firstSeq).count(ackedBelow).count(results.size);
+function encodeSession({ firstSeq, ackedBelow, usedAt, results }: Session): Uint8Array {
+  const writer = new ByteWriter();
+  writer.count(firstSeq).count(ackedBelow).float(usedAt).count(results.size);
   for (const [seq, result] of results) writer.count(seq).bytes(result);
   return writer.done();
 }
@@ -132,9 +178,10 @@ function decodeSession(bytes: Uint8Array): Session {
   const reader = new ByteReader(bytes);
   const firstSeq = reader.count();
   const ackedBelow = reader.count();
+  const usedAt = reader.float();
   const results = new Map<number, Uint8Array>();
   for (let left = reader.count(); left > 0; left--) results.set(reader.count(), reader.bytes());
-  return { firstSeq, ackedBelow, results };
+  return { firstSeq, ackedBelow, usedAt, results };
 }
 
 const userEnd = String.fromCharCode(userPrefix.charCodeAt(0) + 1);

@@ -201,6 +201,15 @@ export class Streams {
     }
   }
 
+  /** Ends all: the replicas are read anew. */
+  drop(): void {
+    for (const name of [...this.#state.outgoing.keys()]) this.#closeOut(name);
+    for (const gid of [...this.#state.incoming.keys()]) this.#closeIn(gid);
+    for (const { install: staged } of this.#state.ready.values())
+      this.#ports.forget(new storage.AbortInstall({ install: staged }));
+    this.#state.ready.clear();
+  }
+
   #read(name: string, { gid, view, lastKey, number }: Outgoing): void {
     if (view === null) return;
     const from = lastKey === null ? {} : { from: after(lastKey) };

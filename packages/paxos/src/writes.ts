@@ -4,10 +4,14 @@
  * A write says, for each group in it, which of the group's own writes it holds, and up to where its table is
  * applied; the group is told when that is durable. What is written without a flush is durable with
  * the next one that has one, since the storage keeps the order. How many writes are under way is bounded.
+ *
+ * Each write appends to a log of its own, at its number. Where the storage refuses one, because it is full, it so
+ * refuses all that were under way behind it: what is on the disk is the beginning of what was written, as after a crash,
+ * and never has a hole. Nothing is written then until there is room again, and the replicas are read anew.
  */
 
 import type { ReplyToken } from "@kith/core";
-import { CommitInstall, type Operation, Write } from "@kith/storage";
+import { CommitInstall, type Operation, type StorageFailed, Write } from "@kith/storage";
 import type { ReplicaId } from "./config.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { ConsensusAnswer } from "./port.ts";
@@ -44,6 +48,14 @@ export interface WritesState {
   founding: ReplyToken<ConsensusAnswer>[];
   /** What was written without a flush. */
   unflushed: Written;
+  /** The number of the last write. */
+  number: number;
+  /** Why the storage has refused a write; null where it has not. */
+  refused: string | null;
+  /** Whether what was in memory is forgotten since. */
+  dropped: boolean;
+  /** When to ask again. */
+  retryAt: number;
 }
 
 /** What writing needs of the host. */
@@ -53,10 +65,25 @@ export interface WritePorts {
 }
 
 const underWayMax = 64;
+/** The log in which each write leaves its number. */
+export const orderLog = "paxos.order";
+const orderCutEvery = 256;
+/** So much room there has to be for going on. */
+const probeBytes = 64 * 1024;
 
 /** Nothing written. */
 export function noWrites(): WritesState {
-  return { underWay: 0, turnWaits: false, births: [], founding: [], unflushed: new Map() };
+  return {
+    underWay: 0,
+    turnWaits: false,
+    births: [],
+    founding: [],
+    unflushed: new Map(),
+    number: 0,
+    refused: null,
+    dropped: false,
+    retryAt: Infinity,
+  };
 }
 
 /** The writes of a host. */
@@ -74,10 +101,10 @@ export class Writes {
     return this.#holder();
   }
 
-  /** A batch to fill, with what waited for one; null while too many writes are under way. */
+  /** A batch to fill, with what waited for one; null while too many writes are under way, or none is taken. */
   begin(): Batch | null {
     const state = this.#state;
-    if (state.underWay >= underWayMax) {
+    if (state.underWay >= underWayMax || state.refused !== null) {
       state.turnWaits = true;
       return null;
     }
@@ -102,15 +129,19 @@ export class Writes {
     state.underWay++;
     // Each operation names its namespace; what most of them name is written once.
     const namespace = operations[0]?.namespace ?? "paxos.none";
-    this.#ports.write(new Write({ namespace, operations, flush }), {
-      context: { groups, founded },
-    });
+    this.#ports.write(
+      new Write({ namespace, operations: [...operations, ...this.#place()], flush }),
+      { context: { groups, founded } },
+    );
   }
 
   /** Makes what is staged the table of a group, with the records that belong to it. */
   install(installing: number, operations: readonly Operation[], groups: Written): void {
     this.#state.underWay++;
-    const ask = new CommitInstall({ install: installing, operations });
+    const ask = new CommitInstall({
+      install: installing,
+      operations: [...operations, ...this.#place()],
+    });
     this.#ports.install(ask, { context: { groups, founded: [] } });
   }
 
@@ -118,8 +149,50 @@ export class Writes {
   answered(): boolean {
     const state = this.#state;
     state.underWay--;
-    const waited = state.turnWaits;
-    state.turnWaits = false;
+    const waited = state.turnWaits && state.refused === null;
+    if (waited) state.turnWaits = false;
     return waited;
   }
+
+  /** The storage has refused a write. @returns whether it may take one later */
+  refuse({ code, detail }: StorageFailed): boolean {
+    const state = this.#state;
+    // One that was behind a refused one does not fit the log of numbers.
+    const behind = code === "KITH_STORAGE_ARGUMENT" && state.refused !== null;
+    if (code !== "KITH_STORAGE_FULL" && code !== "KITH_STORAGE_BUSY" && !behind) return false;
+    state.refused ??= detail;
+    return true;
+  }
+
+  /** Forgets what was to be written: nothing of it has been promised. @returns who waits to hear of a founding */
+  drop(): ReplyToken<ConsensusAnswer>[] {
+    const state = this.#state;
+    state.births = [];
+    state.unflushed = new Map();
+    return state.founding.splice(0);
+  }
+
+  /** Asks whether there is room again, and makes durable all that was taken. */
+  probe(last: number): void {
+    const state = this.#state;
+    state.underWay++;
+    const record = new Uint8Array(probeBytes);
+    const operations: Operation[] = [{ kind: "append", index: last + 1, record }];
+    this.#ports.write(new Write({ namespace: orderLog, operations }), {
+      context: { groups: new Map(), founded: [] },
+    });
+  }
+
+  /** The place of a write in the order of all. */
+  #place(): Operation[] {
+    const state = this.#state;
+    const index = ++state.number;
+    const namespace = orderLog;
+    const place: Operation = { kind: "append", namespace, index, record: noRecord };
+    return index % orderCutEvery === 0
+      ? [place, { kind: "cut", namespace, to: index - 1 }]
+      : [place];
+  }
 }
+
+const noRecord = new Uint8Array(0);

@@ -3,6 +3,7 @@
 import { Component } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import { Ring, RingView } from "@kith/ring";
+import { Lookup, Router } from "@kith/router";
 import { PeerHost, type PeerHostInit } from "./index.ts";
 
 /** What a peer sees last, as plain data. */
@@ -15,7 +16,12 @@ export interface Seen {
 
 class Watcher extends Component {
   readonly ring = this.requires(Ring);
+  readonly router = this.requires(Router);
   seen: Seen | null = null;
+  readonly located: (number | null)[] = [];
+  readonly #lookup = this.router.onAnswer(Lookup, (answer) => {
+    if ("peer" in answer) this.located.push(answer.peer?.peerId ?? null);
+  });
 
   constructor({ tell }: { readonly tell: boolean }) {
     super();
@@ -23,6 +29,10 @@ class Watcher extends Component {
       this.seen = { peerId: self.peerId, status, predecessor, successor };
       if (tell) process.send?.(this.seen);
     });
+  }
+
+  lookUp(key: number): void {
+    this.enter(() => this.#lookup(new Lookup({ key })));
   }
 }
 
@@ -36,8 +46,19 @@ export class WatchedHost extends PeerHost {
       const settings = { name: `Watcher-${peerId}` };
       const watcher = this.create(Watcher, { tell: init.tell === true }, settings);
       this.connect(peer.ports.ring, watcher.ports.ring);
+      this.connect(peer.ports.router, watcher.ports.router);
       this.#watchers.push(watcher as never);
     }
+  }
+
+  /** Lets each of its peers look up whom a key belongs to. */
+  lookUp(key: number): void {
+    for (const { core } of this.#watchers) core.instance.lookUp(key);
+  }
+
+  /** What was found, by all of its peers. */
+  get located(): (number | null)[] {
+    return this.#watchers.flatMap(({ core }) => core.instance.located);
   }
 
   /** Ends one of its peers, as a supervisor would one that has failed for good. */

@@ -1,5 +1,5 @@
 /**
- * The overlay stack of one virtual peer: ring, merger, peer sampling and T-Man, wired up, with the entry that
+ * The overlay stack of one virtual peer: ring, router, merger, peer sampling and T-Man, wired up, with the entry that
  * leads it into the ring. The failure detector, the Bootstrap and the ports of the world are not its own: all
  * peers of a process share them, and `PeerHost` offers them.
  *
@@ -11,19 +11,33 @@
 
 import { Component } from "@kith/core";
 import { Arrived, Departed, FailureDetector } from "@kith/fd";
-import { Cyclon, TMan } from "@kith/membership";
+import { Cyclon, PeerSampling, Sample, TMan } from "@kith/membership";
 import { Network, parsePeer, self } from "@kith/network";
 import { RelaxedRing, RingGossip, RingMerger } from "@kith/ring";
+import { FlexibleRouter, Learn, Router } from "@kith/router";
 import { Entry, type EntryInit } from "./entry.ts";
+
+/** Tells the router of random peers, which are short cuts. It asks them before it believes in them. */
+class Matchmaker extends Component {
+  readonly sampling = this.requires(PeerSampling);
+  readonly router = this.requires(Router);
+
+  constructor() {
+    super();
+    this.sampling.on(Sample, ({ peers }) => this.router.trigger(new Learn({ peers })));
+  }
+}
 
 /** One virtual peer. Each part has a place of its own, such as `Ring`, and can be swapped there. */
 export class Overlay extends Component {
   readonly detector = this.requires(FailureDetector);
   readonly #ring = this.create(RelaxedRing, {}, { name: "Ring" });
+  readonly #router = this.create(FlexibleRouter, {}, { name: "Router" });
   readonly #cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
   readonly #tman = this.create(TMan, {}, { name: "TMan" });
   readonly #merger = this.create(RingMerger, {}, { name: "Merger" });
   readonly ring = this.exposes(this.#ring.ports.ring);
+  readonly router = this.exposes(this.#router.ports.router);
   readonly sampling = this.exposes(this.#cyclon.ports.sampling);
   readonly nearness = this.exposes(this.#tman.ports.nearness);
   readonly merger = this.exposes(this.#merger.ports.merger);
@@ -33,9 +47,11 @@ export class Overlay extends Component {
     const peer = parsePeer(this.setting(self));
     this.narrows(Network, peer.peerId);
     this.offers(this.#ring.ports.ring);
+    this.offers(this.#router.ports.router);
     this.offers(this.#cyclon.ports.sampling);
     this.offers(this.#tman.ports.nearness);
     this.create(RingGossip, {}, { name: "Gossip" });
+    this.create(Matchmaker, {}, { name: "Matchmaker" });
     this.create(Entry, init, { name: "Entry" });
     this.onStart(() => this.detector.trigger(new Arrived({ peer })));
     this.onStop(() => this.detector.trigger(new Departed({ peer })));

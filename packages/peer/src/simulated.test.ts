@@ -85,6 +85,22 @@ describe("virtual peers of one process", () => {
     world.until(() => expected() === undefined, { within: 60_000 });
   });
 
+  it("find the owner of a key from each of them", () => {
+    const nodes = 4;
+    const world = build(nodes, 11);
+    heals(world);
+    world.runFor(20_000);
+    const keys = [1, 1000, 5500, 16_001];
+    for (const key of keys) for (const { root } of world.nodes) root.lookUp(key);
+    const wanted = keys.length * perNode;
+    world.until(() => world.nodes.every(({ root }) => root.located.length === wanted));
+    for (const { root } of world.nodes)
+      expect(root.located.toSorted((a, b) => (a ?? 0) - (b ?? 0))).to.deep.equal(
+        // The last key lies behind the last peer.
+        [1000, 1000, 1000, 6000].flatMap((id) => Array.from({ length: perNode }, () => id)),
+      );
+  });
+
   it("ping each remote process, not each remote peer, and none of their own", () => {
     const pings = new Map<string, number>();
     const world = build(4, 9);

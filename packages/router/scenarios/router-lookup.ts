@@ -18,7 +18,7 @@ import {
 import { AdaptiveDetector } from "@kith/fd";
 import { Cyclon, Introduce, PeerSampling, Sample } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
-import { FoundRing, JoinRing, RelaxedRing, Ring, RingMerger, RingView } from "@kith/ring";
+import { Consider, FoundRing, JoinRing, RelaxedRing, Ring, RingMerger, RingView } from "@kith/ring";
 import {
   ChordSharpRouter,
   FlexibleRouter,
@@ -71,7 +71,7 @@ export class Arrived extends event("router-lookup/Arrived", Fact)<{ readonly cal
 class FoundLate extends timeout("router-lookup/FoundLate") {}
 
 const kinds = [FlexibleRouter, KaryRouter, ChordSharpRouter] as const;
-/** Whoever is to found the ring waits so long for others to take it in: it may have founded one in an earlier life. */
+/** Whoever founds a ring waits so long for others to take it in: there may be one. The others wait longer. */
 const foundMillis = 6000;
 /** All attempts of a call, and some more. */
 const endMillis = 14_000;
@@ -131,7 +131,10 @@ export class Peer extends Component {
     this.connect(this.cyclon.ports.sampling, this.sampling);
     this.connect(this.cyclon.ports.sampling, this.merger.ports.sampling);
     this.connect(this.child.ports.router, this.router);
-    this.sampling.on(Sample, ({ peers }) => this.router.trigger(new Learn({ peers })));
+    this.sampling.on(Sample, ({ peers }) => {
+      this.router.trigger(new Learn({ peers }));
+      this.ring.trigger(new Consider({ peers }));
+    });
     this.ring.on(RingView, ({ status, predecessor, successors: [first] }) => {
       this.#status = status;
       const placed = { predecessor: predecessor?.peerId ?? null, successor: first?.peerId ?? null };
@@ -146,8 +149,8 @@ export class Peer extends Component {
       const { index, introducers } = init;
       this.ring.trigger(new JoinRing({ introducers }));
       this.sampling.trigger(new Introduce({ peers: introducers }));
-      if (index > 0) return;
-      const founding = { delay: foundMillis, timeout: new FoundLate() };
+      // Whoever is to found may be gone for good; what two have founded becomes one, as each considers the other.
+      const founding = { delay: foundMillis * (1 + 2 * index), timeout: new FoundLate() };
       this.timer.trigger(new ScheduleTimeout(founding));
     });
   }
