@@ -6,7 +6,8 @@ import type { Millis } from "@kith/core";
 export interface LeaseSettings {
   /**
    * How much faster the monotonic clock of one member may run than that of another, as a part of its rate, from 0 to below
-   * 1. Clocks of good machines differ by less than 0.001. Raising it makes leases shorter.
+   * 1. Clocks of good machines differ by less than 0.001; that of a suspended one stands still, which no drift
+   * allows. Raising it makes leases shorter.
    */
   readonly drift: number;
   /** What a lease is shorter beyond that, for clocks that err otherwise. Raising it makes leases shorter. */
