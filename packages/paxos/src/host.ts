@@ -93,11 +93,13 @@ import { birth, death, operationsOf, tableOperations } from "./records.ts";
 import {
   answerUnknown,
   applyTo,
+  awaitEntry,
   leaderOf,
   newReplica,
   type Replica,
   type Reply,
   statusOf,
+  type Waiting,
 } from "./replica.ts";
 import type { GroupSettings } from "./settings.ts";
 import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
@@ -259,7 +261,7 @@ export abstract class ReplicatedGroups extends Component {
   ): void {
     this.#at(gid, token, (one) => {
       const done = action(one);
-      if (done.accepted) one.proposals.set(done.index, { term: done.term, token });
+      if (done.accepted) this.#await(one, done.index, { term: done.term, token });
       else this.#refused(one, token, done.reason);
     });
   }
@@ -271,10 +273,14 @@ export abstract class ReplicatedGroups extends Component {
     expectedEpoch: number | undefined,
   ): void {
     const done = changeMembers(one.state, change, expectedEpoch);
-    if (done.accepted) one.proposals.set(done.index, { term: one.state.term, token });
+    if (done.accepted) this.#await(one, done.index, { term: one.state.term, token });
     else if (done.reason === "not-leader" || done.reason === "busy" || done.reason === "halted")
       this.#refused(one, token, done.reason);
     else this.#refuse(token, done.reason, done.detail);
+  }
+
+  #await(one: Replica, index: number, waiting: Waiting): void {
+    awaitEntry(one, index, waiting, (reply) => this.#reply(reply));
   }
 
   /** Does something with a replica, at the present time; what it throws stops the replica. */

@@ -1,10 +1,23 @@
 /** The suites that every provider of a port of this package passes, real or simulated. */
 
 import { describeCases } from "@kith/testing/compliance";
+import { consensusCases } from "./consensus-cases.ts";
+import type { ConsensusHarness } from "./consensus-harness.ts";
 import { decideCases } from "./decide-cases.ts";
 import type { DecideHarness } from "./decide-harness.ts";
 import { multicastCases } from "./multicast-cases.ts";
 import type { MulticastHarness } from "./multicast-harness.ts";
+
+export { consensusCases } from "./consensus-cases.ts";
+export {
+  type AppliedLine,
+  type ConsensusHarness,
+  ConsensusPeer,
+  consensusPeerOf,
+  type ConsensusProvider,
+  consensusSettings,
+  lines,
+} from "./consensus-harness.ts";
 
 export { decideCases } from "./decide-cases.ts";
 export {
@@ -37,4 +50,9 @@ export function decideCompliance(provider: string, make: () => DecideHarness): v
 /** Declares the suite of Multicast to mocha. */
 export function multicastCompliance(provider: string, make: () => MulticastHarness): void {
   describeCases(`${provider} as a Multicast`, multicastCases, make);
+}
+
+/** Declares the suite of Consensus to mocha. */
+export function consensusCompliance(provider: string, make: () => ConsensusHarness): void {
+  describeCases(`${provider} as a Consensus`, consensusCases, make);
 }
