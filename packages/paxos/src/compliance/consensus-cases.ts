@@ -387,7 +387,8 @@ export const consensusCases: readonly Case<ConsensusHarness>[] = [
         peer.change(at, gid, learner),
       );
       const added = cluster.at(index).answers.get(key);
-      if (!(added instanceof Changed)) return fail(`adding was answered ${added}`);
+      if (!(added instanceof Changed))
+        return fail(`adding was answered ${cluster.at(index).told(key)}`);
       const member = added.config.members.find(
         ({ peerId }) => peerId === harness.addressOf(3).peerId,
       );
