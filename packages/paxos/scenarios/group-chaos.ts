@@ -4,7 +4,7 @@
  * the group (G1 to G8, D1) are asked of what the replicas say of themselves.
  */
 
-import { mix } from "@kith/core";
+import { mix, streamKey } from "@kith/core";
 import {
   exponential,
   isReport,
@@ -20,6 +20,7 @@ import {
   Broken,
   ChangeDone,
   CommandApplied,
+  Leased,
   Membership,
   Office,
   Peer,
@@ -239,6 +240,14 @@ const sometimes: readonly Sometimes[] = [
         isReport(news, ReadLost),
   },
   {
+    name: "a leader has a lease",
+    inputs: [Leased],
+    begin:
+      () =>
+      ({ news }) =>
+        isReport(news, Leased),
+  },
+  {
     name: "a snapshot is installed",
     inputs: [Standing],
     begin:
@@ -324,10 +333,14 @@ const client: Omit<ProcessPlan, "name"> = {
 export const groupChaos = scenario({
   name: "group-chaos",
   about:
-    "A replicated group of three or five voters with learners to come, on four to six nodes. Clients read, write and compare-and-set registers at any node, an operator adds, promotes and removes members and hands over the leadership, while messages are lost, nodes crash, disks fail and clocks lie. What clients see is linearizable.",
+    "A replicated group of three or five voters with learners to come, on four to six nodes. Clients read, write and compare-and-set registers at any node, an operator adds, promotes and removes members and hands over the leadership, while messages are lost, nodes crash, disks fail and clocks lie. In a third of the runs the leaders have leases. What clients see is linearizable.",
   nodes: { min: 4, max: 6 },
   main: Peer,
-  init: ({ peers, index }) => ({ peers, index }),
+  init: ({ peers, index, seed }) => ({
+    peers,
+    index,
+    leases: streamKey(seed, "leases").low % 3 === 0,
+  }),
   transport: "either",
   keys: ["x", "a", "b", "c", "d", "e"],
   duration: 10_000,

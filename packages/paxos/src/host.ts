@@ -60,6 +60,7 @@ import {
   turn,
   upgrade,
 } from "./group.ts";
+import { holdsLease } from "./lease.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
 import { Mail } from "./mail.ts";
@@ -99,9 +100,9 @@ import {
   type Replica,
   type Reply,
   statusOf,
-  type Waiting,
+  type WaitingQuery,
 } from "./replica.ts";
-import type { GroupSettings } from "./settings.ts";
+import { type GroupSettings, settingsProblem } from "./settings.ts";
 import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
 import { emptyTable, queryTable, takeDirty } from "./table.ts";
@@ -167,6 +168,8 @@ export abstract class ReplicatedGroups extends Component {
 
   constructor(init: GroupsInit = {}) {
     super();
+    const problem = settingsProblem(init.settings ?? {});
+    if (problem !== null) throw paxosError("KITH_PAXOS_ARGUMENT", problem);
     this.#init = init;
     this.#self = parsePeer(this.setting(ownPeer));
     this.connect(this.turns, this.turner);
@@ -226,12 +229,7 @@ export abstract class ReplicatedGroups extends Component {
       this.#propose(gid, token, (one) => upgrade(one.state, version)),
     );
     consensus.on(Query, ({ gid, query }, token) =>
-      this.#at(gid, token, (one) => {
-        const id = ++one.lastQuery;
-        const refused = read(one.state, id);
-        if (refused === null) one.queries.set(id, { token, query });
-        else this.#refused(one, token, refused);
-      }),
+      this.#at(gid, token, (one) => this.#query(one, { token, query })),
     );
     consensus.on(ChangeMembers, ({ gid, change, expectedEpoch }, token) =>
       this.#at(gid, token, (one) => this.#change(one, token, change, expectedEpoch)),
@@ -261,9 +259,16 @@ export abstract class ReplicatedGroups extends Component {
   ): void {
     this.#at(gid, token, (one) => {
       const done = action(one);
-      if (done.accepted) this.#await(one, done.index, { term: done.term, token });
+      if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
       else this.#refused(one, token, done.reason);
     });
+  }
+
+  #query(one: Replica, waiting: WaitingQuery): void {
+    const id = ++one.lastQuery;
+    const refused = read(one.state, id);
+    if (refused === null) one.queries.set(id, waiting);
+    else this.#refused(one, waiting.token, refused);
   }
 
   #change(
@@ -273,14 +278,10 @@ export abstract class ReplicatedGroups extends Component {
     expectedEpoch: number | undefined,
   ): void {
     const done = changeMembers(one.state, change, expectedEpoch);
-    if (done.accepted) this.#await(one, done.index, { term: one.state.term, token });
+    if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
     else if (done.reason === "not-leader" || done.reason === "busy" || done.reason === "halted")
       this.#refused(one, token, done.reason);
     else this.#refuse(token, done.reason, done.detail);
-  }
-
-  #await(one: Replica, index: number, waiting: Waiting): void {
-    awaitEntry(one, index, waiting, (reply) => this.#reply(reply));
   }
 
   /** Does something with a replica, at the present time; what it throws stops the replica. */
@@ -520,6 +521,11 @@ export abstract class ReplicatedGroups extends Component {
       }
       const { applied: index } = one.table;
       const result = queryTable(one.table, this.machine, query);
+      // By the clock after the reading: the process may have stood still, and another one may lead since.
+      if (outcome === "leased" && !holdsLease(one.state, this.clock.monotonic)) {
+        this.#at(gid, token, () => this.#query(one, waiting));
+        continue;
+      }
       this.#reply({ token, answer: new Done({ index, result }) });
     }
   }
@@ -533,6 +539,8 @@ export abstract class ReplicatedGroups extends Component {
         this.consensus.trigger(new LeaderChanged({ gid, term: what.term, leader, here }));
       } else if (what.kind === "members")
         this.consensus.trigger(new MembersChanged({ gid, config: what.config }));
+      else if (what.kind === "drift")
+        this.log.error(`group ${gid}: a clock is too fast for leases`, { replica: what.replica });
       else {
         this.#destroy(one, own + 1);
         this.consensus.trigger(new GroupLeft({ gid }));

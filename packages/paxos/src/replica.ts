@@ -93,11 +93,11 @@ export function applyTo(
   return result;
 }
 
-/** Lets somebody wait for the entry at an index. Who waited for an earlier one there is told that it is gone from here. */
+/** Lets somebody wait for the entry that this leader has put at an index. Who waited for an earlier one there is told that it is gone from here. */
 export function awaitEntry(
   replica: Replica,
   index: Index,
-  waiting: Waiting,
+  token: Waiting["token"],
   reply: (reply: Reply) => void,
 ): void {
   const { proposals } = replica;
@@ -105,7 +105,7 @@ export function awaitEntry(
   // Deleted, so that the order is that of the terms.
   if (before !== undefined && proposals.delete(index))
     reply({ token: before.token, answer: new Unknown() });
-  proposals.set(index, waiting);
+  proposals.set(index, { term: replica.state.term, token });
 }
 
 /** Answers all who wait: nobody here can know any more. */
