@@ -6,6 +6,7 @@ import { suites as coreSuites } from "./core/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
 import { paxosSuites } from "./paxos/cases.ts";
+import { familySuites } from "./paxos/family.ts";
 import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
@@ -14,6 +15,7 @@ import { storageSuites } from "./storage/cases.ts";
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   ...coreSuites,
   ...paxosSuites,
+  ...familySuites,
   ...simSuites,
   ...codecSuites,
   ...storageSuites,

@@ -94,6 +94,7 @@ import { birth, death, operationsOf, tableOperations } from "./records.ts";
 import {
   answerUnknown,
   applyTo,
+  awaitEntry,
   leaderOf,
   newReplica,
   type Replica,
@@ -258,7 +259,7 @@ export abstract class ReplicatedGroups extends Component {
   ): void {
     this.#at(gid, token, (one) => {
       const done = action(one);
-      if (done.accepted) one.proposals.set(done.index, { term: done.term, token });
+      if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
       else this.#refused(one, token, done.reason);
     });
   }
@@ -277,7 +278,7 @@ export abstract class ReplicatedGroups extends Component {
     expectedEpoch: number | undefined,
   ): void {
     const done = changeMembers(one.state, change, expectedEpoch);
-    if (done.accepted) one.proposals.set(done.index, { term: one.state.term, token });
+    if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
     else if (done.reason === "not-leader" || done.reason === "busy" || done.reason === "halted")
       this.#refused(one, token, done.reason);
     else this.#refuse(token, done.reason, done.detail);

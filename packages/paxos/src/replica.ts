@@ -1,8 +1,9 @@
 /**
  * A replica as its host keeps it: the state of the protocol, the table, and who waits for what.
  *
- * A proposal is answered when the entry at its index is applied: done where that has its term, and certainly
- * not done where it has another one. All of this is plain data, so that a swap carries it.
+ * A proposal is answered when the entry at its index is applied: done where that has its term. When an entry of a later
+ * term is applied, at its index or before, it is certainly not done: no log has both of them, as terms in a log do not
+ * go back. All of this is plain data, so that a swap carries it.
  */
 
 import type { ReplyToken } from "@kith/core";
@@ -73,9 +74,16 @@ export function applyTo(
   reply: (reply: Reply) => void,
 ): Uint8Array | null {
   const result = applyEntry(replica.table, machine, entry, twice);
-  const waiting = replica.proposals.get(entry.index);
+  const { proposals } = replica;
+  // They are in the order of their terms.
+  for (const [index, { term, token }] of proposals) {
+    if (term >= entry.term) break;
+    proposals.delete(index);
+    reply({ token, answer: new NotLeader({ leader: leaderOf(replica.state) }) });
+  }
+  const waiting = proposals.get(entry.index);
   if (waiting === undefined) return result;
-  replica.proposals.delete(entry.index);
+  proposals.delete(entry.index);
   const { token } = waiting;
   // Another entry stands where the proposal stood: it was truncated, and nobody will ever apply it.
   if (waiting.term !== entry.term)
@@ -83,6 +91,21 @@ export function applyTo(
   else if (entry.kind === "config") reply({ token, answer: new Changed({ config: entry.config }) });
   else reply({ token, answer: new Done({ index: entry.index, result: result ?? noBytes }) });
   return result;
+}
+
+/** Lets somebody wait for the entry that this leader has put at an index. Who waited for an earlier one there is told that it is gone from here. */
+export function awaitEntry(
+  replica: Replica,
+  index: Index,
+  token: Waiting["token"],
+  reply: (reply: Reply) => void,
+): void {
+  const { proposals } = replica;
+  const before = proposals.get(index);
+  // Deleted, so that the order is that of the terms.
+  if (before !== undefined && proposals.delete(index))
+    reply({ token: before.token, answer: new Unknown() });
+  proposals.set(index, { term: replica.state.term, token });
 }
 
 /** Answers all who wait: nobody here can know any more. */

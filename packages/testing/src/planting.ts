@@ -64,6 +64,11 @@ export class Copies {
     return copy;
   }
 
+  /** That a bug can be planted, without a copy: for those that are not run each time. @throws KithError `KITH_TEST_PLANT` */
+  check(bug: Pick<Mutant, "file" | "text" | "planted">): void {
+    withBug(path.join(this.#folder, bug.file), bug);
+  }
+
   /** Copies the packages, and lets the copies find each other and the others as they are. */
   #packagesAt(place: string): void {
     const installed = path.join(this.#root, "node_modules");
@@ -173,7 +178,12 @@ function isMutant(of: unknown): of is Mutant {
   );
 }
 
-function plant(file: string, { text, planted }: Pick<Mutant, "text" | "planted">): void {
+function plant(file: string, bug: Pick<Mutant, "text" | "planted">): void {
+  fs.writeFileSync(file, withBug(file, bug));
+}
+
+/** A file's text with a bug in it. */
+function withBug(file: string, { text, planted }: Pick<Mutant, "text" | "planted">): string {
   const words = text.match(/\w+|[^\w\s]/g) ?? [];
   const pattern = words.map((word) => word.replace(/\W/, "\\$&")).join(",?\\s*");
   const before = fs.readFileSync(file, "utf8");
@@ -184,5 +194,5 @@ function plant(file: string, { text, planted }: Pick<Mutant, "text" | "planted">
     throw testError("KITH_TEST_PLANT", what);
   }
   const { index } = place;
-  fs.writeFileSync(file, before.slice(0, index) + planted + before.slice(index + place[0].length));
+  return before.slice(0, index) + planted + before.slice(index + place[0].length);
 }

@@ -8,6 +8,9 @@
  * from then on. That a killed process is survived too is for tests with processes of their own.
  */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type Component,
   type ComponentClass,
@@ -23,6 +26,7 @@ import { real, type RealWorld } from "../real.ts";
 /** Addresses for the tests of one file, bound beforehand, because a harness has to name them at once. */
 export class Addresses {
   readonly #free: BoundAddress[] = [];
+  readonly #ends = new Set<Promise<void>>();
 
   /** Binds so many. */
   async bind(count: number): Promise<void> {
@@ -36,9 +40,16 @@ export class Addresses {
     return address;
   }
 
-  /** Frees those that nobody took. */
-  close(): void {
+  /** Keeps the end of some processes that had some of them, for `close`. */
+  endsWith(end: Promise<void>): void {
+    this.#ends.add(end);
+    void end.then(() => this.#ends.delete(end));
+  }
+
+  /** Frees those that nobody took, and waits until the processes that had the others have ended. */
+  async close(): Promise<void> {
     for (const address of this.#free.splice(0)) address.close();
+    await Promise.all(this.#ends);
   }
 }
 
@@ -50,6 +61,8 @@ export interface RealProcessesOptions<K extends ComponentClass> {
   readonly addresses: Addresses;
   /** How much shorter the waits of a case are: 0.1 for a tenth. */
   readonly scale: number;
+  /** Whether each process has a disk, which its next life finds again; default false. */
+  readonly durable?: boolean;
 }
 
 interface Process<C extends Component> {
@@ -71,6 +84,7 @@ export class RealProcesses<K extends ComponentClass> {
   readonly #options: RealProcessesOptions<K>;
   readonly #processes = new Map<number, Process<InstanceType<K>>>();
   #closed = false;
+  #data: string | null = null;
 
   constructor(options: RealProcessesOptions<K>) {
     this.#options = options;
@@ -123,13 +137,18 @@ export class RealProcesses<K extends ComponentClass> {
     );
   }
 
-  /** For `Harness.close`: ends all processes. */
+  /** For `Harness.close`: ends all processes, and removes what was on their disks. */
   close(): void {
     this.#closed = true;
-    for (const { system, at } of this.#processes.values()) {
+    const ends = [...this.#processes.values()].map(async ({ system, ended, at }) => {
       at.close();
-      void system?.then((it) => it.stop());
-    }
+      await ended;
+      await (await system)?.stop();
+    });
+    const end = Promise.all(ends).then(() => {
+      if (this.#data !== null) rmSync(this.#data, { recursive: true });
+    });
+    this.#options.addresses.endsWith(end);
   }
 
   #with(index: number, action: (system: System<InstanceType<K>>) => void): void {
@@ -152,8 +171,15 @@ export class RealProcesses<K extends ComponentClass> {
   }
 
   #world(at: BoundAddress, index: number): RealWorld {
-    const { settings } = this.#options;
+    const { settings, durable = false } = this.#options;
     const listen = { host: at.host, port: at.port };
-    return real({ listen, peerId: index + 1, settings, log: () => undefined });
+    if (durable) this.#data ??= mkdtempSync(join(tmpdir(), "kith-processes-"));
+    return real({
+      listen,
+      peerId: index + 1,
+      settings,
+      log: () => undefined,
+      ...(this.#data === null ? {} : { data: join(this.#data, `${index}`) }),
+    });
   }
 }

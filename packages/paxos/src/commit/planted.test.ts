@@ -100,6 +100,9 @@ const bugs: readonly Bug[] = [
 const seedsMax = 500;
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
+// `KITH_PAXOS_PLANTED` runs all; some of them are enough to see that the tests still find what they are there for.
+const all = process.env["KITH_PAXOS_PLANTED"] !== undefined;
+const planted = bugs.filter((_, i) => all || i % 3 === 0);
 
 describe("a bug planted into Paxos Commit", function () {
   this.timeout(300_000);
@@ -109,7 +112,11 @@ describe("a bug planted into Paxos Commit", function () {
   });
   after(() => copies.remove());
 
-  for (const bug of bugs)
+  it("can be planted, each of them", () => {
+    for (const bug of bugs) copies.check(bug);
+  });
+
+  for (const bug of planted)
     it(`is found where ${bug.what}`, async () => {
       const copy = copies.make(bug);
       const load = async <T>(file: string): Promise<T> =>

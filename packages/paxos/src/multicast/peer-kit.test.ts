@@ -20,6 +20,8 @@ export interface PeerInit {
   /** Whether this peer is one of them. */
   readonly isReplica: boolean;
   readonly settings?: Partial<GroupSettings>;
+  /** How often a member asks for what it has missed; default 500 ms. */
+  readonly poll?: number;
 }
 
 const gid = "multicast";
@@ -38,7 +40,7 @@ export class Peer extends MulticastPeer {
     if (answer instanceof Refused && answer.reason === "pending") this.#later();
   });
 
-  constructor({ replicas, isReplica, settings = {} }: PeerInit) {
+  constructor({ replicas, isReplica, settings = {}, poll = 500 }: PeerInit) {
     super();
     this.groups = this.create(
       replicatedGroups(multicastSequence(keepPlaces)),
@@ -47,7 +49,7 @@ export class Peer extends MulticastPeer {
     );
     this.provider = this.create(
       GroupMulticast,
-      { gid, members: replicas, poll: 500 },
+      { gid, members: replicas, poll },
       { name: "multicast" },
     );
     const { consensus } = this.groups.ports;
