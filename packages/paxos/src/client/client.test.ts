@@ -33,7 +33,7 @@ class Peer extends Component {
   readonly gate = this.create(GroupGate);
   readonly client = this.create(
     GroupClient,
-    { gid: "g", members: [0, 1, 2].map(addressAt), retry: 300, pendingMax: 100 },
+    { groups: { g: [0, 1, 2].map(addressAt) }, retry: 300, pendingMax: 100 },
     { name: "client" },
   );
   readonly answers: string[] = [];
@@ -54,10 +54,10 @@ class Peer extends Component {
   }
   execute(text: string, within?: number): void {
     const limit = within === undefined ? {} : { within };
-    this.enter(() => this.#execute(new Execute({ command: textBytes(text), ...limit })));
+    this.enter(() => this.#execute(new Execute({ gid: "g", command: textBytes(text), ...limit })));
   }
   inquire(): void {
-    this.enter(() => this.#inquire(new Inquire({ query: textBytes("") })));
+    this.enter(() => this.#inquire(new Inquire({ gid: "g", query: textBytes("") })));
   }
   #took(answer: object): void {
     this.answers.push(
