@@ -10,7 +10,7 @@ import { expect } from "chai";
 import * as planted from "../scenarios/planted.ts";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
-const packages = ["fd", "membership", "ring", "peer"].map((name) => `packages/${name}`);
+const packages = ["fd", "membership", "ring", "router", "peer"].map((name) => `packages/${name}`);
 
 describe("bugs planted into the overlay", function () {
   this.timeout(60_000);

@@ -17,8 +17,15 @@ describe("the planted bugs", function () {
       bugs.length,
     );
     const scenarios = new Set(bugs.map(({ scenario }) => scenario));
-    const known = ["contracts", "broadcast", "lock", "register", "group-chaos", "router-lookup"];
-    expect([...scenarios]).members(known);
+    expect([...scenarios]).members([
+      "contracts",
+      "broadcast",
+      "lock",
+      "register",
+      "group-chaos",
+      "router-lookup",
+      "overlay",
+    ]);
   });
 
   it("are planted for a while, into a provider and into a copy of an example", async () => {

@@ -43,7 +43,13 @@ const tables: readonly Table[] = [
   {
     folder: "examples/overlay",
     file: "planted",
-    packages: ["packages/fd", "packages/membership", "packages/ring", "packages/peer"],
+    packages: [
+      "packages/fd",
+      "packages/membership",
+      "packages/ring",
+      "packages/router",
+      "packages/peer",
+    ],
   },
 ];
 const providers = "packages/sim/src/scenario";

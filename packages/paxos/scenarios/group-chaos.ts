@@ -26,6 +26,7 @@ import {
   ReadLost,
   Standing,
   Voted,
+  votersOf,
 } from "./peer.ts";
 
 type Check = (view: View) => string | undefined;
@@ -124,12 +125,12 @@ function appliedAlike(): Check {
 function membersFollow(): Check {
   const byEpoch = new Map<number, Config>();
   const holders = new Map<number, number>();
-  const votersOf = ({ members }: Config): number[] =>
+  const votersIn = ({ members }: Config): number[] =>
     members.filter(({ voter }) => voter).map(({ replicaId }) => replicaId);
   const text = ({ members, nextReplicaId }: Config): string =>
     `${nextReplicaId} ${members.map((one) => `${one.replicaId} ${one.peerId} ${one.voter}`).join()}`;
   const differ = (one: Config, other: Config): string | undefined => {
-    const [a, b] = [votersOf(one), votersOf(other)];
+    const [a, b] = [votersIn(one), votersIn(other)];
     const moved =
       a.filter((id) => !b.includes(id)).length + b.filter((id) => !a.includes(id)).length;
     return moved <= 1
@@ -211,17 +212,19 @@ function allAgree(view: View): boolean {
   for (const { fact } of view.last(Membership).values())
     if (newest === undefined || fact.config.epoch > newest.epoch) newest = fact.config;
   const furthest = Math.max(0, ...[...last.values()].map(({ fact }) => fact.commit));
-  return (
-    newest !== undefined &&
-    view.nodes.every(({ name, index, core, life }) => {
-      const member = newest.members.find(({ peerId }) => peerId === index + 1);
-      if (!core || member === undefined) return true;
-      const at = last.get(name);
-      return (
-        at?.life === life && at.fact.replica === member.replicaId && at.fact.applied >= furthest
-      );
-    })
-  );
+  // Where nothing was changed, the founders are the members.
+  const members =
+    newest?.members ??
+    Array.from({ length: votersOf(view.nodes.length) }, (_, i) => ({
+      peerId: i + 1,
+      replicaId: i + 1,
+    }));
+  return view.nodes.every(({ name, index, core, life }) => {
+    const member = members.find(({ peerId }) => peerId === index + 1);
+    if (!core || member === undefined) return true;
+    const at = last.get(name);
+    return at?.life === life && at.fact.replica === member.replicaId && at.fact.applied >= furthest;
+  });
 }
 
 // --- marks ---------------------------------------------------------------------------------------
