@@ -101,6 +101,8 @@ export class GroupClient extends Batcher<WireCall> {
   protected readonly timer = this.requires(Timer);
 
   readonly state = this.declareState({
+    /** Begins the names of its sessions. */
+    name: "",
     batches: new Map<string, Batch<WireCall>>(),
     groups: new Map<string, Group>(),
     calls: new Map<number, Call>(),
@@ -112,14 +114,14 @@ export class GroupClient extends Batcher<WireCall> {
   });
 
   readonly #init: GroupClientInit;
-  readonly #name: string;
 
   constructor(init: GroupClientInit) {
     super();
     this.#init = init;
     const { peerId, incarnation } = parsePeer(this.setting(ownPeer));
-    // Another life of the process is another client.
-    this.#name = `${peerId}.${incarnation}.${init.name ?? ""}`;
+    // Another life of the process is another client, also where it has the incarnation of the one before.
+    const life = this.random("life").below(0x1_0000_0000).toString(36);
+    this.state.name = `${peerId}.${incarnation}.${life}.${init.name ?? ""}`;
     for (const [gid, members] of Object.entries(init.groups ?? {})) this.#know(gid, members);
     this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
     this.network.on(ConnectionDown, ({ peer }) => this.#lost(peer));
@@ -129,7 +131,7 @@ export class GroupClient extends Batcher<WireCall> {
     });
     this.network.on(GroupReplies, ({ from, client, replies }) => {
       met(this.state.book, from);
-      if (client !== this.#name) return;
+      if (client !== this.state.name) return;
       for (const reply of replies) this.#answered(from.peerId, reply);
     });
     this.timer.on(Tick, () => {
@@ -202,7 +204,7 @@ export class GroupClient extends Batcher<WireCall> {
     call.due = this.clock.monotonic + (this.#init.retry ?? 1000);
     call.asked = group.target;
     const to = book.get(group.target);
-    if (to !== undefined) this.say(to, this.#name, [number, gid, kind, body], body.length);
+    if (to !== undefined) this.say(to, this.state.name, [number, gid, kind, body], body.length);
   }
 
   protected override post({ to, client, items: calls }: Batch<WireCall>): void {
@@ -233,7 +235,7 @@ export class GroupClient extends Batcher<WireCall> {
     }
     for (; group.opening < waiting.length && group.sessions < sessionsMax; group.sessions++) {
       group.opening++;
-      const session = { name: `${this.#name}.${++group.named}`, seq: 1, usedAt: now };
+      const session = { name: `${this.state.name}.${++group.named}`, seq: 1, usedAt: now };
       const body = openSession(session.name, 1, group.seen);
       this.#send(this.#call(gid, "propose", body, null, withinMs, session));
     }
