@@ -147,14 +147,14 @@ function processCase(
       const cpu = one.cpuNs();
       const begin = performance.now();
       let left = total;
-      const client = async (index: number): Promise<void> => {
+      const client = async (): Promise<void> => {
         while (left-- > 0) {
           const asked = performance.now();
-          if (!(await one.ask(kind, index, number++))) throw new Error("an operation failed");
+          if (!(await one.ask(kind, number++))) throw new Error("an operation failed");
           if (counts) times.all.push(performance.now() - asked);
         }
       };
-      await Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
+      await Promise.all(Array.from({ length: clients }, client));
       const wallMs = performance.now() - begin;
       if (!counts) return;
       times.wallMs += wallMs;
@@ -187,7 +187,7 @@ function failoverCase(make: () => Promise<Target>): Case {
       for (let i = 0; i < count; i++) {
         const again = await target?.killLeader();
         const begin = performance.now();
-        while (!(await target?.ask("put", i, i))) await later(1);
+        while (!(await target?.ask("put", i))) await later(1);
         gaps.push(performance.now() - begin);
         await again?.();
         // Until it is a voter like the others.

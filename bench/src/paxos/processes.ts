@@ -2,7 +2,7 @@
  * Three durable processes of Kith, and three of etcd, driven by one process of clients over loopback, each client waiting
  * for each of its answers; both write values of 100 bytes to one of 10,000 keys, below the same directory.
  *
- * Kith's commands are deeds of sessions, done exactly once; etcd's puts are not. Its clients share one connection to
+ * Kith's commands are deeds in sessions, done exactly once; etcd's puts are not. Its clients share one connection to
  * the leader, as Kith's do.
  */
 
@@ -18,8 +18,8 @@ export type Kind = "put" | "get";
 
 /** A cluster that can be asked. */
 export interface Target {
-  /** Does one thing for a client. @param n which one it is, of all */
-  ask(kind: Kind, client: number, n: number): Promise<boolean>;
+  /** Does one thing. @param n which one it is, of all */
+  ask(kind: Kind, n: number): Promise<boolean>;
   /** The CPU time of the members, in ns. */
   cpuNs(): number;
   /** How many flushes they have done, all together. */
@@ -63,7 +63,7 @@ export async function kith(): Promise<Target> {
   const system: System<User> = await run(User, { members: processes.members }, world);
   const user = system.instance;
   const target = new KithTarget(processes, user, counted, () => system.stop());
-  await target.ask("put", 0, 0);
+  await target.ask("put", 0);
   return target;
 }
 
@@ -85,11 +85,11 @@ class KithTarget implements Target {
     this.#stop = stop;
   }
 
-  async ask(kind: Kind, client: number, n: number): Promise<boolean> {
+  async ask(kind: Kind, n: number): Promise<boolean> {
     const key = keyOf(n);
     const { outcome } =
       kind === "put"
-        ? await this.#user.do(`client-${client}`, { op: "write", key, value })
+        ? await this.#user.do({ op: "write", key, value })
         : await this.#user.look(key);
     return outcome === "done";
   }
@@ -149,7 +149,7 @@ class EtcdTarget implements Target {
     this.#client = new EtcdClient(this.#cluster.ports[this.#leader] ?? 0);
   }
 
-  async ask(kind: Kind, _client: number, n: number): Promise<boolean> {
+  async ask(kind: Kind, n: number): Promise<boolean> {
     const key = Buffer.from(keyOf(n), "latin1");
     const done = await new Promise<boolean>((resolve) => {
       if (kind === "put") this.#client?.put(key, value, resolve);

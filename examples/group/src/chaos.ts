@@ -157,7 +157,7 @@ class Chronicle {
         : { op, key, value: bytesOf(to) };
     const value = op === "cas" ? [from, to] : to;
     this.#note({ process, type: "invoke", op, key, value });
-    const { outcome } = await this.user.do(`person-${process}`, deed);
+    const { outcome } = await this.user.do(deed);
     const type = outcome === "done" ? "ok" : outcome === "not-done" ? "fail" : "info";
     this.#note({ process, type, op, key, value });
     if (type !== "info") this.lastWrite = performance.now();

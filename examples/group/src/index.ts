@@ -1,7 +1,6 @@
-/** Replicated registers: the member, its client, and what they say to each other. */
+/** Replicated registers: the member, and one who asks. */
 
-export { Client, type ClientInit, Do, Ended, Look, Registers, Turned } from "./client.ts";
 export { Member, type MemberInit } from "./member.ts";
-export type { Deed } from "./registers.ts";
+export { type Deed, encodeDeed, encodeLook, isTaken, registersGroup } from "./registers.ts";
 export { Processes, type ProcessesInit, startProcesses } from "./processes.ts";
-export { User } from "./user.ts";
+export { type Ended, User, type UserInit } from "./user.ts";

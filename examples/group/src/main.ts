@@ -62,7 +62,7 @@ async function demonstrate(): Promise<void> {
   const system = await run(User, { members: processes.members }, real({ log: errorsOnly }));
   const user = system.instance;
   const put = (value: string): Promise<unknown> =>
-    user.do("ann", { op: "write", key: "greeting", value: new TextEncoder().encode(value) });
+    user.do({ op: "write", key: "greeting", value: new TextEncoder().encode(value) });
   try {
     await put("hello");
     const leader = user.target - 1;

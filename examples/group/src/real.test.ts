@@ -37,16 +37,16 @@ describe("a replicated group in three processes", function () {
     );
     const user = system.instance;
     const write = { op: "write", key: "k", value: bytes("one") } as const;
-    expect((await user.do("ann", write)).outcome).equal("done");
+    expect((await user.do(write)).outcome).equal("done");
     const cas = { op: "cas", key: "k", from: bytes("one"), to: bytes("two") } as const;
-    expect((await user.do("bob", cas)).outcome).equal("done");
-    expect((await user.do("ann", cas)).outcome).equal("not-done");
+    expect((await user.do(cas)).outcome).equal("done");
+    expect((await user.do(cas)).outcome).equal("not-done");
     expect(text((await user.look("k")).value)).equal("two");
 
     const leader = user.target - 1;
     await processes.kill(leader);
     const many = Array.from({ length: 50 }, (_, i) =>
-      user.do(`p${i}`, { op: "write", key: `k${i}`, value: bytes(`${i}`) }),
+      user.do({ op: "write", key: `k${i}`, value: bytes(`${i}`) }),
     );
     for (const { outcome } of await Promise.all(many)) expect(outcome).equal("done");
     expect(user.target - 1).not.equal(leader);

@@ -34,6 +34,9 @@ export const registers: Machine = {
   },
 };
 
+/** What the group is called. */
+export const registersGroup = "registers";
+
 /** The same with a table of what each client has asked, so that nothing is done twice. */
 export const registersWithSessions: Machine = withSessions(registers);
 

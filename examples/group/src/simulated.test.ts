@@ -1,39 +1,40 @@
-/** The same member and the same client among simulated peers, with packets lost and a leader that crashes. */
+/** The same member and a client among simulated peers, with packets lost and a leader that crashes. */
 
 import { expect } from "chai";
-import { AskTimeout, Component } from "@kith/core";
+import { Component } from "@kith/core";
+import { Execute, Executed, GroupClient, Inquire, Replicated } from "@kith/paxos";
 import { loss, simulate } from "@kith/sim";
-import { Client, Do, Look, Member, Registers } from "./index.ts";
+import { encodeDeed, encodeLook, isTaken, Member, registersGroup as gid } from "./index.ts";
+import { decodeValue } from "./registers.ts";
 
-const addresses = [1, 2, 3].map((id) => ({ peerId: id, host: `n${id}`, port: 7000 }));
+const members = [1, 2, 3].map((id) => ({ peerId: id, host: `n${id}`, port: 7000 }));
 
 /** A member, and somebody on its peer who asks the group. */
 class Peer extends Component {
-  readonly registers = this.requires(Registers);
-  readonly told: string[] = [];
-  readonly #do = this.registers.onAnswer(Do, (answer) => {
-    if (!(answer instanceof AskTimeout)) this.told.push(answer.outcome);
+  readonly replicated = this.requires(Replicated);
+  readonly told: (boolean | string)[] = [];
+  readonly #do = this.replicated.onAnswer(Execute, (answer) => {
+    this.told.push(answer instanceof Executed && isTaken(answer.result));
   });
-  readonly #look = this.registers.onAnswer(Look, (answer) => {
-    if (!(answer instanceof AskTimeout))
-      this.told.push(new TextDecoder().decode(answer.value ?? undefined));
+  readonly #look = this.replicated.onAnswer(Inquire, (answer) => {
+    if (answer instanceof Executed)
+      this.told.push(new TextDecoder().decode(decodeValue(answer.result) ?? undefined));
   });
 
   constructor() {
     super();
-    this.create(Member, { founders: addresses });
-    const members = addresses.map((address) => ({ ...address, incarnation: 1 }));
-    const client = this.create(Client, { members });
-    this.connect(client.ports.registers, this.registers);
+    this.create(Member, { founders: members });
+    const client = this.create(GroupClient, { groups: { [gid]: members } });
+    this.connect(client.ports.replicated, this.replicated);
   }
 
-  write(person: string, value: string): void {
+  write(value: string): void {
     const deed = { op: "write", key: "k", value: new TextEncoder().encode(value) } as const;
-    this.enter(() => this.#do(new Do({ person, deed })));
+    this.enter(() => this.#do(new Execute({ gid, command: encodeDeed(deed) })));
   }
 
   look(): void {
-    this.enter(() => this.#look(new Look({ key: "k" })));
+    this.enter(() => this.#look(new Inquire({ gid, query: encodeLook("k") })));
   }
 }
 
@@ -49,13 +50,13 @@ describe("the replicated registers, simulated", () => {
         world.node(crashed).crash();
         for (const peer of others(crashed)) {
           peer.told.length = 0;
-          peer.write(`somebody ${round}`, `${round}`);
+          peer.write(`${round}`);
         }
         world.until(() => others(crashed).every(({ told }) => told.length === 1), {
           within: 60_000,
         });
         for (const peer of others(crashed)) {
-          expect(peer.told).deep.equal(["done"]);
+          expect(peer.told).deep.equal([true]);
           peer.look();
         }
         world.until(() => others(crashed).every(({ told }) => told.length === 2), {

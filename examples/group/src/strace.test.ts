@@ -32,7 +32,7 @@ async function traced(plants: readonly Plant[] = []): Promise<Judged> {
     const user = system.instance;
     const write = async (n: number): Promise<void> => {
       const value = new TextEncoder().encode(`value ${n} ${"x".repeat(100)}`);
-      const { outcome } = await user.do(`p${n % 10}`, { op: "write", key: `k${n}`, value });
+      const { outcome } = await user.do({ op: "write", key: `k${n}`, value });
       expect(outcome).equal("done");
     };
     for (let n = 0; n < 20; n++) await write(n);

@@ -19,7 +19,7 @@ import {
   textBytes,
   utf8Key,
 } from "@kith/paxos";
-import { type MemberInit, memberOf } from "./member.ts";
+import { gid, type MemberInit, memberOf } from "./member.ts";
 
 /** Commands are `name number`; they answer `how far name is, and the sum of all`. */
 export const counter: Machine = {
@@ -81,8 +81,8 @@ export class CounterNode extends Component {
       if (state.asking) return;
       state.asking = true;
       const { own } = state;
-      if (own < 0 || own >= target) this.#inquire(new Inquire({ query: textBytes(name) }));
-      else this.#execute(new Execute({ command: textBytes(`${name} ${own + 1}`) }));
+      if (own < 0 || own >= target) this.#inquire(new Inquire({ gid, query: textBytes(name) }));
+      else this.#execute(new Execute({ gid, command: textBytes(`${name} ${own + 1}`) }));
     });
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: pause, timeout: new Click() })),

@@ -19,7 +19,7 @@ import {
   textBytes,
   utf8Key,
 } from "@kith/paxos";
-import { type MemberInit, memberOf } from "./member.ts";
+import { gid, type MemberInit, memberOf } from "./member.ts";
 
 /**
  * Commands are `acquire lock owner milliseconds`, which answers `granted token` or `held owner`, and `release lock
@@ -119,7 +119,7 @@ export class LockNode extends Component {
     this.state.asking = true;
     const { lease } = this.#init;
     // What comes after the lease is of no use any more.
-    this.#execute(new Execute({ command: textBytes(command), within: lease }), {
+    this.#execute(new Execute({ gid, command: textBytes(command), within: lease }), {
       context: { at: this.clock.monotonic },
     });
   }

@@ -27,7 +27,8 @@ export interface MemberInit {
   readonly found: boolean;
 }
 
-const gid = "example";
+/** What the group is called. */
+export const gid = "example";
 
 class Again extends timeout("replicated/Again") {}
 
@@ -51,7 +52,11 @@ export abstract class Member extends Component {
     const { members } = init;
     const groups = this.create(replicatedGroups(withSessions(machine)), {}, { name: "groups" });
     const gate = this.create(GroupGate, {}, { name: "gate" });
-    this.client = this.create(GroupClient, { gid, members, retry: 300 }, { name: "client" });
+    this.client = this.create(
+      GroupClient,
+      { groups: { [gid]: members }, retry: 300 },
+      { name: "client" },
+    );
     this.replicated = this.exposes(this.client.ports.replicated);
     this.group = this.exposes(groups.ports.consensus);
     this.connect(groups.ports.consensus, this.consensus);

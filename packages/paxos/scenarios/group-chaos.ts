@@ -345,7 +345,7 @@ export const groupChaos = scenario({
   keys: ["x", "a", "b", "c", "d", "e"],
   duration: 10_000,
   settle: 40_000,
-  swaps: ["/Peer-1/groups"],
+  swaps: ["/Peer-1/groups", "/Peer-1/gate", "/Peer-1/client"],
   fault: "crash",
   // A majority of any membership that the operator makes is left.
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
@@ -356,7 +356,8 @@ export const groupChaos = scenario({
     {
       name: "operator",
       count: 1,
-      wait: exponential(250),
+      // Most of the time it is somewhere else than the leader.
+      wait: exponential(50),
       timeout: 5000,
       next: ({ draw }) => ({ op: "members", value: draw.below(1_000_000) }),
     },

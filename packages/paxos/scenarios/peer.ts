@@ -1,9 +1,8 @@
 /**
- * A node of `group-chaos`: the replicated groups, a view into them, and a client that passes what it is asked on to
- * whoever leads.
+ * A node of `group-chaos`: the replicated groups, a view into them, a gate, and a client. What an operator wants is done where
+ * the leader is, and fails elsewhere.
  *
- * The client asks again, in the same session and with the same number, until it is told an outcome or gives up. It
- * says `fail` only where it was told that nothing was done: what was not answered in time is `info`.
+ * It says `fail` only where it was told that nothing was done: what was not answered in time is `info`.
  */
 
 import {
@@ -16,7 +15,7 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { message, Network, parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
+import type { PeerRef } from "@kith/network";
 import { Fact, Perform, Performed, Workload } from "@kith/sim/scenario";
 import {
   Applied,
@@ -29,23 +28,21 @@ import {
   type Config,
   Consensus,
   type ConsensusAnswer,
-  Done,
+  Execute,
+  Executed,
   Found,
   Founded,
+  GroupClient,
+  GroupGate,
   GroupHalted,
   GroupLeft,
   type GroupSettings,
-  inSession,
+  Inquire,
   LeaderChanged,
-  type Member,
   MembersChanged,
-  NotLeader,
-  openSession,
-  Propose,
-  Query,
   Refused,
+  Replicated,
   ReplicatedGroups,
-  sessionResult,
   Status,
   TransferLeadership,
   Transferring,
@@ -53,7 +50,7 @@ import {
 } from "../src/index.ts";
 import { holdsLease } from "../src/lease.ts";
 import { lastIndex } from "../src/log.ts";
-import { operationBytes, type RegisterOperation, registers } from "./registers.ts";
+import { operationBytes, registers } from "./registers.ts";
 
 // --- facts -----------------------------------------------------------------------------------------
 
@@ -151,7 +148,10 @@ export class WatchedGroups extends ReplicatedGroups {
         if (kind === "vote-answer" && "granted" in rest && rest.granted)
           this.workload.trigger(new Voted({ voter, term, candidate }));
       const one = this.state.replicas.get(gid);
-      if (one !== undefined && lastIndex(one.state.log) !== this.#last) this.#look();
+      if (one === undefined) return;
+      if (one.state.role !== "leader" && one.queries.size > 0)
+        this.workload.trigger(new ReadLost());
+      if (lastIndex(one.state.log) !== this.#last) this.#look();
     });
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: 40, timeout: new Look() })),
@@ -219,52 +219,7 @@ const noStanding = {
   entries: [],
 };
 
-// --- the client ----------------------------------------------------------------------------------
-
-/** What a client wants. */
-type Wanted =
-  | { readonly kind: "register"; readonly operation: RegisterOperation }
-  /** A change of the membership; which one, the number chooses among those that are possible. */
-  | { readonly kind: "members"; readonly choice: number };
-
-/** What became of it: `again`, where it was certainly not done yet. */
-type Outcome =
-  | { readonly type: "ok"; readonly value?: number | null }
-  | { readonly type: "fail"; readonly error: string }
-  | { readonly type: "again" }
-  | { readonly type: "info" };
-
-/** Passes a call on to the leader. */
-class Ask extends message("group-chaos/Ask")<{
-  readonly call: number;
-  readonly process: number;
-  readonly wanted: Wanted;
-}> {}
-
-/** Its outcome. */
-class Told extends message("group-chaos/Told")<{
-  readonly call: number;
-  readonly outcome: Outcome;
-  /** Who leads, as far as is known where it comes from. */
-  readonly leader: Member | null;
-}> {}
-
-/** A call of this node's own. */
-interface Call {
-  readonly process: number;
-  readonly wanted: Wanted;
-  readonly until: number;
-  nextAt: number;
-}
-
-/** For whom something is asked of the group. */
-interface Errand {
-  readonly call: number;
-  readonly process: number;
-  readonly wanted: Wanted;
-  /** Who has passed it on; null for this node itself. */
-  readonly from: PeerRef | null;
-}
+// --- the node ------------------------------------------------------------------------------------
 
 class Turn extends timeout("group-chaos/Turn") {}
 
@@ -276,9 +231,14 @@ export interface ChaosInit {
   readonly leases?: boolean;
 }
 
-const patience = 1500;
-/** How long an answer of the leader may take before it is asked again. */
-const answerWithin = 300;
+/** For which call something is asked. */
+interface Context {
+  readonly id: number;
+}
+
+type Answer = ConsensusAnswer | AskTimeout;
+
+const within = 1500;
 
 /** How many voters a group has at least, in a cluster of so many nodes. */
 export function votersOf(nodes: number): number {
@@ -288,81 +248,59 @@ export function votersOf(nodes: number): number {
 /** One node. */
 export class Peer extends Component {
   readonly workload = this.requires(Workload);
-  readonly network = this.requires(Network);
   readonly timer = this.requires(Timer);
   readonly consensus = this.requires(Consensus);
+  readonly replicated = this.requires(Replicated);
   readonly groups;
-  readonly #self: PeerRef;
+  readonly gate = this.create(GroupGate, {}, { name: "gate" });
+  readonly client;
   readonly #init: ChaosInit;
-  readonly #refs = new Map<number, PeerRef>();
-  readonly #calls = new Map<number, Call>();
-  /** The clients whose session was opened from here. */
-  readonly #opened = new Set<number>();
-  #leader: Member | null = null;
-  /** Who leads, as others say; a node without a replica knows nothing else. */
-  #hint: Member | null = null;
-  #asked = 0;
+  #leads = false;
   #founding: boolean;
   readonly #found = this.consensus.onAnswer(Found, (answer) => {
     if (answer instanceof Founded || (answer instanceof Refused && answer.reason === "exists"))
       this.#founding = false;
   });
-  readonly #propose = this.consensus.onAnswer(
-    Propose,
-    (answer, _ask, { errand, opens }: { errand: Errand; opens: boolean }) => {
-      if (!(answer instanceof Done)) return this.#end(errand, refusal(answer));
-      const result = sessionResult(answer.result);
-      if (opens || result.kind === "unknown-session") {
-        if (opens) this.#opened.add(errand.process);
-        else this.#opened.delete(errand.process);
-        return this.#do(errand);
-      }
-      // A copy of this very call has had the result that is not kept any more.
-      if (result.kind === "stale") return this.#end(errand, { type: "info" });
-      if (result.kind !== "done") return this.#end(errand, { type: "again" });
-      const text = bytesText(result.result);
-      if (text === "done") return this.#end(errand, { type: "ok" });
-      return this.#end(errand, { type: "fail", error: text });
+  readonly #execute = this.replicated.onAnswer(Execute, (answer, _ask, { id }: Context) => {
+    if (!(answer instanceof Executed)) return this.#refused(id, answer);
+    const text = bytesText(answer.result);
+    return this.#end(id, text === "done" ? { type: "ok" } : { type: "fail", error: text });
+  });
+  readonly #inquire = this.replicated.onAnswer(Inquire, (answer, _ask, { id }: Context) => {
+    if (!(answer instanceof Executed)) return this.#refused(id, answer);
+    const text = bytesText(answer.result);
+    return this.#end(id, { type: "ok", value: text === "none" ? null : Number(text) });
+  });
+  readonly #status = this.consensus.onAnswer(
+    AskStatus,
+    (answer, _ask, { id, choice }: Context & { choice: number }) => {
+      if (answer instanceof Status && answer.role === "leader")
+        this.#reconfigure(id, choice, answer);
+      else this.#end(id, { type: "fail", error: "another one leads" });
     },
   );
-  readonly #query = this.consensus.onAnswer(Query, (answer, _ask, errand: Errand) => {
-    // The answers come before the news.
-    if (answer instanceof NotLeader && this.#leader?.peerId === this.#self.peerId)
-      this.workload.trigger(new ReadLost());
-    if (!(answer instanceof Done)) return this.#end(errand, { type: "again" });
-    const text = bytesText(answer.result);
-    return this.#end(errand, { type: "ok", value: text === "none" ? null : Number(text) });
-  });
-  readonly #status = this.consensus.onAnswer(AskStatus, (answer, _ask, errand: Errand) => {
-    if (!(answer instanceof Status) || answer.role !== "leader")
-      return this.#end(errand, { type: "again" });
-    return this.#reconfigure(errand, answer);
-  });
   readonly #change = this.consensus.onAnswer(
     ChangeMembers,
-    (answer, { change }, { errand, self }: { errand: Errand; self: number }) => {
-      if (!(answer instanceof Changed)) return this.#end(errand, changeRefusal(answer));
+    (answer, { change }, { id, self }: Context & { self: number }) => {
+      if (!(answer instanceof Changed)) return this.#refused(id, answer);
       const leader = change.kind === "remove" && change.replicaId === self;
       this.workload.trigger(new ChangeDone({ kind: change.kind, leader }));
-      return this.#end(errand, { type: "ok" });
+      return this.#end(id, { type: "ok" });
     },
   );
   readonly #transfer = this.consensus.onAnswer(
     TransferLeadership,
-    (answer, _ask, errand: Errand) => {
-      if (!(answer instanceof Transferring)) return this.#end(errand, changeRefusal(answer));
+    (answer, _ask, { id }: Context) => {
+      if (!(answer instanceof Transferring)) return this.#refused(id, answer);
       this.workload.trigger(new ChangeDone({ kind: "transfer", leader: false }));
-      return this.#end(errand, { type: "ok" });
+      return this.#end(id, { type: "ok" });
     },
   );
 
   constructor(init: ChaosInit) {
     super();
     this.#init = init;
-    this.#self = parsePeer(this.setting(ownPeer));
     this.#founding = init.index < votersOf(init.peers.length);
-    // Who is called in a life that is over answers which one it lives now.
-    for (const peer of init.peers) this.#met({ ...peer, incarnation: 1 });
     this.groups = this.create(
       WatchedGroups,
       { announce: true, twice: true, settings: settingsOf(init) },
@@ -376,32 +314,32 @@ export class Peer extends Component {
         },
       },
     );
+    this.client = this.create(
+      GroupClient,
+      { groups: { [gid]: init.peers }, retry: 300 },
+      { name: "client" },
+    );
     this.connect(this.groups.ports.consensus, this.consensus);
-    this.network.on(Bundle, ({ from }) => this.#met(from));
-    this.network.on(Ask, ({ from, call, process, wanted }) => {
-      this.#met(from);
-      this.#do({ call, process, wanted, from });
-    });
-    this.network.on(Told, ({ from, call, outcome, leader }) => {
-      this.#met(from);
-      if (leader?.peerId !== this.#self.peerId) this.#hint = leader;
-      this.#settle(call, outcome);
-    });
+    this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
+    this.connect(this.client.ports.replicated, this.replicated);
     this.#listen();
     this.workload.on(Perform, (perform) => this.#perform(perform));
-    this.timer.on(Turn, () => this.#turn());
+    this.timer.on(Turn, () => {
+      const { peers } = this.#init;
+      if (this.#founding)
+        this.#found(new Found({ gid, peers: peers.slice(0, votersOf(peers.length)) }));
+    });
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: 20, timeout: new Turn() })),
     );
   }
 
   #listen(): void {
-    this.consensus.on(LeaderChanged, ({ term, leader, here }) => {
-      const was = this.#leader?.peerId === this.#self.peerId;
-      this.#leader = leader;
-      if (here || was) this.workload.trigger(new Office({ term, here }));
+    this.consensus.on(LeaderChanged, ({ term, here }) => {
+      if (here || this.#leads) this.workload.trigger(new Office({ term, here }));
+      this.#leads = here;
     });
-    this.consensus.on(GroupLeft, () => void (this.#leader = null));
+    this.consensus.on(GroupLeft, () => void (this.#leads = false));
     this.consensus.on(MembersChanged, ({ config }) =>
       this.workload.trigger(new Membership({ config })),
     );
@@ -413,83 +351,22 @@ export class Peer extends Component {
     this.consensus.on(GroupHalted, ({ reason }) => this.workload.trigger(new Broken({ reason })));
   }
 
-  // --- calls of this node ------------------------------------------------------------------------
-
-  #perform({ id, op, key = "", value, process }: Perform): void {
-    const wanted = wantedOf(op, key, value);
-    const now = this.clock.monotonic;
-    this.#calls.set(id, { process, wanted, until: now + patience, nextAt: now });
-    this.#attempt(id);
-  }
-
-  #attempt(id: number): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) return;
-    const { process, wanted } = call;
-    call.nextAt = this.clock.monotonic + answerWithin;
-    const { peers } = this.#init;
-    const known = this.#leader ?? this.#hint ?? peers[this.#asked++ % peers.length];
-    const { peerId } = known ?? this.#self;
-    this.#hint = null;
-    const to = this.#refs.get(peerId);
-    if (peerId === this.#self.peerId || to === undefined)
-      this.#do({ call: id, process, wanted, from: null });
-    else this.network.trigger(new Ask({ to, from: this.#self, call: id, process, wanted }));
-  }
-
-  #turn(): void {
-    if (this.#founding) {
-      const { peers } = this.#init;
-      this.#found(new Found({ gid, peers: peers.slice(0, votersOf(peers.length)) }));
+  #perform({ id, op, key = "", value }: Perform): void {
+    const [from = 0, to = 0]: number[] = Array.isArray(value) ? value.map(Number) : [Number(value)];
+    if (op === "members")
+      return this.#status(new AskStatus({ gid }), { context: { id, choice: from } });
+    if (op === "read") {
+      const query = operationBytes({ op, key });
+      return this.#inquire(new Inquire({ gid, query, within }), { context: { id } });
     }
-    const now = this.clock.monotonic;
-    for (const [id, call] of this.#calls) {
-      if (now >= call.until) {
-        this.#calls.delete(id);
-        // Some copy of it may still be on its way, or in a log.
-        this.workload.trigger(new Performed({ id, type: "info", error: "no outcome" }));
-      } else if (now >= call.nextAt) this.#attempt(id);
-    }
+    const command = operationBytes(
+      op === "cas" ? { op, key, from, to } : { op: "write", key, value: from },
+    );
+    return this.#execute(new Execute({ gid, command, within }), { context: { id } });
   }
 
-  #settle(id: number, outcome: Outcome): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) return;
-    if (outcome.type === "again") {
-      call.nextAt = Math.min(call.nextAt, this.clock.monotonic + 30);
-      return;
-    }
-    // Only a command in a session can be asked again.
-    if (outcome.type === "info" && call.wanted.kind === "register") {
-      call.nextAt = Math.min(call.nextAt, this.clock.monotonic + 30);
-      return;
-    }
-    this.#calls.delete(id);
-    this.workload.trigger(new Performed({ id, ...outcome }));
-  }
-
-  // --- at the leader -------------------------------------------------------------------------------
-
-  #do(errand: Errand): void {
-    const { wanted, process, call } = errand;
-    if (wanted.kind === "members") return this.#status(new AskStatus({ gid }), { context: errand });
-    const command = operationBytes(wanted.operation);
-    if (wanted.operation.op === "read")
-      return this.#query(new Query({ gid, query: command }), { context: errand });
-    const client = `p${process}`;
-    if (!this.#opened.has(process))
-      return this.#propose(new Propose({ gid, command: openSession(client, 1) }), {
-        context: { errand, opens: true },
-      });
-    // Whoever calls has had the outcomes of all calls before this one.
-    const inside = inSession({ client, seq: call, ackedBelow: call, command });
-    return this.#propose(new Propose({ gid, command: inside }), {
-      context: { errand, opens: false },
-    });
-  }
-
-  #reconfigure(errand: Errand, { config, self }: Status): void {
-    const choice = errand.wanted.kind === "members" ? errand.wanted.choice : 0;
+  /** Changes the membership; how, the choice decides among what is possible. */
+  #reconfigure(id: number, choice: number, { config, self }: Status): void {
     const at = <T>(list: readonly T[]): T | undefined => list[choice % list.length];
     const { members } = config;
     const voters = members.filter(({ voter }) => voter);
@@ -501,13 +378,11 @@ export class Peer extends Component {
     const kind = Math.floor(choice / 1000) % 10;
     const change = (what: Change): void =>
       this.#change(new ChangeMembers({ gid, change: what, expectedEpoch: config.epoch }), {
-        context: { errand, self },
+        context: { id, self },
       });
     const successor = at(others);
     if (kind < 2 && successor !== undefined)
-      this.#transfer(new TransferLeadership({ gid, to: successor.replicaId }), {
-        context: errand,
-      });
+      this.#transfer(new TransferLeadership({ gid, to: successor.replicaId }), { context: { id } });
     else if (learner !== undefined && !(kind === 8 && outside !== undefined)) {
       const { replicaId } = learner;
       change({ kind: kind === 9 ? "remove" : "promote", replicaId });
@@ -517,43 +392,18 @@ export class Peer extends Component {
     } else if (outside !== undefined) {
       const { peerId, host, port } = outside;
       change({ kind: "add-learner", peer: { peerId, host, port } });
-    } else this.#end(errand, { type: "fail", error: "nothing to change" });
+    } else this.#end(id, { type: "fail", error: "nothing to change" });
   }
 
-  #end({ call, from }: Errand, outcome: Outcome): void {
-    if (from === null) this.#settle(call, outcome);
-    else {
-      const leader = this.#leader;
-      this.network.trigger(new Told({ to: from, from: this.#self, call, outcome, leader }));
-    }
+  /** Not done; or nobody knows, and it may yet be. */
+  #refused(id: number, answer: Answer): void {
+    const isOpen = answer instanceof Unknown || answer instanceof AskTimeout;
+    this.#end(id, { type: isOpen ? "info" : "fail", error: answer.constructor.name });
   }
 
-  #met(peer: PeerRef): void {
-    const known = this.#refs.get(peer.peerId);
-    if (known === undefined || known.incarnation <= peer.incarnation)
-      this.#refs.set(peer.peerId, peer);
+  #end(id: number, outcome: Pick<Performed, "type" | "value" | "error">): void {
+    this.workload.trigger(new Performed({ id, ...outcome }));
   }
-}
-
-/** What an answer that is no result says: not done, or nobody knows. */
-function refusal(answer: ConsensusAnswer | AskTimeout): Outcome {
-  return answer instanceof Unknown || answer instanceof AskTimeout
-    ? { type: "info" }
-    : { type: "again" };
-}
-
-/** A change that is refused is not asked for again: another one comes. */
-function changeRefusal(answer: ConsensusAnswer | AskTimeout): Outcome {
-  const { type } = refusal(answer);
-  return type === "info" ? { type } : { type: "fail", error: answer.constructor.name };
-}
-
-function wantedOf(op: string, key: string, value: unknown): Wanted {
-  const [from = 0, to = 0]: number[] = Array.isArray(value) ? value.map(Number) : [Number(value)];
-  if (op === "members") return { kind: "members", choice: from };
-  if (op === "read") return { kind: "register", operation: { op, key } };
-  if (op === "cas") return { kind: "register", operation: { op, key, from, to } };
-  return { kind: "register", operation: { op: "write", key, value: from } };
 }
 
 /** What only its own replica goes by may be different at each: how much of the log is kept and sent at once. */

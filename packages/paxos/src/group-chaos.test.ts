@@ -14,6 +14,8 @@ const corpus: readonly number[] = [
   525,
   // An assertion took a later vote for the term of an answer.
   212,
+  // The client of a life that reused an incarnation took the sessions of the one before for its own.
+  1532442561,
   // Nobody ever changed the members.
   2030,
 ];

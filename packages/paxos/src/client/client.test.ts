@@ -11,7 +11,8 @@ import { addressAt } from "../register.test.ts";
 import { withSessions } from "../sessions.ts";
 import { GroupClient } from "./group-client.ts";
 import { GroupGate } from "./group-gate.ts";
-import { Execute, Executed, Inquire, Replicated } from "./port.ts";
+import { GroupCalls } from "./messages.ts";
+import { Execute, Executed, Inquire, Know, Replicated } from "./port.ts";
 
 /** A list that grows; its length is what it says. */
 const list: Machine = {
@@ -29,11 +30,11 @@ const list: Machine = {
 class Peer extends Component {
   readonly replicated = this.requires(Replicated);
   readonly consensus = this.requires(Consensus);
-  readonly groups = this.create(replicatedGroups(withSessions(list)), {}, { name: "groups" });
+  readonly groups;
   readonly gate = this.create(GroupGate);
   readonly client = this.create(
     GroupClient,
-    { gid: "g", members: [0, 1, 2].map(addressAt), retry: 300, pendingMax: 100 },
+    { groups: { g: [0, 1, 2].map(addressAt) }, retry: 300, pendingMax: 100 },
     { name: "client" },
   );
   readonly answers: string[] = [];
@@ -42,22 +43,28 @@ class Peer extends Component {
   readonly #execute = this.replicated.onAnswer(Execute, (answer) => this.#took(answer));
   readonly #inquire = this.replicated.onAnswer(Inquire, (answer) => this.#took(answer));
 
-  constructor() {
+  constructor(expireAfter = 3_600_000) {
     super();
+    const machine = withSessions(list, { expireAfter });
+    this.groups = this.create(replicatedGroups(machine), {}, { name: "groups" });
     this.connect(this.groups.ports.consensus, this.consensus);
     this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
     this.connect(this.client.ports.replicated, this.replicated);
     this.consensus.on(LeaderChanged, ({ here }) => void (this.leads = here));
   }
-  found(): void {
-    this.enter(() => this.#found(new Found({ gid: "g", peers: [0, 1, 2].map(addressAt) })));
+  found(gid = "g"): void {
+    this.enter(() => this.#found(new Found({ gid, peers: [0, 1, 2].map(addressAt) })));
   }
-  execute(text: string, within?: number): void {
+  know(gid: string): void {
+    const members = [0, 1, 2].map(addressAt);
+    this.enter(() => this.replicated.trigger(new Know({ gid, members })));
+  }
+  execute(text: string, within?: number, gid = "g"): void {
     const limit = within === undefined ? {} : { within };
-    this.enter(() => this.#execute(new Execute({ command: textBytes(text), ...limit })));
+    this.enter(() => this.#execute(new Execute({ gid, command: textBytes(text), ...limit })));
   }
-  inquire(): void {
-    this.enter(() => this.#inquire(new Inquire({ query: textBytes("") })));
+  inquire(gid = "g"): void {
+    this.enter(() => this.#inquire(new Inquire({ gid, query: textBytes("") })));
   }
   #took(answer: object): void {
     this.answers.push(
@@ -69,8 +76,10 @@ class Peer extends Component {
 function cluster(
   seed: number,
   transport: "stream" | "datagram" = "stream",
+  expireAfter = 3_600_000,
 ): Simulation<typeof Peer> {
-  const world = simulate(Peer, { seed, nodes: 4, transport }).boot();
+  const initOf = (): number => expireAfter;
+  const world = simulate(Peer, { seed, nodes: 4, transport, initOf }).boot();
   world.runFor(50);
   for (const index of [0, 1, 2]) world.node(index).root.found();
   return world;
@@ -141,6 +150,52 @@ describe("a client of a replicated group", () => {
     for (let n = 0; n < 105; n++) root.execute(`c${n}`);
     world.until(() => root.answers.length === 105);
     expect(root.answers.filter((answer) => answer === "Busy").length).within(5, 6);
+  });
+
+  it("serves all groups that it was told of", () => {
+    const world = cluster(5);
+    for (const index of [0, 1, 2]) world.node(index).root.found("h");
+    const { root } = world.node(3);
+    const ask = (text: string, gid: string): string | undefined => {
+      root.execute(text, undefined, gid);
+      const { length } = root.answers;
+      world.until(() => root.answers.length > length);
+      return root.answers.at(-1);
+    };
+    expect(ask("a", "h")).equal("Refused");
+    root.know("h");
+    expect(ask("a", "h")).equal("a,");
+    expect(ask("b", "g")).equal("b,");
+    expect(ask("c", "h")).equal("a,c,");
+  });
+
+  it("says in few messages what is asked at once", () => {
+    const world = cluster(6);
+    const { root, system } = world.node(3);
+    let messages = 0;
+    system.inspect(({ kind, event }) => {
+      if (kind === "trigger" && event instanceof GroupCalls) messages++;
+    });
+    // The first time sessions are opened, and nobody knows who leads.
+    for (let round = 0; round < 2; round++) {
+      messages = root.answers.length = 0;
+      for (let n = 0; n < 50; n++) root.execute(`c${n}`);
+      world.until(() => root.answers.length === 50);
+    }
+    expect(messages).within(1, 5);
+  });
+
+  it("opens another session where the group has forgotten its own", () => {
+    const world = cluster(7, "stream", 500);
+    const [other, own] = [world.node(2).root, world.node(3).root];
+    for (const root of [own, other, own, own]) {
+      const { length } = root.answers;
+      root.execute("a");
+      world.until(() => root.answers.length > length);
+      world.runFor(2000);
+    }
+    expect(other.answers).deep.equal(["a,a,"]);
+    expect(own.answers).deep.equal(["a,", "Unknown", "a,a,a,"]);
   });
 
   it("is replaced while it asks", () => {

@@ -1,24 +1,23 @@
 /**
  * The gate of a member: hands what clients elsewhere ask to the replicated groups of this process, and the answers back.
- * It keeps nothing; the groups have the bounds.
+ * It keeps nothing beyond a turn; the groups have the bounds.
  */
 
-import { AskTimeout, Component } from "@kith/core";
-import { Dropped, Network, type PeerRef } from "@kith/network";
+import { AskTimeout } from "@kith/core";
+import { Dropped, type PeerRef } from "@kith/network";
 import { Busy, Consensus, Done, NotLeader, Propose, Query, Refused } from "../port.ts";
-import { type CallOutcome, GroupCall, GroupReply } from "./messages.ts";
+import { type Batch, Batcher, GroupCalls, GroupReplies, type Reply } from "./messages.ts";
 
 interface Caller {
   readonly from: PeerRef;
-  readonly gid: string;
   readonly client: string;
   readonly call: number;
 }
 
 /** Lets `GroupClient`s use the groups of this process. */
-export class GroupGate extends Component {
+export class GroupGate extends Batcher<Reply> {
   readonly consensus = this.requires(Consensus);
-  protected readonly network = this.requires(Network);
+  readonly state = this.declareState({ batches: new Map<string, Batch<Reply>>() });
   readonly #propose = this.consensus.onAnswer(Propose, (answer, _, caller: Caller) =>
     this.#answer(caller, answer),
   );
@@ -28,29 +27,34 @@ export class GroupGate extends Component {
 
   constructor() {
     super();
-    this.network.on(GroupCall, ({ from, gid, client, call, kind, body }) => {
-      const context = { from, gid, client, call };
-      if (kind === "query") this.#query(new Query({ gid, query: body }), { context });
-      else this.#propose(new Propose({ gid, command: body }), { context });
+    this.network.on(GroupCalls, ({ from, client, calls }) => {
+      for (const [call, gid, kind, body] of calls) {
+        const context = { from, client, call };
+        if (kind === "query") this.#query(new Query({ gid, query: body }), { context });
+        else this.#propose(new Propose({ gid, command: body }), { context });
+      }
     });
     this.network.on(Dropped, ({ reason, tag, from }) => {
-      if (reason !== "wrong-incarnation" || tag !== GroupCall.tag) return;
+      if (reason !== "wrong-incarnation" || tag !== GroupCalls.tag) return;
       // It was for an earlier life of this process: an answer to no call tells the sender which one this is.
-      this.#reply({ from, gid: "", client: "", call: 0 }, { kind: "later" });
+      this.network.trigger(new GroupReplies({ to: from, client: "", replies: [] }));
     });
   }
 
-  #answer(caller: Caller, answer: object): void {
+  #answer({ from, client, call }: Caller, answer: object): void {
     if (answer instanceof AskTimeout) return;
-    if (answer instanceof Done) this.#reply(caller, { kind: "done", result: answer.result });
-    else if (answer instanceof NotLeader)
-      this.#reply(caller, { kind: "elsewhere", leader: answer.leader });
-    else if (answer instanceof Busy) this.#reply(caller, { kind: "later" });
-    else if (answer instanceof Refused) this.#reply(caller, { kind: "elsewhere", leader: null });
-    else this.#reply(caller, { kind: "unknown" });
+    const bytes = answer instanceof Done ? answer.result.length : 0;
+    this.say(from, client, replyOf(call, answer), bytes);
   }
 
-  #reply({ from: to, gid, client, call }: Caller, outcome: CallOutcome): void {
-    this.network.trigger(new GroupReply({ to, gid, client, call, outcome }));
+  protected override post({ to, client, items: replies }: Batch<Reply>): void {
+    this.network.trigger(new GroupReplies({ to, client, replies }));
   }
+}
+
+function replyOf(call: number, answer: object): Reply {
+  if (answer instanceof Done) return [call, "done", answer.index, answer.result];
+  if (answer instanceof NotLeader) return [call, "elsewhere", answer.leader];
+  if (answer instanceof Refused) return [call, "elsewhere", null];
+  return [call, answer instanceof Busy ? "later" : "unknown"];
 }

@@ -127,7 +127,7 @@ export class GroupMulticast extends Component {
     // A copy of a command changes nothing, so that no sessions are needed.
     this.client = this.create(
       GroupClient,
-      { gid, members, sessions: false, name: "multicast" },
+      { groups: { [gid]: members }, sessions: false, name: "multicast" },
       { name: "client" },
     );
     this.connect(this.client.ports.replicated, this.replicated);
@@ -181,7 +181,9 @@ export class GroupMulticast extends Component {
 
   #ask(what: "join" | "leave" | "expel", member: Participant): void {
     const command = sequenceCommand({ kind: what === "join" ? "join" : "leave", member });
-    this.#execute(new Execute({ command, within: withinMs }), { context: { what } });
+    this.#execute(new Execute({ gid: this.#init.gid, command, within: withinMs }), {
+      context: { what },
+    });
   }
 
   /** Sends what waits; leaves when nothing does. */
@@ -193,7 +195,9 @@ export class GroupMulticast extends Component {
       if (state.wants !== "out") return;
       state.underWay = true;
       const command = sequenceCommand({ kind: "leave", member: own });
-      this.#execute(new Execute({ command, within: withinMs }), { context: { what: "send" } });
+      this.#execute(new Execute({ gid: this.#init.gid, command, within: withinMs }), {
+        context: { what: "send" },
+      });
       return;
     }
     const payloads: Uint8Array[] = [];
@@ -206,7 +210,9 @@ export class GroupMulticast extends Component {
     }
     state.underWay = true;
     const command = sequenceCommand({ kind: "send", member: own, first: state.first, payloads });
-    this.#execute(new Execute({ command, within: withinMs }), { context: { what: "send" } });
+    this.#execute(new Execute({ gid: this.#init.gid, command, within: withinMs }), {
+      context: { what: "send" },
+    });
   }
 
   // --- the sequence ------------------------------------------------------------------------------
@@ -328,7 +334,7 @@ export class GroupMulticast extends Component {
     if (state.own === null || state.asking) return;
     state.asking = true;
     const query = sequenceQuery(state.next);
-    this.#inquire(new Inquire({ query, within: withinMs }));
+    this.#inquire(new Inquire({ gid: this.#init.gid, query, within: withinMs }));
   }
 
   #fill({ first, next, placed }: Sequel): void {
