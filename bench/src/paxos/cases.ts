@@ -38,6 +38,7 @@ function groupCase(
   place: "memory" | "disk",
   proposers: number,
   count: number,
+  leases = false,
 ): Case {
   let group: Cluster | null = null;
   let flushes = 0;
@@ -47,7 +48,7 @@ function groupCase(
     count,
     rounds: 3,
     prepare: async () => {
-      group = await cluster(place);
+      group = await cluster(place, { leases });
     },
     run: async (total) => {
       const counts = times.begin();
@@ -78,7 +79,7 @@ function idleCase(groups: number): Case {
     count: 2,
     rounds: 2,
     prepare: async () => {
-      idle = await cluster("memory", groups);
+      idle = await cluster("memory", { idleGroups: groups });
       // Until all are quiet.
       await later(8000);
     },
@@ -100,6 +101,13 @@ function suite(place: "memory" | "disk"): Readonly<Record<string, Case>> {
   for (const [proposers, count] of sizes) {
     cases[`commands, ${proposers} proposers`] = groupCase("command", place, proposers, count);
     cases[`reads, ${proposers} readers`] = groupCase("query", place, proposers, count);
+    cases[`reads under a lease, ${proposers} readers`] = groupCase(
+      "query",
+      place,
+      proposers,
+      count,
+      true,
+    );
   }
   return cases;
 }

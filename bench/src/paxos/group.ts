@@ -37,7 +37,7 @@ const counter: Machine = {
 
 /** A member: holds groups, and asks for what it is told to. */
 class Member extends Component {
-  readonly groups = this.create(replicatedGroups(counter), {}, { name: "groups" });
+  readonly groups;
   readonly consensus = this.requires(Consensus);
   readonly leads = new Set<string>();
   founded = 0;
@@ -52,8 +52,10 @@ class Member extends Component {
     this.onDone?.(context.n, answer instanceof Done),
   );
 
-  constructor() {
+  constructor({ leases }: { readonly leases: boolean }) {
     super();
+    const settings = { lease: leases ? { drift: 0.001, margin: 10 } : (false as const) };
+    this.groups = this.create(replicatedGroups(counter), { settings }, { name: "groups" });
     this.connect(this.groups.ports.consensus, this.consensus);
     this.consensus.on(LeaderChanged, ({ gid, here }) => {
       if (here) this.leads.add(gid);
@@ -96,7 +98,10 @@ function peer(peerId: number): { peerId: number; host: string; port: number; inc
 }
 
 /** Builds three members of one group, or more groups beside it that do nothing. */
-export async function cluster(place: "memory" | "disk", idleGroups = 0): Promise<Cluster> {
+export async function cluster(
+  place: "memory" | "disk",
+  { idleGroups = 0, leases = false } = {},
+): Promise<Cluster> {
   const hub = new LoopbackHub();
   const network = loopback(hub);
   const scheduler = new RealScheduler();
@@ -117,7 +122,7 @@ export async function cluster(place: "memory" | "disk", idleGroups = 0): Promise
       root.offers(storage.ports.storage);
     },
   });
-  const systems: System<Member>[] = [1, 2, 3].map((id) => launch(Member, {}, worldOf(id)));
+  const systems: System<Member>[] = [1, 2, 3].map((id) => launch(Member, { leases }, worldOf(id)));
   const members = systems.map(({ instance }) => instance);
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));

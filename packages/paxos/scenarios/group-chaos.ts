@@ -4,7 +4,7 @@
  * the group (G1 to G8, D1) are asked of what the replicas say of themselves.
  */
 
-import { mix } from "@kith/core";
+import { mix, streamKey } from "@kith/core";
 import {
   exponential,
   isReport,
@@ -20,12 +20,14 @@ import {
   Broken,
   ChangeDone,
   CommandApplied,
+  Leased,
   Membership,
   Office,
   Peer,
   ReadLost,
   Standing,
   Voted,
+  votersOf,
 } from "./peer.ts";
 
 type Check = (view: View) => string | undefined;
@@ -124,12 +126,12 @@ function appliedAlike(): Check {
 function membersFollow(): Check {
   const byEpoch = new Map<number, Config>();
   const holders = new Map<number, number>();
-  const votersOf = ({ members }: Config): number[] =>
+  const votersIn = ({ members }: Config): number[] =>
     members.filter(({ voter }) => voter).map(({ replicaId }) => replicaId);
   const text = ({ members, nextReplicaId }: Config): string =>
     `${nextReplicaId} ${members.map((one) => `${one.replicaId} ${one.peerId} ${one.voter}`).join()}`;
   const differ = (one: Config, other: Config): string | undefined => {
-    const [a, b] = [votersOf(one), votersOf(other)];
+    const [a, b] = [votersIn(one), votersIn(other)];
     const moved =
       a.filter((id) => !b.includes(id)).length + b.filter((id) => !a.includes(id)).length;
     return moved <= 1
@@ -211,17 +213,19 @@ function allAgree(view: View): boolean {
   for (const { fact } of view.last(Membership).values())
     if (newest === undefined || fact.config.epoch > newest.epoch) newest = fact.config;
   const furthest = Math.max(0, ...[...last.values()].map(({ fact }) => fact.commit));
-  return (
-    newest !== undefined &&
-    view.nodes.every(({ name, index, core, life }) => {
-      const member = newest.members.find(({ peerId }) => peerId === index + 1);
-      if (!core || member === undefined) return true;
-      const at = last.get(name);
-      return (
-        at?.life === life && at.fact.replica === member.replicaId && at.fact.applied >= furthest
-      );
-    })
-  );
+  // Where nothing was changed, the founders are the members.
+  const members =
+    newest?.members ??
+    Array.from({ length: votersOf(view.nodes.length) }, (_, i) => ({
+      peerId: i + 1,
+      replicaId: i + 1,
+    }));
+  return view.nodes.every(({ name, index, core, life }) => {
+    const member = members.find(({ peerId }) => peerId === index + 1);
+    if (!core || member === undefined) return true;
+    const at = last.get(name);
+    return at?.life === life && at.fact.replica === member.replicaId && at.fact.applied >= furthest;
+  });
 }
 
 // --- marks ---------------------------------------------------------------------------------------
@@ -234,6 +238,14 @@ const sometimes: readonly Sometimes[] = [
       () =>
       ({ news }) =>
         isReport(news, ReadLost),
+  },
+  {
+    name: "a leader has a lease",
+    inputs: [Leased],
+    begin:
+      () =>
+      ({ news }) =>
+        isReport(news, Leased),
   },
   {
     name: "a snapshot is installed",
@@ -321,10 +333,14 @@ const client: Omit<ProcessPlan, "name"> = {
 export const groupChaos = scenario({
   name: "group-chaos",
   about:
-    "A replicated group of three or five voters with learners to come, on four to six nodes. Clients read, write and compare-and-set registers at any node, an operator adds, promotes and removes members and hands over the leadership, while messages are lost, nodes crash, disks fail and clocks lie. What clients see is linearizable.",
+    "A replicated group of three or five voters with learners to come, on four to six nodes. Clients read, write and compare-and-set registers at any node, an operator adds, promotes and removes members and hands over the leadership, while messages are lost, nodes crash, disks fail and clocks lie. In a third of the runs the leaders have leases. What clients see is linearizable.",
   nodes: { min: 4, max: 6 },
   main: Peer,
-  init: ({ peers, index }) => ({ peers, index }),
+  init: ({ peers, index, seed }) => ({
+    peers,
+    index,
+    leases: streamKey(seed, "leases").low % 3 === 0,
+  }),
   transport: "either",
   keys: ["x", "a", "b", "c", "d", "e"],
   duration: 10_000,

@@ -51,6 +51,7 @@ import {
   Transferring,
   Unknown,
 } from "../src/index.ts";
+import { holdsLease } from "../src/lease.ts";
 import { lastIndex } from "../src/log.ts";
 import { operationBytes, type RegisterOperation, registers } from "./registers.ts";
 
@@ -105,6 +106,9 @@ export class Office extends event("group-chaos/Office", Fact)<{
   readonly here: boolean;
 }> {}
 
+/** A replica has a lease, for the first time in its life. */
+export class Leased extends event("group-chaos/Leased", Fact) {}
+
 /** A query that waited for its round was refused, because the leader is none any more. */
 export class ReadLost extends event("group-chaos/ReadLost", Fact) {}
 
@@ -136,6 +140,7 @@ export class WatchedGroups extends ReplicatedGroups {
   #last = 0;
   #lastTerm = 0;
   #stand = "";
+  #leased = false;
 
   constructor(init: ConstructorParameters<typeof ReplicatedGroups>[0]) {
     super(init);
@@ -161,6 +166,10 @@ export class WatchedGroups extends ReplicatedGroups {
       this.#last = -1;
       this.#stand = "";
       return;
+    }
+    if (!this.#leased && holdsLease(one.state, this.clock.monotonic)) {
+      this.#leased = true;
+      this.workload.trigger(new Leased());
     }
     const { self, term, role, log, commit } = one.state;
     const vote = one.state.hardWrite <= one.state.flushed ? one.state.vote : null;
@@ -263,6 +272,8 @@ class Turn extends timeout("group-chaos/Turn") {}
 export interface ChaosInit {
   readonly peers: readonly PeerRef[];
   readonly index: number;
+  /** Whether leaders have leases; default false. */
+  readonly leases?: boolean;
 }
 
 const patience = 1500;
@@ -354,7 +365,7 @@ export class Peer extends Component {
     for (const peer of init.peers) this.#met({ ...peer, incarnation: 1 });
     this.groups = this.create(
       WatchedGroups,
-      { announce: true, twice: true, settings: settingsOf(init.index) },
+      { announce: true, twice: true, settings: settingsOf(init) },
       {
         name: "groups",
         onFault: ({ cause }) => {
@@ -546,7 +557,7 @@ function wantedOf(op: string, key: string, value: unknown): Wanted {
 }
 
 /** What only its own replica goes by may be different at each: how much of the log is kept and sent at once. */
-function settingsOf(index: number): Partial<GroupSettings> {
+function settingsOf({ index, leases = false }: ChaosInit): Partial<GroupSettings> {
   const sizes: Partial<GroupSettings>[] = [
     { keepEntries: 0, cutEntries: 1 },
     { keepEntries: 30, cutEntries: 20, batchBytesMax: 200, inflightMax: 2 },
@@ -559,6 +570,8 @@ function settingsOf(index: number): Partial<GroupSettings> {
     electionMax: 500,
     quietAfter: 600,
     quietHeartbeat: 250,
+    // Clocks of nodes differ from the right time by up to 500 ppm: two of them by twice that.
+    lease: leases ? { drift: 0.0011, margin: 1 } : false,
     ...sizes[index % sizes.length],
   };
 }

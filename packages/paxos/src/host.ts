@@ -60,6 +60,7 @@ import {
   turn,
   upgrade,
 } from "./group.ts";
+import { holdsLease } from "./lease.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
 import { Mail } from "./mail.ts";
@@ -98,8 +99,9 @@ import {
   type Replica,
   type Reply,
   statusOf,
+  type WaitingQuery,
 } from "./replica.ts";
-import type { GroupSettings } from "./settings.ts";
+import { type GroupSettings, settingsProblem } from "./settings.ts";
 import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
 import { emptyTable, queryTable, takeDirty } from "./table.ts";
@@ -165,6 +167,8 @@ export abstract class ReplicatedGroups extends Component {
 
   constructor(init: GroupsInit = {}) {
     super();
+    const problem = settingsProblem(init.settings ?? {});
+    if (problem !== null) throw paxosError("KITH_PAXOS_ARGUMENT", problem);
     this.#init = init;
     this.#self = parsePeer(this.setting(ownPeer));
     this.connect(this.turns, this.turner);
@@ -224,12 +228,7 @@ export abstract class ReplicatedGroups extends Component {
       this.#propose(gid, token, (one) => upgrade(one.state, version)),
     );
     consensus.on(Query, ({ gid, query }, token) =>
-      this.#at(gid, token, (one) => {
-        const id = ++one.lastQuery;
-        const refused = read(one.state, id);
-        if (refused === null) one.queries.set(id, { token, query });
-        else this.#refused(one, token, refused);
-      }),
+      this.#at(gid, token, (one) => this.#query(one, { token, query })),
     );
     consensus.on(ChangeMembers, ({ gid, change, expectedEpoch }, token) =>
       this.#at(gid, token, (one) => this.#change(one, token, change, expectedEpoch)),
@@ -262,6 +261,13 @@ export abstract class ReplicatedGroups extends Component {
       if (done.accepted) one.proposals.set(done.index, { term: done.term, token });
       else this.#refused(one, token, done.reason);
     });
+  }
+
+  #query(one: Replica, waiting: WaitingQuery): void {
+    const id = ++one.lastQuery;
+    const refused = read(one.state, id);
+    if (refused === null) one.queries.set(id, waiting);
+    else this.#refused(one, waiting.token, refused);
   }
 
   #change(
@@ -514,6 +520,11 @@ export abstract class ReplicatedGroups extends Component {
       }
       const { applied: index } = one.table;
       const result = queryTable(one.table, this.machine, query);
+      // By the clock after the reading: the process may have stood still, and another one may lead since.
+      if (outcome === "leased" && !holdsLease(one.state, this.clock.monotonic)) {
+        this.#at(gid, token, () => this.#query(one, waiting));
+        continue;
+      }
       this.#reply({ token, answer: new Done({ index, result }) });
     }
   }
@@ -527,6 +538,8 @@ export abstract class ReplicatedGroups extends Component {
         this.consensus.trigger(new LeaderChanged({ gid, term: what.term, leader, here }));
       } else if (what.kind === "members")
         this.consensus.trigger(new MembersChanged({ gid, config: what.config }));
+      else if (what.kind === "drift")
+        this.log.error(`group ${gid}: a clock is too fast for leases`, { replica: what.replica });
       else {
         this.#destroy(one, own + 1);
         this.consensus.trigger(new GroupLeft({ gid }));

@@ -51,4 +51,4 @@ export {
   sessionResult,
   withSessions,
 } from "./sessions.ts";
-export { defaultSettings, type GroupSettings } from "./settings.ts";
+export { defaultSettings, type GroupSettings, type LeaseSettings } from "./settings.ts";

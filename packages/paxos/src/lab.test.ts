@@ -16,7 +16,8 @@ import {
   votersOf,
 } from "./config.ts";
 import type { Entry, Index } from "./entry.ts";
-import { dueAt, flushed, propose, receive, tick, turn } from "./group.ts";
+import { dueAt, flushed, propose, receive, suspect, tick, turn } from "./group.ts";
+import { holdsLease } from "./lease.ts";
 import { entryAt, lastIndex, termAt } from "./log.ts";
 import { changeMembers } from "./membership.ts";
 import type { Base, PeerMessage, SnapshotPart } from "./peer-message.ts";
@@ -77,6 +78,8 @@ export interface LabOptions {
   readonly say?: (line: string) => void;
   /** How often a write takes the table along; 1 is always. */
   readonly tableEvery?: number;
+  /** How fast a peer's clock runs; default 1. */
+  readonly rate?: (peerId: number) => number;
 }
 
 export function address(peerId: number): PeerAddress {
@@ -107,14 +110,14 @@ export class Lab {
   readonly #votes = new Map<string, number>();
   readonly #commits = new Map<number, { term: number; led: boolean; commit: number }>();
   readonly #reads = new Map<number, Index>();
-  readonly #seen = { leaderChanges: 0, snapshots: 0, truncations: 0 };
+  readonly #seen = { leaderChanges: 0, snapshots: 0, truncations: 0, leased: 0 };
 
   constructor(options: LabOptions = {}) {
     this.#options = options;
     this.#say = options.say ?? (() => undefined);
   }
 
-  get marks(): { leaderChanges: number; snapshots: number; truncations: number } {
+  get marks(): { leaderChanges: number; snapshots: number; truncations: number; leased: number } {
     return this.#seen;
   }
 
@@ -150,11 +153,16 @@ export class Lab {
       .sort((a, b) => (b.state?.term ?? 0) - (a.state?.term ?? 0))[0];
   }
 
+  /** What a peer's clock shows. */
+  clock(peerId: number): number {
+    return this.now * (this.#options.rate?.(peerId) ?? 1);
+  }
+
   // --- inputs ------------------------------------------------------------------------------------
 
   propose(peerId: number, line: string): ReturnType<typeof propose> {
     const state = this.state(peerId);
-    state.now = this.now;
+    state.now = this.clock(peerId);
     const done = propose(state, bytes.encode(line));
     if (!done.accepted) this.#say(`${peerId} refuses: ${done.reason}`);
     this.#turn(this.machine(peerId));
@@ -163,7 +171,7 @@ export class Lab {
 
   read(peerId: number, id: number): void {
     const state = this.state(peerId);
-    state.now = this.now;
+    state.now = this.clock(peerId);
     this.#reads.set(id, this.#committed.length);
     const refused = read(state, id);
     if (refused === null) this.openReads.set(id, peerId);
@@ -173,7 +181,7 @@ export class Lab {
 
   change(peerId: number, change: Change): boolean {
     const state = this.state(peerId);
-    state.now = this.now;
+    state.now = this.clock(peerId);
     const done = changeMembers(state, change);
     if (!done.accepted) this.#say(`${peerId} refuses: ${done.reason} ${done.detail}`.trim());
     this.#turn(this.machine(peerId));
@@ -182,6 +190,7 @@ export class Lab {
 
   transfer(peerId: number, to: number): void {
     const state = this.state(peerId);
+    state.now = this.clock(peerId);
     const refused = transferTo(state, to);
     if (refused !== null) this.#say(`${peerId} refuses: ${refused}`);
     this.#turn(this.machine(peerId));
@@ -190,13 +199,13 @@ export class Lab {
   /** Lets a peer's election timer run out. */
   timeout(peerId: number): void {
     const state = this.state(peerId);
-    this.now = Math.max(this.now, state.deadline);
-    tick(state, this.now);
+    this.now = Math.max(this.now, state.deadline / (this.#options.rate?.(peerId) ?? 1));
+    tick(state, Math.max(this.clock(peerId), state.deadline));
     this.#turn(this.machine(peerId));
   }
 
   tick(peerId: number, stalled = false): void {
-    tick(this.state(peerId), this.now, stalled);
+    tick(this.state(peerId), this.clock(peerId), stalled);
     this.#turn(this.machine(peerId));
   }
 
@@ -204,7 +213,13 @@ export class Lab {
   wait(duration: number): void {
     this.now += duration;
     for (const { state, peerId } of this.up)
-      if (state !== null && dueAt(state) <= this.now) this.tick(peerId);
+      if (state !== null && dueAt(state) <= this.clock(peerId)) this.tick(peerId);
+  }
+
+  /** The connection of a peer to another one has ended. */
+  disconnect(peerId: number, other: number): void {
+    suspect(this.state(peerId), other, this.clock(peerId));
+    this.#turn(this.machine(peerId));
   }
 
   deliver(message: PeerMessage): void {
@@ -225,7 +240,7 @@ export class Lab {
       machine = this.#join(message.toPeer, message.to, diskOf(joining));
     }
     if (machine.state === null) return;
-    receive(machine.state, structuredClone(message), this.now);
+    receive(machine.state, structuredClone(message), this.clock(machine.peerId));
     this.#turn(machine);
   }
 
@@ -236,7 +251,7 @@ export class Lab {
     applyWrite(machine.disk, write);
     if (machine.state === null) return true;
     this.#say(`${peerId} flushed #${write.number}`);
-    flushed(machine.state, write.number, machine.disk.table.applied, this.now);
+    flushed(machine.state, write.number, machine.disk.table.applied, this.clock(peerId));
     this.#turn(machine);
     return true;
   }
@@ -279,7 +294,8 @@ export class Lab {
     const seed = mix((this.#options.seed ?? 1) * 1000 + peerId, lives);
     const { settings = {} } = this.#options;
     const durable: Durable = { ...structuredClone(disk), applied: disk.table.applied };
-    return replica({ gid: "g", self, peerId, seed, now: this.now, settings }, durable);
+    const now = this.clock(peerId);
+    return replica({ gid: "g", self, peerId, seed, now, settings }, durable);
   }
 
   // --- effects -----------------------------------------------------------------------------------
@@ -294,7 +310,11 @@ export class Lab {
     for (const { id, outcome } of effects.reads) {
       this.#say(`${machine.peerId} read ${id} ${outcome} at ${state.applied}`);
       const wanted = this.#reads.get(id) ?? 0;
-      if (outcome === "ready" && state.applied < wanted)
+      if (outcome === "leased") {
+        this.#seen.leased++;
+        if (!holdsLease(state, this.clock(machine.peerId))) throw new Error("no lease after all");
+      }
+      if (outcome !== "refused" && state.applied < wanted)
         throw new Error(
           `L9: read ${id} saw ${state.applied}, though ${wanted} was committed before`,
         );
@@ -308,6 +328,8 @@ export class Lab {
     }
     for (const news of effects.news) {
       if (news.kind === "leader") this.#led(machine, news.term, news.leader);
+      else if (news.kind === "drift")
+        this.#say(`${machine.peerId} has no leases any more: the clock of ${news.replica} is fast`);
       else this.#say(`${machine.peerId} ${news.kind} ${describeConfig(news.config)}`);
     }
     this.#snapshots(machine, effects);

@@ -13,6 +13,7 @@ export interface Marks {
   leaderRemoved: number;
   torn: number;
   leaderLostReads: number;
+  leased: number;
 }
 
 export function noOutcome(): Marks {
@@ -29,5 +30,6 @@ export function noOutcome(): Marks {
     leaderRemoved: 0,
     torn: 0,
     leaderLostReads: 0,
+    leased: 0,
   };
 }

@@ -57,8 +57,10 @@ export function becomeLeader(state: GroupState): void {
     since: state.now,
     progress: new Map(),
     round: 0,
+    sent: [],
     reads: [],
     transfer: null,
+    invited: false,
     beatDue: state.now,
     busyAt: state.now,
     pendingBytes: 0,
@@ -116,6 +118,7 @@ export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId)
       contact: state.now,
       version: 0,
       snapshotAt: state.now,
+      reading: null,
     };
     led.progress.set(replicaId, progress);
   }

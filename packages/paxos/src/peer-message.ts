@@ -1,5 +1,6 @@
 /** What the replicas of one group say to each other. Plain data; many travel in one network message. */
 
+import type { Millis } from "@kith/core";
 import type { Config, ReplicaId } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
 
@@ -70,6 +71,8 @@ export interface AppendAnswer {
   readonly round: number;
   /** The newest version of the machine's rules that I can apply. */
   readonly version: number;
+  /** My monotonic clock; where there are leases, in answers to a round. */
+  readonly clock?: Millis;
 }
 
 /** I do not have the entry at `prevIndex`, or have another one there; or your term is over. */

@@ -186,6 +186,42 @@ const bugs: readonly Bug[] = [
     planted: "vote: 0,",
     seed: 4,
   },
+  {
+    what: "a leader keeps its lease when it hands over",
+    file: "transfer.ts",
+    text: "led.invited = true;",
+    planted: "",
+    seed: 29,
+  },
+  {
+    what: "a lease is counted from when the round was confirmed, and not from when it was sent",
+    file: "lease.ts",
+    text: "return sent.at + electionMin",
+    planted:
+      "return majorityReached(config, (id) => id === state.self ? state.now : (led.progress.get(id)?.contact ?? 0)) + electionMin",
+    seed: 29,
+  },
+  {
+    what: "a lease takes all clocks for equally fast",
+    file: "lease.ts",
+    text: "electionMin * (1 - lease.drift) - lease.margin",
+    planted: "electionMin - 0 * lease.margin",
+    seed: 29,
+  },
+  {
+    what: "a voter that comes back is loyal to nobody",
+    file: "state.ts",
+    text: "contact: now,",
+    planted: "contact: now - 1e9,",
+    seed: 29,
+  },
+  {
+    what: "a connection that ends makes a follower campaign at once",
+    file: "group.ts",
+    text: "const earliest = Math.max(state.contact + electionMin, now);",
+    planted: "const earliest = now + 0 * electionMin;",
+    seed: 53,
+  },
 ];
 
 /** How many seeds a bug may survive. */

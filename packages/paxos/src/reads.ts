@@ -4,11 +4,13 @@
  * L9: a read takes down the commit when it comes; it is answered once a round of heartbeats that *began after it came* is
  * confirmed by a majority in the leader's term, and the table is applied up to there. A leader whose own
  * first entry is not committed does not know yet what is committed, and lets reads wait. All reads that wait
- * share a round; one round is under way at a time, and each heartbeat begins another.
+ * share a round; one round is under way at a time, and each heartbeat begins another. Where the leader has a
+ * lease, they need none (`lease.ts`).
  */
 
 import { isMajority } from "./config.ts";
 import { ensure } from "./errors.ts";
+import { holdsLease, noteSent } from "./lease.ts";
 import { termAt } from "./log.ts";
 import { wake } from "./office.ts";
 import { beat } from "./replication.ts";
@@ -31,13 +33,14 @@ export function read(state: GroupState, id: number): Refusal | null {
 /** Begins a round where reads wait for one and none is under way. */
 export function beginRounds(state: GroupState, led: Leadership): void {
   if (led.reads.length === 0 || !ownTermCommitted(state, led)) return;
-  if (led.reads.some(({ round }) => round > 0)) return;
+  if (led.reads.some(({ round }) => round > 0) || holdsLease(state, state.now)) return;
   startRound(state, led);
 }
 
 /** Begins a round: for all reads that wait, and as the heartbeat. */
 export function startRound(state: GroupState, led: Leadership): void {
   led.round++;
+  noteSent(state, led);
   const known = ownTermCommitted(state, led);
   for (const read of led.reads) {
     if (read.round > 0 || !known) continue;
@@ -48,14 +51,19 @@ export function startRound(state: GroupState, led: Leadership): void {
   beat(state, led);
 }
 
-/** Answers the reads whose round is confirmed and whose index is applied. */
+/** Answers the reads whose round is confirmed and whose index is applied; under a lease all whose index is. */
 export function finishReads(state: GroupState, led: Leadership): void {
   if (led.reads.length === 0) return;
   const config = configOf(state);
   const confirmed = (round: number): boolean =>
     isMajority(config, (id) => id === state.self || (led.progress.get(id)?.round ?? 0) >= round);
+  const leased = ownTermCommitted(state, led) && holdsLease(state, state.now);
   let lastConfirmed = 0;
   led.reads = led.reads.filter(({ id, index, round, after }) => {
+    if (leased && state.applied >= Math.max(index, led.noop)) {
+      state.out.reads.push({ id, outcome: "leased" });
+      return false;
+    }
     if (round === 0 || state.applied < index) return true;
     if (round > lastConfirmed) {
       if (!confirmed(round)) return true;

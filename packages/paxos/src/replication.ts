@@ -12,6 +12,7 @@ import { isMajority, majorityReached, memberOf, type Member } from "./config.ts"
 import { appendEntry, send, sendAfter, truncateFrom, writeOf } from "./durability.ts";
 import { type Index, sizeOf } from "./entry.ts";
 import { ensure } from "./errors.ts";
+import { compareClocks } from "./lease.ts";
 import { entryAt, firstOfTerm, lastIndex, slice, termAt } from "./log.ts";
 import { becomeFollower, follow } from "./office.ts";
 import type { Append, AppendAnswer, AppendReject, PeerMessage, Route } from "./peer-message.ts";
@@ -116,7 +117,7 @@ function beginSnapshot(state: GroupState, member: Member, progress: Progress): v
 export function onAppendAnswer(
   state: GroupState,
   led: Leadership,
-  { from, match, round, version }: Route & AppendAnswer,
+  { from, match, round, version, clock }: Route & AppendAnswer,
 ): void {
   if (memberOf(configOf(state), from) === undefined) return;
   const progress = follow(state, led, from);
@@ -127,6 +128,7 @@ export function onAppendAnswer(
   );
   progress.contact = state.now;
   progress.version = version;
+  if (clock !== undefined) compareClocks(state, led, progress, { from, round, clock });
   progress.round = Math.max(progress.round, round);
   progress.match = Math.max(progress.match, match);
   if (progress.mode === "stream") {
@@ -277,6 +279,7 @@ export function onAppend(state: GroupState, message: PeerMessage & Append): void
     term: state.term,
     round,
     version: state.version,
+    ...(round > 0 && state.settings.lease !== false ? { clock: state.now } : {}),
   } as const;
   // The round is confirmed at once; what is not durable yet is not claimed.
   if (match > state.stable && round > 0)

@@ -2,6 +2,17 @@
 
 import type { Millis } from "@kith/core";
 
+/** What a lease takes for granted. */
+export interface LeaseSettings {
+  /**
+   * How much faster the monotonic clock of one member may run than that of another, as a part of its rate, from 0 to below
+   * 1. Clocks of good machines differ by less than 0.001. Raising it makes leases shorter.
+   */
+  readonly drift: number;
+  /** What a lease is shorter beyond that, for clocks that err otherwise. Raising it makes leases shorter. */
+  readonly margin: Millis;
+}
+
 /** The settings of a group. Plain data. */
 export interface GroupSettings {
   /** Between two heartbeats of a leader. Raising it saves messages and CPU, and delays reads whose round was lost. */
@@ -33,6 +44,13 @@ export interface GroupSettings {
   readonly keepEntries: number;
   /** How many entries more have to be there before the log is cut. Lower means more, smaller cuts. */
   readonly cutEntries: number;
+  /**
+   * Whether a leader answers reads without asking anybody, for a little less than `electionMin` after a round that a majority
+   * has confirmed. False, the default: each batch of reads costs a round of heartbeats, and no clock is trusted. With
+   * leases reads cost no message; in return they are linearizable only as long as the clocks keep to `drift`. A leader
+   * that finds a follower's clock beyond that goes without leases until its process starts again.
+   */
+  readonly lease: LeaseSettings | false;
 }
 
 /** What holds where nothing else is said. */
@@ -50,4 +68,15 @@ export const defaultSettings: GroupSettings = {
   promoteLagMax: 64,
   keepEntries: 1024,
   cutEntries: 4096,
+  lease: false,
 };
+
+/** Says what is wrong with settings; null where nothing is. */
+export function settingsProblem({ lease = false }: Partial<GroupSettings>): string | null {
+  if (lease === false) return null;
+  const { drift, margin } = lease;
+  // A lease that is longer than loyalty would break what it promises.
+  return drift >= 0 && drift < 1 && margin >= 0
+    ? null
+    : `A lease with a drift of ${drift} and a margin of ${margin} ms is none.`;
+}

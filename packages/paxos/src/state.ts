@@ -38,14 +38,19 @@ export type LogRecord =
 /** What became of a read. */
 export interface ReadOutcome {
   readonly id: number;
-  /** Ready: the applied table may be read now. Refused: this replica does not lead any more. */
-  readonly outcome: "ready" | "refused";
+  /**
+   * Ready: the applied table may be read now. Leased: it may, but what was read is told only where `holdsLease` still says yes
+   * afterwards, by the clock as it is then; else the read is asked again. Refused: this replica does not lead any more.
+   */
+  readonly outcome: "ready" | "leased" | "refused";
 }
 
 /** What others may want to know. */
 export type GroupNews =
   | { readonly kind: "leader"; readonly term: Term; readonly leader: ReplicaId }
   | { readonly kind: "members"; readonly config: Config }
+  /** The clock of that replica runs faster than leases allow: there are none any more. */
+  | { readonly kind: "drift"; readonly replica: ReplicaId }
   /** This replica is no member any more, and never will be again. */
   | { readonly kind: "removed"; readonly config: Config };
 
@@ -93,6 +98,8 @@ export interface Progress {
   version: number;
   /** In snapshot: when something last happened. */
   snapshotAt: Millis;
+  /** Its clock as it was once, and when the leader sent what asked for that. */
+  reading: { readonly at: Millis; readonly clock: Millis } | null;
 }
 
 /** A read that waits. */
@@ -123,8 +130,12 @@ export interface Leadership {
   readonly progress: Map<ReplicaId, Progress>;
   /** Number of the last round that began. */
   round: number;
+  /** When the last rounds were sent; with leases only. */
+  readonly sent: { readonly round: number; readonly at: Millis }[];
   reads: WaitingRead[];
   transfer: Transfer | null;
+  /** Whether it has ever asked another one to take over. */
+  invited: boolean;
   beatDue: Millis;
   /** When something last happened, for falling quiet. */
   busyAt: Millis;
@@ -194,6 +205,8 @@ export interface GroupState {
   staging: { readonly from: ReplicaId; readonly index: Index; readonly part: number } | null;
   /** The newest version of the machine that this replica can apply. */
   version: number;
+  /** The replica whose clock ran too fast for leases while this one led; 0 where none did. */
+  drifting: ReplicaId;
   /** Why it has stopped for good, with its data kept; null where it has not. */
   halted: string | null;
   out: Effects;
@@ -291,6 +304,7 @@ export function replica(options: ReplicaOptions, durable: Durable): GroupState {
     leadership: null,
     staging: null,
     version: options.version ?? 1,
+    drifting: 0,
     halted: null,
     out: noEffects(),
   };

@@ -49,6 +49,9 @@ function play(script: string): string {
         ...Object.fromEntries(words.map((word) => word.split("=")).map(([k, v]) => [k, Number(v)])),
       };
     },
+    leases: (drift, margin) => {
+      options = { ...options, lease: { drift: Number(drift), margin: Number(margin) } };
+    },
     group: (...peers) => {
       lab = new Lab({ say, settings: options });
       lab.found(peers.map(Number));

@@ -1,7 +1,7 @@
 /**
  * Handing over the leadership (Ongaro's thesis §3.10): the leader takes no more proposals, brings its
  * successor up to date, and tells it to campaign at once. If it has not gone after an election timeout,
- * it stays and goes on.
+ * it stays and goes on, but for leases.
  */
 
 import { isVoter, memberOf, type ReplicaId, votersOf } from "./config.ts";
@@ -32,6 +32,8 @@ export function proceedTransfer(state: GroupState, led: Leadership): void {
   }
   if (transfer.told || (led.progress.get(transfer.to)?.match ?? 0) < lastIndex(state.log)) return;
   transfer.told = true;
+  // From now on others may vote without being loyal.
+  led.invited = true;
   sendAfter(state, 0, successor, { kind: "timeout-now", term: state.term });
 }
 

@@ -158,7 +158,7 @@ describe("RingMerger", function () {
     expect(answers).to.equal(0);
   });
 
-  it("merges two rings message by message as testdata/merge-of-two-rings.log has it", () => {
+  it("merges two rings message by message as testdata/merger/merge-of-two-rings.txt has it", () => {
     const nodes = 5;
     const world = simulate(Peer, {
       seed: 1,
@@ -192,7 +192,7 @@ describe("RingMerger", function () {
       );
     expect(heal(world, 20_000)).to.be.below(12_000);
     const text = `${lines.join("\n")}\n`;
-    const file = new URL("../testdata/merge-of-two-rings.log", import.meta.url);
+    const file = new URL("../testdata/merger/merge-of-two-rings.txt", import.meta.url);
     if (process.env["KITH_GOLDEN"] === "write") fs.writeFileSync(file, text);
     else expect(text).to.equal(fs.readFileSync(file, "utf8"));
   });

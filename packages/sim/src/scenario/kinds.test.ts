@@ -141,6 +141,7 @@ interface Seen {
 
 describe("what a kind does to a node", () => {
   const seen: Seen[] = [];
+  const seeds = new Set<number | string>();
   class Watcher extends Component {
     readonly workload = this.requires(Workload);
     constructor({ incarnation }: { readonly incarnation: number }) {
@@ -160,7 +161,10 @@ describe("what a kind does to a node", () => {
     about: "Looks at its clocks.",
     nodes: 1,
     main: Watcher,
-    init: ({ peers }) => ({ incarnation: peers[0]?.incarnation ?? 0 }),
+    init: ({ peers, seed }) => {
+      seeds.add(seed);
+      return { incarnation: peers[0]?.incarnation ?? 0 };
+    },
     processes: [{ name: "look", wait: constant(100), next: () => ({ op: "look" }) }],
   });
   const look = (fault: Fault): readonly Seen[] => {
@@ -168,6 +172,12 @@ describe("what a kind does to a node", () => {
     runPlan(watcher, { ...base, nodes: 1, core: [0], duration: 2000, faults: [fault] });
     return [...seen];
   };
+
+  it("is told to the node with the run's seed, by which settings may be chosen", () => {
+    seeds.clear();
+    look({ kind: "late restart", at: 450, for: 10, nodes: [0] });
+    expect([...seeds]).to.deep.equal([base.seed]);
+  });
 
   it("lets the wall clock stand still, and go on", () => {
     const looks = look({ kind: "clock standing still", at: 450, for: 1000, nodes: [0] });

@@ -251,6 +251,7 @@ class Run<K extends ComponentClass> implements Office {
           index,
           name,
           peers: this.#simulation.nodes.map((node) => this.#simulation.peer(node.index)),
+          seed: plan.seed,
         }),
       clock: (index) => {
         const fault = plan.faults.find(

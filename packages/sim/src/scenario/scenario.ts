@@ -170,11 +170,15 @@ export interface Scenario<K extends ComponentClass = ComponentClass> {
   readonly nodes: number | { readonly min: number; readonly max: number };
   /** The main component of every node. It requires `Workload`. */
   readonly main: K;
-  /** Its init, for each start. `peers` are the lives of all nodes at that time. */
+  /**
+   * Its init, for each start. `peers` are the lives of all nodes at that time; by `seed` a part of the runs may have other
+   * settings than the rest.
+   */
   readonly init: (node: {
     readonly index: number;
     readonly name: string;
     readonly peers: readonly PeerRef[];
+    readonly seed: number | string;
   }) => InitOf<K>;
   /** What messages travel by; default `stream`. `either` is drawn by the seed. */
   readonly transport?: "stream" | "datagram" | "either";
