@@ -4,7 +4,7 @@ import { churnOf } from "./ring-churn.ts";
 import { mergeOf } from "./ring-merge.ts";
 
 /** `ring-churn` with 3 to 16 peers. */
-export const smallChurn = churnOf("ring-churn-small", { min: 3, max: 16 }, 40_000);
+export const smallChurn = churnOf("ring-churn-small", { min: 3, max: 16 }, 40_000, 0);
 
 /** `ring-merge` with 6 to 24 peers. */
-export const smallMerge = mergeOf("ring-merge-small", { min: 6, max: 24 }, 120_000);
+export const smallMerge = mergeOf("ring-merge-small", { min: 6, max: 24 });

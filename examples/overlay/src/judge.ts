@@ -8,9 +8,11 @@ import {
   type Invariant,
   isReport,
   type NodeView,
+  type Sometimes,
   type SwapChoice,
   type View,
 } from "@kith/sim/scenario";
+import type { Millis } from "@kith/core";
 import { AdaptiveDetector, PhiDetector } from "@kith/fd";
 import { ChordRing, RelaxedRing } from "@kith/ring";
 import { FlexibleRouter, KaryRouter } from "@kith/router";
@@ -92,6 +94,28 @@ export function oneRing(within: number): Eventually {
     within,
     holds: (view) => imperfection(view) === undefined,
     why: imperfection,
+  };
+}
+
+/** MG1: how long it may take until so many peers are one ring again, counted from the healing. */
+export function oneRingInRounds(bound: (peers: number) => Millis): Invariant {
+  return {
+    name: "one ring in O(log n) rounds (MG1)",
+    inputs: [],
+    begin: () => {
+      let healedAt: Millis | null = null;
+      let merged = false;
+      return (view): string | undefined => {
+        if (view.phase !== "healed" || merged) return undefined;
+        healedAt ??= view.time;
+        const why = imperfection(view);
+        merged = why === undefined;
+        const within = bound(view.nodes.length);
+        return merged || view.time - healedAt <= within
+          ? undefined
+          : `After ${Math.round(within)} ms ${view.nodes.length} peers are not one ring: ${why}.`;
+      };
+    },
   };
 }
 
@@ -261,8 +285,66 @@ const lookupMillis = 15_000;
 /** Fewer lookups than that say nothing. */
 const lookupsMin = 30;
 
+/** Since when each node is settled: its neighbours are, as it sees them, its neighbours in the order of all that live. */
+class Settled {
+  readonly #since = new Map<string, Millis>();
+
+  look(view: View): void {
+    const seen = view.last(Viewed);
+    const all = living(view);
+    const now = new Set<string>();
+    for (const [at, node] of all.entries()) {
+      const report = seen.get(node.name);
+      const [after, before] = [all[(at + 1) % all.length], all.at(at - 1)];
+      if (report?.life !== node.life || after === undefined || before === undefined) continue;
+      const { status, predecessor, successors } = report.fact;
+      if (status === "in" && successors[0] === lifeOf(after) && predecessor === lifeOf(before))
+        now.add(lifeOf(node));
+    }
+    for (const name of this.#since.keys()) if (!now.has(name)) this.#since.delete(name);
+    for (const name of now) if (!this.#since.has(name)) this.#since.set(name, view.time);
+  }
+
+  /** Whether a life is settled, and was all the time since then. */
+  has(name: string, time: Millis): boolean {
+    return (this.#since.get(name) ?? Infinity) < time;
+  }
+}
+
+/** All that are up and have not left, in the order of their identifiers. */
+function living(view: View): readonly NodeView[] {
+  const left = view.last(Left);
+  return view.nodes.filter(
+    (node) => node.state === "up" && left.get(node.name)?.life !== node.life,
+  );
+}
+
+/** Whose key it is, and the two beside it. */
+function around(all: readonly NodeView[], key: number): readonly string[] {
+  const found = all.findIndex((one) => idOf(one) >= key);
+  const at = found < 0 ? 0 : found;
+  return [all[at], all.at(at - 1), all[(at + 1) % all.length]].flatMap((one) =>
+    one === undefined ? [] : [lifeOf(one)],
+  );
+}
+
+/** The owner that a lookup has named where that is wrong beyond doubt: all who could know better were settled. */
+function wrongOwner(
+  view: View,
+  settled: Settled,
+  asker: string,
+  { key, time }: Lookup,
+  named: string,
+): string | undefined {
+  const [owner = "", ...beside] = around(living(view), key);
+  // A peer that is astray answers for what it takes for its own: that is the ring's relaxed consistency (R2).
+  const sure = [asker, owner, ...beside, named].every((name) => settled.has(name, time));
+  return sure && named !== owner ? owner : undefined;
+}
+
 interface Lookup {
-  readonly key: string;
+  readonly key: number;
+  readonly time: Millis;
   readonly healthy: boolean;
 }
 
@@ -277,44 +359,97 @@ function spared(faults: readonly Fault[], index: number, time: number): boolean 
   );
 }
 
-/** Every lookup ends, once; and of those between healthy peers at least nine of ten succeed. */
-export const lookupsEnd: Invariant = {
-  name: "lookups end",
-  inputs: [Asked, Answered],
-  begin: (): Check => {
-    const open = new Map<string, Lookup & { readonly node: string; readonly life: number }>();
-    const ended = new Set<string>();
-    const healthy = { asked: 0, answered: 0 };
-    let healedAt: number | null = null;
-    return (view) => {
-      const { news, phase, time } = view;
-      if (isReport(news, Asked)) {
-        const { node, life, fact } = news;
-        const key = `${node} ${life} ${fact.id}`;
-        const both = phase === "faults" && areHealthy(view, node, fact.key);
-        open.set(key, { key: String(fact.key), healthy: both, node, life });
-        return undefined;
-      }
-      if (isReport(news, Answered)) {
-        const key = `${news.node} ${news.life} ${news.fact.id}`;
-        if (ended.has(key)) return `The lookup ${key} is answered twice.`;
-        ended.add(key);
-        if (open.get(key)?.healthy === true) {
-          healthy.asked++;
-          if (news.fact.owner !== null) healthy.answered++;
+/**
+ * Every lookup ends, once; no wrong owner is named among settled peers; and of those between healthy peers nine of ten
+ * find the owner.
+ *
+ * @param least so many lookups between healthy peers a run has to have, so that this is no empty word; with a few peers
+ * hardly anybody is spared
+ */
+export function lookupsEnd(least: number): Invariant {
+  return {
+    name: "lookups end, and name the owner",
+    inputs: [Asked, Answered, Viewed, "nodes"],
+    begin: (): Check => {
+      const open = new Map<string, Lookup>();
+      const ended = new Set<string>();
+      const settled = new Settled();
+      const healthy = { asked: 0, right: 0 };
+      let healedAt: number | null = null;
+      return (view) => {
+        const { news, phase, time } = view;
+        settled.look(view);
+        if (isReport(news, Asked)) {
+          const { node, life, fact } = news;
+          const both = phase === "faults" && areHealthy(view, node, fact.key);
+          open.set(`${node} ${life} ${fact.id}`, { key: fact.key, time, healthy: both });
+          return undefined;
         }
-        open.delete(key);
+        if (isReport(news, Answered)) {
+          const { node, life, fact } = news;
+          const key = `${node} ${life} ${fact.id}`;
+          if (ended.has(key)) return `The lookup ${key} is answered twice.`;
+          ended.add(key);
+          const lookup = open.get(key);
+          open.delete(key);
+          if (lookup === undefined) return undefined;
+          const { owner: named } = fact;
+          const asker = view.nodes.find(({ name }) => name === node);
+          const owner =
+            named === null || asker === undefined
+              ? undefined
+              : wrongOwner(view, settled, lifeOf(asker), lookup, named);
+          if (owner !== undefined)
+            return `The lookup ${key} of ${lookup.key} has found ${String(named)}, and it is ${owner}'s.`;
+          if (lookup.healthy) {
+            healthy.asked++;
+            if (named !== null) healthy.right++;
+          }
+          return undefined;
+        }
+        if (phase !== "healed") return undefined;
+        healedAt ??= time;
+        // A run ends soon after the healing: it is judged as soon as none of these is open.
+        const waits = time - healedAt < 2 * lookupMillis;
+        if (waits && [...open.values()].some((one) => one.healthy)) return undefined;
+        if (healthy.asked < least)
+          return `${healthy.asked} lookups between healthy peers are too few to be judged; ${least} are wanted.`;
+        if (healthy.asked >= lookupsMin && healthy.right < 0.9 * healthy.asked)
+          return `Of ${healthy.asked} lookups between healthy peers ${healthy.right} succeeded.`;
         return undefined;
-      }
-      if (phase !== "healed") return undefined;
-      healedAt ??= time;
-      if (time - healedAt < 2 * lookupMillis) return undefined;
-      if (healthy.asked >= lookupsMin && healthy.answered < 0.9 * healthy.asked)
-        return `Of ${healthy.asked} lookups between healthy peers ${healthy.answered} succeeded.`;
-      return undefined;
-    };
-  },
-};
+      };
+    },
+  };
+}
+
+/** That owners are judged at all: so many lookups of a run have named one among settled peers. */
+export function ownersJudged(least: number): Sometimes {
+  return {
+    name: `${least} owners are named among settled peers`,
+    inputs: [Asked, Answered, Viewed, "nodes"],
+    begin: () => {
+      const open = new Map<string, Lookup>();
+      const settled = new Settled();
+      let judged = 0;
+      return (view) => {
+        const { news, time } = view;
+        settled.look(view);
+        if (isReport(news, Asked)) {
+          const { node, life, fact } = news;
+          open.set(`${node} ${life} ${fact.id}`, { key: fact.key, time, healthy: true });
+        }
+        if (!isReport(news, Answered) || news.fact.owner === null) return false;
+        const { node, life, fact } = news;
+        const lookup = open.get(`${node} ${life} ${fact.id}`);
+        const asker = view.nodes.find(({ name }) => name === node);
+        if (lookup === undefined || asker === undefined) return false;
+        const all = [lifeOf(asker), ...around(living(view), lookup.key)];
+        if (all.every((name) => settled.has(name, lookup.time))) judged++;
+        return judged >= least;
+      };
+    },
+  };
+}
 
 function areHealthy(view: View, node: string, key: number): boolean {
   const asker = view.nodes.find(({ name }) => name === node);

@@ -177,7 +177,8 @@ describe("TMan", function () {
         system.enter(() => system.instance.introduceNear(peerAt(0), peerAt(1))),
       );
     const right = (): boolean =>
-      world.nodes.every(({ index, root: { nearest } }) => {
+      world.nodes.every(({ index, root }) => {
+        const nearest = root.nearest.at(-1);
         const successor = nearest?.successors[0]?.peerId;
         const predecessor = nearest?.predecessors[0]?.peerId;
         return (
@@ -202,7 +203,7 @@ describe("TMan", function () {
     world.runFor(3 * 20 * period);
     for (const node of world.nodes)
       if (node.state === "up")
-        for (const { peerId } of node.root.nearest?.successors ?? [])
+        for (const { peerId } of node.root.nearest.at(-1)?.successors ?? [])
           expect(peerId % 2).to.equal(0);
   });
 });

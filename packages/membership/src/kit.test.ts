@@ -1,19 +1,11 @@
 /** A simulated process with everything of this package in it. */
 
-import type { System } from "@kith/core";
+import type { Component, System } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import { simulate, type Simulation } from "@kith/sim";
 import { stepping } from "@kith/testing/compliance";
 import { type MembershipHarness, Participant } from "./compliance/index.ts";
-import {
-  BootstrapClient,
-  BootstrapServer,
-  Cyclon,
-  Introduce,
-  Nearest,
-  Nearness,
-  TMan,
-} from "./index.ts";
+import { BootstrapClient, BootstrapServer, Cyclon, TMan } from "./index.ts";
 
 export const peerAt = (index: number, incarnation = 1): PeerRef => ({
   peerId: index + 1,
@@ -22,11 +14,12 @@ export const peerAt = (index: number, incarnation = 1): PeerRef => ({
   incarnation,
 });
 
+/** A provider of Nearness. */
+export type NearClass = new () => Component & Pick<TMan, "nearness">;
+
 export class Process extends Participant {
   readonly cyclon = this.create(Cyclon, {}, { name: "Cyclon" });
-  readonly tman = this.create(TMan, {}, { name: "TMan" });
-  readonly nearness = this.requires(Nearness);
-  nearest: Nearest | null = null;
+  readonly tman;
 
   constructor({
     server,
@@ -36,19 +29,18 @@ export class Process extends Participant {
     readonly servers?: readonly PeerRef[];
   }) {
     super();
+    this.offers(this.cyclon.ports.sampling);
+    this.tman = this.create(this.near, {}, { name: "TMan" });
     const client = this.create(BootstrapClient, { servers }, { name: "Client" });
     this.connect(client.ports.bootstrap, this.bootstrap);
     this.connect(this.cyclon.ports.sampling, this.sampling);
-    this.connect(this.cyclon.ports.sampling, this.tman.ports.sampling);
     this.connect(this.tman.ports.nearness, this.nearness);
-    this.nearness.on(Nearest, (nearest) => {
-      this.nearest = nearest;
-    });
     if (server) this.create(BootstrapServer, {}, { name: "Server" });
   }
 
-  introduceNear(...peers: PeerRef[]): void {
-    this.nearness.trigger(new Introduce({ peers }));
+  /** The provider of Nearness; another one in a subclass. */
+  get near(): NearClass {
+    return TMan;
   }
 
   /** The instance behind the handle. */
@@ -59,17 +51,17 @@ export class Process extends Participant {
 
 export type World = Simulation<typeof Process>;
 
-export function build(nodes: number, seed: number): World {
-  return simulate(Process, {
+export function build(nodes: number, seed: number, main = Process): World {
+  return simulate(main, {
     seed,
     nodes,
     initOf: ({ index }) => ({ server: index < 2 }),
   }).boot();
 }
 
-export function harness(): MembershipHarness {
+export function harness(main = Process): MembershipHarness {
   const count = 6;
-  const world = build(count, 1);
+  const world = build(count, 1, main);
   return {
     count,
     wait: stepping((duration) => world.runFor(duration), 50),

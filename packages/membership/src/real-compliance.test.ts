@@ -1,12 +1,19 @@
-/** Bootstrap and peer sampling on sockets. */
+/** Bootstrap, peer sampling and T-Man on sockets. */
 
 import { Addresses, RealProcesses } from "@kith/node/compliance";
 import {
   bootstrapCompliance,
   type MembershipHarness,
+  nearnessCompliance,
   samplingCompliance,
 } from "./compliance/index.ts";
-import { findPeriod, refreshPeriod, shufflePeriod, shuffleTimeout } from "./index.ts";
+import {
+  findPeriod,
+  nearnessPeriod,
+  refreshPeriod,
+  shufflePeriod,
+  shuffleTimeout,
+} from "./index.ts";
 import { Process } from "./kit.test.ts";
 
 const settings = [
@@ -14,12 +21,13 @@ const settings = [
   findPeriod.of(30),
   shufflePeriod.of(75),
   shuffleTimeout.of(60),
+  nearnessPeriod.of(75),
 ];
 
 describe("on sockets", function () {
   this.timeout(180_000);
   const addresses = new Addresses();
-  before(() => addresses.bind(80));
+  before(() => addresses.bind(130));
   after(() => addresses.close());
 
   const make = (): MembershipHarness => {
@@ -46,4 +54,5 @@ describe("on sockets", function () {
   };
   bootstrapCompliance("BootstrapClient", make);
   samplingCompliance("Cyclon", make);
+  nearnessCompliance("TMan", make);
 });

@@ -13,6 +13,7 @@ import { samePeer } from "@kith/network";
 import type { Effects, RingProtocol } from "./effects.ts";
 import {
   Goto,
+  is,
   IdInUse,
   Join,
   JoinOk,
@@ -52,15 +53,16 @@ import {
 /** The plain Chord ring. */
 export const chord: RingProtocol = {
   receive(state, message, effects) {
-    if (message instanceof Join) joined(state, message, effects);
-    else if (message instanceof JoinOk) accepted(state, message, effects);
-    else if (message instanceof Goto) sentOn(state, message, effects);
-    else if (message instanceof IdInUse) refused(state, message, effects);
-    else if (message instanceof NewSuccessor) consider(state, message.from, effects);
-    else if (message instanceof Linked) linked(state, message);
-    else if (message instanceof Stabilise) asked(state, message, effects);
-    else if (message instanceof Stabilised) told(state, message, effects);
-    else if (message instanceof Leaving) left(state, message, effects, failed);
+    // The most frequent ones first.
+    if (is(message, Stabilise)) asked(state, message, effects);
+    else if (is(message, Stabilised)) told(state, message, effects);
+    else if (is(message, Join)) joined(state, message, effects);
+    else if (is(message, JoinOk)) accepted(state, message, effects);
+    else if (is(message, Goto)) sentOn(state, message, effects);
+    else if (is(message, IdInUse)) refused(state, message, effects);
+    else if (is(message, NewSuccessor)) consider(state, message.from, effects);
+    else if (is(message, Linked)) linked(state, message);
+    else if (is(message, Leaving)) left(state, message, effects, failed);
   },
   failed,
   restored,

@@ -1,12 +1,12 @@
 /** A simulated peer with a ring in it. */
 
-import { Component, type System } from "@kith/core";
+import { Component, type ComponentClass, type System } from "@kith/core";
 import { AdaptiveDetector } from "@kith/fd";
 import { clusterId, Cyclon, Introduce, PeerSampling } from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { partition, simulate, type Simulation, type SimulationOptions } from "@kith/sim";
 import { stepping } from "@kith/testing/compliance";
-import { type RingHarness, RingUser } from "./compliance/index.ts";
+import { type MergerHarness, MergerUser, type RingHarness } from "./compliance/index.ts";
 import {
   ChordRing,
   Merger,
@@ -53,9 +53,8 @@ class NoMerger extends Component {
   }
 }
 
-export class Peer extends RingUser {
+export class Peer extends MergerUser {
   readonly detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
-  readonly memory = this.requires(Merger);
   readonly node;
 
   constructor({ introducers, founds, kind, merges = false, cluster = "kith" }: PeerInit) {
@@ -71,8 +70,8 @@ export class Peer extends RingUser {
     if (merges) {
       const merging = this.create(Merging, { introducers }, { name: "Merging", settings });
       this.connect(this.node.ports.ring, merging.ports.ring);
-      this.connect(merging.ports.memory, this.memory);
-    } else this.connect(this.create(NoMerger).ports.merger, this.memory);
+      this.connect(merging.ports.memory, this.merger);
+    } else this.connect(this.create(NoMerger).ports.merger, this.merger);
     this.onStart(() => {
       if (founds) this.found();
       else if (introducers.length > 0) this.join(introducers);
@@ -163,6 +162,31 @@ export function heal(world: World, within: number, only?: (index: number) => boo
   return world.time - begin;
 }
 
+/** What all harnesses do with the nodes of a simulation. */
+function nodesOf(world: World) {
+  const mends: (() => void)[] = [];
+  return {
+    wait: stepping((duration) => world.runFor(duration), 50),
+    self: (index: number) => world.peer(index),
+    enter: (index: number, action: (user: Peer) => void): void => {
+      const { system } = world.node(index);
+      const { instance }: System<Peer> = system;
+      system.enter(() => action(instance));
+    },
+    crash: (index: number): void => world.node(index).crash(),
+    restart: (index: number): void => world.node(index).start(),
+    cut: (a: number, b: number): void =>
+      void mends.push(world.rule(partition([`n${a + 1}`], [`n${b + 1}`]))),
+    mend: (): void => {
+      for (const mend of mends.splice(0)) mend();
+    },
+    swap: (index: number, path: string, cls: ComponentClass): void =>
+      world.node(index).system.swapThen(path, { cls }, (result) => {
+        if ("cause" in result) throw result.cause;
+      }),
+  };
+}
+
 /** A harness whose processes are the nodes of a simulation. */
 export function simulated(kind: "relaxed" | "chord", other = kind): RingHarness {
   const count = 7;
@@ -171,28 +195,42 @@ export function simulated(kind: "relaxed" | "chord", other = kind): RingHarness 
     nodes: count,
     init: { founds: false, introducers: [], kind },
   }).boot();
-  const mends: (() => void)[] = [];
+  const nodes = nodesOf(world);
   let swaps = 0;
   return {
+    ...nodes,
     count,
-    wait: stepping((duration) => world.runFor(duration), 50),
-    self: (index) => world.peer(index),
-    enter: (index, action) => {
-      const { system } = world.node(index);
-      const { instance }: System<Peer> = system;
-      system.enter(() => action(instance));
-    },
-    crash: (index) => world.node(index).crash(),
-    restart: (index) => world.node(index).start(),
-    cut: (a, b) => void mends.push(world.rule(partition([`n${a + 1}`], [`n${b + 1}`]))),
-    mend: () => {
-      for (const mend of mends.splice(0)) mend();
-    },
     swap: (index) => {
       const cls = (swaps++ % 2 === 0 ? other : kind) === "relaxed" ? RelaxedRing : ChordRing;
-      world.node(index).system.swapThen("/Peer-1/Ring", { cls }, (result) => {
-        if ("cause" in result) throw result.cause;
-      });
+      nodes.swap(index, "/Peer-1/Ring", cls);
     },
   };
 }
+
+/** How many processes the suite of Merger has, without the stranger. */
+export const mergerCount = 6;
+
+/** What the processes of the suite of Merger begin with. */
+export function mergerInit(index: number, merges = true): PeerInit {
+  const cluster = index < mergerCount ? "kith" : "strangers";
+  return { founds: false, introducers: [], kind: "relaxed", merges, cluster };
+}
+
+/** A harness of Merger whose processes are the nodes of a simulation. */
+export function simulatedMerger(merges = true): MergerHarness {
+  const world = simulate(Peer, {
+    seed: 1,
+    nodes: mergerCount + 1,
+    initOf: ({ index }) => mergerInit(index, merges),
+  }).boot();
+  const { swap, ...nodes } = nodesOf(world);
+  return {
+    ...nodes,
+    count: mergerCount,
+    stranger: mergerCount,
+    ...(merges && { swap: (index: number) => swap(index, mergerPath, RingMerger) }),
+  };
+}
+
+/** Where the merger of a peer stands. */
+export const mergerPath = "/Peer-1/Merging/Merger";

@@ -142,7 +142,7 @@ describe("RingMerger", function () {
     world.runFor(30_000);
     for (const node of world.nodes)
       node.system.enter(() =>
-        node.root.memory.trigger(new Remember({ peers: world.nodes.map((_, i) => world.peer(i)) })),
+        node.root.merger.trigger(new Remember({ peers: world.nodes.map((_, i) => world.peer(i)) })),
       );
     for (let second = 0; second < 120; second++) {
       world.runFor(1000);
@@ -188,7 +188,7 @@ describe("RingMerger", function () {
     world
       .node(2)
       .system.enter(() =>
-        world.node(2).root.memory.trigger(new Remember({ peers: [world.peer(3)] })),
+        world.node(2).root.merger.trigger(new Remember({ peers: [world.peer(3)] })),
       );
     expect(heal(world, 20_000)).to.be.below(12_000);
     const text = `${lines.join("\n")}\n`;

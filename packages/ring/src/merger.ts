@@ -184,6 +184,18 @@ export class RingMerger extends Component {
     const { view } = this.state;
     this.state.view = { predecessor, successors };
     const known = this.#neighbours();
+    // Whoever has a later life in the view is found again: nobody answers for the past one.
+    this.#keep(
+      this.state.passive.filter(
+        (one) =>
+          !known.some(
+            (peer) =>
+              peer.peerId === one.peerId &&
+              addressOf(peer) === addressOf(one) &&
+              peer.incarnation > one.incarnation,
+          ),
+      ),
+    );
     for (const peer of view.successors)
       if (!includes(known, peer) && !this.#displaced(peer, view.successors)) this.#remember(peer);
     const before = view.predecessor;
@@ -214,8 +226,14 @@ export class RingMerger extends Component {
     const others = this.state.passive.filter(
       (one) => addressOf(one) !== addressOf(peer) || one.peerId !== peer.peerId,
     );
-    this.state.passive = [...others, peer].slice(-passiveMax);
-    this.merger.trigger(new Passive({ peers: this.state.passive }));
+    this.#keep([...others, peer].slice(-passiveMax));
+  }
+
+  #keep(passive: readonly PeerRef[]): void {
+    const { length } = this.state.passive;
+    if (passive.length === length && passive.at(-1) === this.state.passive.at(-1)) return;
+    this.state.passive = passive;
+    this.merger.trigger(new Passive({ peers: passive }));
   }
 
   #probe(): void {
@@ -232,8 +250,10 @@ export class RingMerger extends Component {
     // A random peer that answers is no alarm: one looks for it, not many.
     const fanout = includes(this.state.passive, from) ? this.#fanout : 1;
     // This very life has answered: an earlier one at its address is not passive, it is over.
-    this.state.passive = without(this.state.passive, from).filter(
-      (one) => addressOf(one) !== addressOf(from) || one.incarnation >= from.incarnation,
+    this.#keep(
+      without(this.state.passive, from).filter(
+        (one) => addressOf(one) !== addressOf(from) || one.incarnation >= from.incarnation,
+      ),
     );
     if (!includes(this.#neighbours(), from)) this.#enqueue(from, fanout);
   }

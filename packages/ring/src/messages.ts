@@ -3,6 +3,7 @@
  * be swapped for the other peer by peer.
  */
 
+import { type EventClass, isOf } from "@kith/core";
 import { type Message, message, type PeerRef } from "@kith/network";
 
 /** Wants to become the predecessor of the receiver: a newcomer, or one whose successor has failed. */
@@ -71,15 +72,22 @@ export class Leaving extends message("ring/Leaving")<{
   readonly successors: readonly PeerRef[];
 }> {}
 
+/** Whether a message is of this class: as the kernel has it, by the tag where this package is there twice. */
+export function is<M extends Message>(one: Message, cls: EventClass<M>): one is M {
+  return isOf(one.constructor, cls);
+}
+
 /** All peers that a message of the ring names, its sender first. */
 export function peersIn(one: Message): readonly PeerRef[] {
   const { from } = one;
-  if (one instanceof Goto) return [from, one.peer, ...one.successors];
-  if (one instanceof NewSuccessor) return [from, one.before, ...one.successors];
-  if (one instanceof JoinOk || one instanceof Stabilised)
+  // The most frequent ones first.
+  if (is(one, Stabilise)) return [from];
+  if (is(one, Stabilised) || is(one, JoinOk))
     return one.predecessor === null
       ? [from, ...one.successors]
       : [from, one.predecessor, ...one.successors];
-  if (one instanceof Successors || one instanceof Leaving) return [from, ...one.successors];
+  if (is(one, Goto)) return [from, one.peer, ...one.successors];
+  if (is(one, NewSuccessor)) return [from, one.before, ...one.successors];
+  if (is(one, Successors) || is(one, Leaving)) return [from, ...one.successors];
   return [from];
 }

@@ -19,6 +19,7 @@ import { type PeerRef, samePeer } from "@kith/network";
 import type { Effects, RingProtocol } from "./effects.ts";
 import {
   Goto,
+  is,
   IdInUse,
   Join,
   JoinOk,
@@ -55,18 +56,19 @@ const askings = 3;
 export const relaxed: RingProtocol = {
   receive(state, message, effects) {
     const before = state.successors;
-    if (message instanceof Join) joined(state, message, effects);
-    else if (message instanceof JoinOk) accepted(state, message, effects);
-    else if (message instanceof Goto) sentOn(state, message, effects);
-    else if (message instanceof IdInUse) refused(state, message, effects);
-    else if (message instanceof NewSuccessor) inserted(state, message, effects);
-    else if (message instanceof Linked) linked(state, message);
-    else if (message instanceof Successors) listed(state, message);
-    else if (message instanceof Stabilise) asked(state, message, effects);
-    else if (message instanceof Stabilised) told(state, message, effects);
-    else if (message instanceof Leaving) left(state, message, effects, failed);
+    // The most frequent ones first.
+    if (is(message, Stabilise)) asked(state, message, effects);
+    else if (is(message, Stabilised)) told(state, message, effects);
+    else if (is(message, Join)) joined(state, message, effects);
+    else if (is(message, JoinOk)) accepted(state, message, effects);
+    else if (is(message, Goto)) sentOn(state, message, effects);
+    else if (is(message, IdInUse)) refused(state, message, effects);
+    else if (is(message, NewSuccessor)) inserted(state, message, effects);
+    else if (is(message, Linked)) linked(state, message);
+    else if (is(message, Successors)) listed(state, message);
+    else if (is(message, Leaving)) left(state, message, effects, failed);
     // Those before have the list of this one behind their own.
-    const hops = message instanceof Successors ? message.hops : state.successorsMax;
+    const hops = is(message, Successors) ? message.hops : state.successorsMax;
     if (!sameList(before, state.successors)) passOn(state, effects, hops);
   },
   failed,

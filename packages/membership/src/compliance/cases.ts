@@ -1,8 +1,9 @@
-/** What must hold for every provider of Bootstrap and of PeerSampling, one case each. */
+/** What must hold for every provider of Bootstrap, of PeerSampling and of Nearness, one case each. */
 
 import type { PeerRef } from "@kith/network";
 import { type Case, pass, until, type Wait } from "@kith/testing/compliance";
 import { expect } from "chai";
+import type { Nearest } from "../port.ts";
 import type { MembershipHarness, Participant } from "./harness.ts";
 
 function indices({ count }: MembershipHarness): number[] {
@@ -159,6 +160,122 @@ export const samplingCases: readonly Case<MembershipHarness>[] = [
         () => all.every(({ samples }, index) => index === 0 || (samples.at(-1)?.length ?? 0) > 0),
         120_000,
       );
+    },
+  },
+];
+
+/** Whom the last word at each of these processes calls wrong neighbours; undefined where all are right. */
+function misplaced(
+  harness: MembershipHarness,
+  all: readonly Participant[],
+  members: readonly number[],
+): string | undefined {
+  const same = (peer: PeerRef | undefined, index: number): boolean => {
+    const { peerId, incarnation } = harness.self(index);
+    return peer?.peerId === peerId && peer.incarnation === incarnation;
+  };
+  for (const [at, index] of members.entries()) {
+    const nearest = all[index]?.nearest.at(-1);
+    const after = members[(at + 1) % members.length] ?? 0;
+    const before = members[(at - 1 + members.length) % members.length] ?? 0;
+    if (!same(nearest?.successors[0], after)) return `${index} has another successor than ${after}`;
+    if (!same(nearest?.predecessors[0], before))
+      return `${index} has another predecessor than ${before}`;
+  }
+  return undefined;
+}
+
+/** What is wrong with a word on one's neighbours, whoever lives: oneself, one twice, or the nearest not first. */
+function illFormed(
+  harness: MembershipHarness,
+  index: number,
+  nearest: Nearest,
+): string | undefined {
+  const own = harness.self(index).peerId;
+  const clockwise = (ids: readonly number[]): readonly number[] =>
+    [...ids].sort((a, b) => Number(a < own) - Number(b < own) || a - b);
+  const successors = nearest.successors.map(({ peerId }) => peerId);
+  const predecessors = nearest.predecessors.map(({ peerId }) => peerId);
+  for (const side of [successors, predecessors]) {
+    if (side.includes(own)) return "it names itself";
+    if (new Set(side).size < side.length) return `it names one twice: ${side.join(" ")}`;
+  }
+  if (successors.join() !== clockwise(successors).join())
+    return `the successors are ${successors.join(" ")}`;
+  if (predecessors.join() !== clockwise(predecessors).toReversed().join())
+    return `the predecessors are ${predecessors.join(" ")}`;
+  return undefined;
+}
+
+function* placed(
+  harness: MembershipHarness,
+  all: readonly Participant[],
+  members: readonly number[],
+): Generator<Wait, void, void> {
+  yield until(
+    `${members.length} processes know their neighbours`,
+    () => misplaced(harness, all, members) === undefined,
+    240_000,
+  );
+  for (const index of members)
+    for (const nearest of all[index]?.nearest ?? [])
+      expect(illFormed(harness, index, nearest), `a word at ${index}`).to.equal(undefined);
+}
+
+/** The cases of Nearness. Everyone is introduced to the first two alone. */
+export const nearnessCases: readonly Case<MembershipHarness>[] = [
+  {
+    name: "all find their neighbours on both sides, without oneself and nobody twice, the nearest first",
+    run: function* (harness) {
+      const all = yield* everyone(harness);
+      for (const index of indices(harness))
+        harness.enter(index, (it) => it.introduceNear(harness.self(0), harness.self(1)));
+      yield* placed(harness, all, indices(harness));
+      yield pass(60_000);
+      yield* placed(harness, all, indices(harness));
+    },
+  },
+  {
+    name: "who comes late is found by those between whom it stands",
+    run: function* (harness) {
+      const all = yield* everyone(harness);
+      const others = indices(harness).filter((index) => index !== 3);
+      for (const index of others)
+        harness.enter(index, (it) => it.introduceNear(harness.self(0), harness.self(1)));
+      yield* placed(harness, all, others);
+      harness.enter(3, (it) => it.introduceNear(harness.self(0)));
+      yield* placed(harness, all, indices(harness));
+    },
+  },
+  {
+    name: "an introducer that does not answer is not the last one, and is no neighbour",
+    applies: ({ crash }) => crash !== undefined,
+    run: function* (harness) {
+      const all = yield* everyone(harness);
+      harness.crash?.(0);
+      const others = indices(harness).filter((index) => index !== 0);
+      for (const index of others)
+        harness.enter(index, (it) => it.introduceNear(harness.self(0), harness.self(1)));
+      yield* placed(harness, all, others);
+    },
+  },
+  {
+    name: "the gone vanish, and come back in their next life alone",
+    applies: ({ crash, restart }) => crash !== undefined && restart !== undefined,
+    run: function* (harness) {
+      const all = yield* everyone(harness);
+      for (const index of indices(harness))
+        harness.enter(index, (it) => it.introduceNear(harness.self(0), harness.self(1)));
+      yield* placed(harness, all, indices(harness));
+      harness.crash?.(3);
+      const others = indices(harness).filter((index) => index !== 3);
+      yield* placed(harness, all, others);
+      harness.restart?.(3);
+      harness.enter(3, (it) => {
+        all[3] = it;
+        it.introduceNear(harness.self(0));
+      });
+      yield* placed(harness, all, indices(harness));
     },
   },
 ];

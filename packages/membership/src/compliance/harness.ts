@@ -1,11 +1,20 @@
-/** What the suites of Bootstrap and PeerSampling need of a world, and the component that takes part in it. */
+/** What the suites of Bootstrap, PeerSampling and Nearness need of a world, and the component that takes part in it. */
 
 import { AskTimeout, Component } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import type { Harness } from "@kith/testing/compliance";
-import { Bootstrap, FindPeers, Introduce, PeerSampling, Register, Sample } from "../port.ts";
+import {
+  Bootstrap,
+  FindPeers,
+  Introduce,
+  Nearest,
+  Nearness,
+  PeerSampling,
+  Register,
+  Sample,
+} from "../port.ts";
 
-/** How providers are put to the test: processes, numbered from 0. */
+/** How providers are put to the test: processes, numbered from 0, their identifiers in that order. */
 export interface MembershipHarness extends Harness {
   /** How many processes there are; at least six. */
   readonly count: number;
@@ -23,9 +32,12 @@ export interface MembershipHarness extends Harness {
 export abstract class Participant extends Component {
   readonly bootstrap = this.requires(Bootstrap);
   readonly sampling = this.requires(PeerSampling);
+  readonly nearness = this.requires(Nearness);
   /** The answers to `find`: peers, or null after its timeout. */
   readonly found: (readonly PeerRef[] | null)[] = [];
   readonly samples: (readonly PeerRef[])[] = [];
+  /** All that was said of the neighbours, the last at the end. */
+  readonly nearest: Nearest[] = [];
   readonly #find = this.bootstrap.onAnswer(FindPeers, (answer) => {
     this.found.push(answer instanceof AskTimeout ? null : answer.peers);
   });
@@ -33,6 +45,7 @@ export abstract class Participant extends Component {
   constructor() {
     super();
     this.sampling.on(Sample, ({ peers }) => void this.samples.push(peers));
+    this.nearness.on(Nearest, (nearest) => void this.nearest.push(nearest));
   }
 
   find(timeout: number): void {
@@ -45,5 +58,9 @@ export abstract class Participant extends Component {
 
   introduce(...peers: readonly PeerRef[]): void {
     this.sampling.trigger(new Introduce({ peers }));
+  }
+
+  introduceNear(...peers: readonly PeerRef[]): void {
+    this.nearness.trigger(new Introduce({ peers }));
   }
 }

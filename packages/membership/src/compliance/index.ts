@@ -1,13 +1,13 @@
 /**
- * The suites that every provider of Bootstrap and of PeerSampling passes. Their cases wait for minutes,
+ * The suites that every provider of Bootstrap, of PeerSampling and of Nearness passes. Their cases wait for minutes,
  * so they run in virtual time.
  */
 
 import { describeCases } from "@kith/testing/compliance";
-import { bootstrapCases, samplingCases } from "./cases.ts";
+import { bootstrapCases, nearnessCases, samplingCases } from "./cases.ts";
 import type { MembershipHarness } from "./harness.ts";
 
-export { bootstrapCases, samplingCases } from "./cases.ts";
+export { bootstrapCases, nearnessCases, samplingCases } from "./cases.ts";
 export { type MembershipHarness, Participant } from "./harness.ts";
 
 /**
@@ -22,4 +22,9 @@ export function bootstrapCompliance(provider: string, make: () => MembershipHarn
 /** Declares the suite of PeerSampling to mocha. */
 export function samplingCompliance(provider: string, make: () => MembershipHarness): void {
   describeCases(`${provider} as a PeerSampling`, samplingCases, make);
+}
+
+/** Declares the suite of Nearness to mocha. */
+export function nearnessCompliance(provider: string, make: () => MembershipHarness): void {
+  describeCases(`${provider} as a Nearness`, nearnessCases, make);
 }

@@ -6,13 +6,19 @@ import type { RingHarness, RingUser } from "./harness.ts";
 
 const healWithin = 120_000;
 
-function range(count: number, from = 0): number[] {
+/** So many numbers, from 0 or another one on. */
+export function range(count: number, from = 0): number[] {
   return Array.from({ length: count }, (_, index) => from + index);
 }
 
+/** The part of a harness that all its suites need. */
+interface Processes<U extends RingUser> extends Pick<RingHarness, "count" | "self"> {
+  enter(index: number, action: (user: U) => void): void;
+}
+
 /** The users of all processes, once they have started. */
-function* everyone(harness: RingHarness): Generator<Wait, RingUser[], void> {
-  const found: RingUser[] = [];
+export function* everyone<U extends RingUser>(harness: Processes<U>): Generator<Wait, U[], void> {
+  const found: U[] = [];
   for (const index of range(harness.count))
     harness.enter(index, (user) => {
       found[index] = user;
@@ -23,8 +29,8 @@ function* everyone(harness: RingHarness): Generator<Wait, RingUser[], void> {
 }
 
 /** What is not as in the sorted order of these processes; undefined where all is. */
-function imperfection(
-  harness: RingHarness,
+export function imperfection(
+  harness: Pick<RingHarness, "self">,
   users: readonly RingUser[],
   members: readonly number[],
 ): string | undefined {
@@ -44,8 +50,9 @@ function imperfection(
   return undefined;
 }
 
-function* perfect(
-  harness: RingHarness,
+/** Waits until these processes are one perfect ring. */
+export function* perfect(
+  harness: Pick<RingHarness, "self">,
   users: readonly RingUser[],
   members: readonly number[],
 ): Generator<Wait, void, void> {

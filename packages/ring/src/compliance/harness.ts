@@ -1,8 +1,9 @@
-/** What the suite of Ring needs of a world, and the component that takes part in it. */
+/** What the suites of Ring and Merger need of a world, and the components that take part in it. */
 
 import { Component } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import type { Harness } from "@kith/testing/compliance";
+import { Merger, Passive, Remember } from "../merger.ts";
 import {
   Consider,
   FoundRing,
@@ -70,5 +71,32 @@ export abstract class RingUser extends Component {
 
   consider(...peers: readonly PeerRef[]): void {
     this.ring.trigger(new Consider({ peers }));
+  }
+}
+
+/** How a provider of Merger is put to the test: the ring beneath it is another's. */
+export interface MergerHarness extends Omit<RingHarness, "enter" | "swap"> {
+  enter(index: number, action: (user: MergerUser) => void): void;
+  /** A process of another cluster, beside the others. */
+  readonly stranger: number;
+  /** Replaces the merger of a process. */
+  readonly swap?: (index: number) => void;
+}
+
+/** A peer with a ring and a merger: its subclass wires both. */
+export abstract class MergerUser extends RingUser {
+  readonly merger = this.requires(Merger);
+  /** Who was last said to be probed. */
+  passive: readonly PeerRef[] = [];
+
+  constructor() {
+    super();
+    this.merger.on(Passive, ({ peers }) => {
+      this.passive = peers;
+    });
+  }
+
+  remember(...peers: readonly PeerRef[]): void {
+    this.merger.trigger(new Remember({ peers }));
   }
 }
