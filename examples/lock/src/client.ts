@@ -133,6 +133,9 @@ export class LockClient extends Component {
       this.net.trigger(new Welcome({ to: from }));
     });
     this.net.on(Welcome, ({ from }) => heardFrom(this.#group, from));
+    // Meant for the journal here. But who gets an answer from there takes it for a sign that it is known here.
+    this.net.on(Fetch, ({ from }) => heardFrom(this.#group, from));
+    this.net.on(Replace, ({ from }) => heardFrom(this.#group, from));
     this.net.on(Granted, (granted) => this.#onGranted(granted));
     this.net.on(Fetched, (fetched) => this.#onFetched(fetched));
     this.net.on(Replaced, ({ from, attempt }) => {
