@@ -148,9 +148,12 @@ export class AbdReplica extends Component {
     this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
     this.network.on(Dropped, ({ reason, from, tag }) => {
       // It was for an earlier life of this process: tell the sender which one this is.
-      if (reason !== "wrong-incarnation" || tag !== MemberWords.tag) return;
-      met(this.state.book, from);
-      this.network.trigger(new MemberWords({ to: from, words: [] }));
+      if (reason !== "wrong-incarnation") return;
+      if (tag === MemberWords.tag) {
+        met(this.state.book, from);
+        this.network.trigger(new MemberWords({ to: from, words: [] }));
+      } else if (tag === AskPhases.tag)
+        this.network.trigger(new PhaseReplies({ to: from, client: "", replies: [] }));
     });
     this.disk.on(StorageLost, ({ code, detail }) => {
       throw storeError("KITH_STORE_STORAGE", `The storage is lost: ${detail} (${code}).`);
@@ -174,7 +177,8 @@ export class AbdReplica extends Component {
       const { replica: one, asked } = this.state;
       const none = new ViewChanged({ next: [] });
       if (one === null || asked.length >= askedMax) return this.views.reply(token, none);
-      if (wanted.kind === "replace") for (const peer of wanted.members) heardOf(this.state.book, peer);
+      if (wanted.kind === "replace")
+        for (const peer of wanted.members) heardOf(this.state.book, peer);
       return this.#live(() => {
         const next = change(one, view, wanted);
         if (next === null) asked.push({ view, token });

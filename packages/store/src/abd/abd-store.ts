@@ -5,7 +5,14 @@
  * that is gone. The price: single keys only, and a write takes two rounds.
  */
 
-import { Component, type Millis, type ReplyToken, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import {
+  Component,
+  type Millis,
+  type ReplyToken,
+  SchedulePeriodic,
+  timeout,
+  Timer,
+} from "@kith/core";
 import { ConnectionUp, Network, parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
 import { heardOf, met, type PeerBook } from "@kith/paxos/decide";
 import { streamKey } from "@kith/core";

@@ -12,7 +12,7 @@ import { ensure } from "../errors.ts";
 import type { Position } from "../position.ts";
 import type { Phase, PhaseReply } from "./messages.ts";
 import { compareStamps, type Stamped, unwritten } from "./stamp.ts";
-import { isMember, majorityOf, type View, viewAt, viewName } from "./view.ts";
+import { isMember, majorityOf, noteView, type View, viewAt, viewName } from "./view.ts";
 
 /** How an operation ended. */
 export type AbdEnd =
@@ -95,9 +95,9 @@ export function beginOperation(
 /** A member answers. */
 export function answered(state: Coordinator, from: number, reply: PhaseReply): void {
   const { phase, view, has, known } = reply;
-  for (const one of known) learnView(state, one);
+  for (const one of known) noteView(state.views, one);
   const operation = state.phases.get(phase);
-  if (view !== null) learnView(state, view);
+  if (view !== null) noteView(state.views, view);
   if (operation === undefined) return;
   if (view === null) {
     operation.answers.delete(from);
@@ -110,7 +110,12 @@ export function answered(state: Coordinator, from: number, reply: PhaseReply): v
   operation.answers.set(from, { view: name, has });
   const alike = [...operation.answers.values()].filter((one) => one.view === name);
   if (alike.length < majorityOf(view)) return;
-  if (operation.keep === null) found(state, operation, alike.map((one) => one.has ?? unwritten));
+  if (operation.keep === null)
+    found(
+      state,
+      operation,
+      alike.map((one) => one.has ?? unwritten),
+    );
   else end(state, operation, { kind: "done", has: operation.keep });
 }
 
@@ -161,19 +166,15 @@ function askAgain(state: Coordinator, operation: AbdOperation): void {
   if (operation.askAt - state.now > state.retry / 2) operation.askAt = state.now + state.retry / 10;
 }
 
-/** Takes note of a view, unless a newer one is known. */
-function learnView(state: Coordinator, view: View): void {
-  const known = state.views.get(view.rid);
-  if (known === undefined || known.version < view.version) state.views.set(view.rid, view);
-}
-
 /** Lets time pass. */
 export function tickCoordinator(state: Coordinator, now: Millis): void {
   state.now = now;
   for (const operation of [...state.operations.values()]) {
     const { value, keep, until, askAt } = operation;
     if (now >= until)
-      end(state, operation, { kind: value === undefined || keep === null ? "not-done" : "ambiguous" });
+      end(state, operation, {
+        kind: value === undefined || keep === null ? "not-done" : "ambiguous",
+      });
     else if (now >= askAt) ask(state, operation);
   }
 }

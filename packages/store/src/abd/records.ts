@@ -8,7 +8,7 @@ import { storeError } from "../errors.ts";
 import type { Position } from "../position.ts";
 import type { Installed, Remembered, Replica, RowName } from "./replica.ts";
 import { readStamped, type Stamped, writeStamped } from "./stamp.ts";
-import { decodeViews, encodeViews, viewName } from "./view.ts";
+import { decodeViews, encodeViews, type View, viewName } from "./view.ts";
 
 const lifeKey = textBytes("life");
 /** A longer position lies under a hash: a key of a Storage has 1,024 bytes at most. */
@@ -37,7 +37,13 @@ export function rowOperation(state: Replica, row: RowName): Operation {
       return put(row, instance === undefined ? null : decisionBytes(name, instance));
     }
     case "p":
-      return put(row, new ByteWriter().count(state.past.get(name) ?? 0).done());
+      return put(
+        row,
+        new ByteWriter()
+          .count(state.past.get(name) ?? 0)
+          .bytes(encodeViews(hintsOf(state, name)))
+          .done(),
+      );
     default: {
       const has = state.data.get(name);
       const key = positionKey(name);
@@ -54,6 +60,7 @@ export function remember(rows: readonly Entry[]): Remembered & { readonly lives:
   const handovers: Remembered["handovers"][number][] = [];
   const decisions: [string, Instance][] = [];
   const past: [string, number][] = [];
+  const hints: View[] = [];
   const data = new Map<Position, Stamped>();
   let lives = 0;
   for (const { key, value } of rows) {
@@ -67,13 +74,21 @@ export function remember(rows: readonly Entry[]): Remembered & { readonly lives:
     } else if (kind === "d") {
       const instance = readRows([{ key: textBytes(`i/${name}`), value }]).instances.get(name);
       if (instance !== undefined) decisions.push([name, instance]);
-    } else if (kind === "p") past.push([name, new ByteReader(value).count()]);
-    else if (kind === "k") {
+    } else if (kind === "p") {
+      const reader = new ByteReader(value);
+      past.push([name, reader.count()]);
+      hints.push(...decodeViews(reader.bytes()));
+    } else if (kind === "k") {
       const reader = new ByteReader(value);
       data.set(reader.octets(), readStamped(reader));
     } else throw storeError("KITH_STORE_CORRUPT", `A row begins with ${kind}.`);
   }
-  return { views, handovers, decisions, past, data, lives };
+  return { views, handovers, decisions, past, hints, data, lives };
+}
+
+function hintsOf({ hints }: Replica, rid: string): View[] {
+  const view = hints.get(rid);
+  return view === undefined ? [] : [view];
 }
 
 function put(row: string, value: Uint8Array | null): Operation {

@@ -37,6 +37,7 @@ import {
   followersOf,
   isMember,
   majorityOf,
+  noteView,
   type View,
   type ViewChange,
   viewAt,
@@ -70,12 +71,7 @@ export interface Copying {
 }
 
 /** The name of something durable: a view, a handover, a decision, what is past of a chain, or a key. */
-export type RowName =
-  | `v${string}`
-  | `h${string}`
-  | `d${string}`
-  | `p${string}`
-  | `k${Position}`;
+export type RowName = `v${string}` | `h${string}` | `d${string}` | `p${string}` | `k${Position}`;
 
 /** Who asks for phases. */
 export interface Client {
@@ -121,6 +117,7 @@ export interface Remembered {
   readonly handovers: readonly Pick<Handover, "view" | "next">[];
   readonly decisions: readonly (readonly [string, Instance])[];
   readonly past: readonly (readonly [string, number])[];
+  readonly hints: readonly View[];
   readonly data: Map<Position, Stamped>;
 }
 
@@ -131,7 +128,7 @@ const pageBytes = 256 * 1024;
 export function replica(
   options: Pick<Replica, "self" | "life" | "seed" | "now">,
   first: readonly View[],
-  { views, handovers, decisions, past, data }: Remembered,
+  { views, handovers, decisions, past, hints, data }: Remembered,
 ): Replica {
   const state: Replica = {
     ...options,
@@ -141,16 +138,17 @@ export function replica(
     data,
     copying: new Map(),
     past: new Map(past),
-    hints: new Map(first.map((view) => [view.rid, view])),
+    hints: new Map(hints.map((view) => [view.rid, view])),
     askAt: 0,
     out: { dirty: new Set(), letters: [] },
   };
+  for (const view of first) noteView(state.hints, view);
   const decided = new Map(decisions);
   for (const one of views) use(state, { ...one }, decided.get(viewName(one.view)));
   for (const { view, next } of handovers) {
     const name = viewName(view);
     state.handovers.set(name, { view, next, pending: concerned(view, next, state.self) });
-    for (const follower of next) hint(state, follower);
+    for (const follower of next) noteView(state.hints, follower);
     if (!state.deciders.has(name)) decide(state, view, decided.get(name));
   }
   if (views.length === 0 && handovers.length === 0 && past.length === 0)
@@ -290,13 +288,12 @@ function leave(state: Replica, { view, next }: Installed): void {
 /** Somebody says what follows a view. */
 function onInstall(state: Replica, from: number, view: View, next: readonly View[]): void {
   const name = viewName(view);
-  for (const follower of next) hint(state, follower);
+  for (const follower of next) noteView(state.hints, follower);
   const one = state.views.get(view.rid);
   if (one !== undefined && viewName(one.view) === name) {
     if (one.next === null) follow(state, one, next);
     if (state.views.get(view.rid) === one) return undefined; // It is being copied: later.
-  } else if (!isMember(view, state.self))
-    for (const follower of next) join(state, view, follower);
+  } else if (!isMember(view, state.self)) for (const follower of next) join(state, view, follower);
   const rows: RowName[] = [`p${view.rid}`, `h${name}`, ...next.map((one) => rowOf(one))];
   // A member that has not even come to the view itself is still needed there.
   if (isPast(state, view) && next.every((follower) => isPast(state, follower)))
@@ -330,7 +327,7 @@ function pass(state: Replica, rid: string, version: number): void {
 function use(state: Replica, one: Installed, instance?: Instance): void {
   const { view, active } = one;
   state.views.set(view.rid, one);
-  hint(state, view);
+  noteView(state.hints, view);
   decide(state, view, instance);
   if (!active) state.copying.set(view.rid, { from: new Map(), complete: new Set() });
 }
@@ -349,6 +346,8 @@ function settle(state: Replica, name: string): void {
   state.handovers.delete(name);
   state.deciders.delete(name);
   state.out.dirty.add(`h${name}`).add(`d${name}`);
+  // With what followed, which clients ask for for long.
+  for (const { rid } of handover.next) state.out.dirty.add(`p${rid}`);
   const { view } = handover;
   for (const position of state.data.keys())
     if (covers(view, position) && !isHeld(state, position)) {
@@ -488,11 +487,6 @@ function knownAt(state: Replica, position: Position): readonly View[] {
     if (covers(view, position) && own === undefined) return next;
   const known = own?.view ?? viewAt(state.hints.values(), position);
   return known === undefined ? [] : [known];
-}
-
-function hint(state: Replica, view: View): void {
-  const known = state.hints.get(view.rid);
-  if (known === undefined || known.version < view.version) state.hints.set(view.rid, view);
 }
 
 /** Who has to use what follows before what was may be forgotten; who was a member has to know of it. */

@@ -17,6 +17,8 @@ export interface View extends Range {
   /** The place in the chain, from 1 on. */
   readonly version: number;
   readonly members: readonly PeerAddress[];
+  /** What was split off this chain, as it was then: so that who finds this view finds those too. None by default. */
+  readonly halves?: readonly View[];
 }
 
 /** What is to follow a view. */
@@ -43,13 +45,14 @@ export function isMember({ members }: View, peerId: number): boolean {
 
 /** The views that follow. @throws KithError `KITH_STORE_ARGUMENT` for a change that cannot follow this view */
 export function followersOf(view: View, change: ViewChange): View[] {
-  const { rid, version, lo, hi, members } = view;
+  const { rid, version, lo, hi, members, halves = [] } = view;
   if (change.kind === "split") {
     if (change.at <= lo || !covers(view, change.at))
       throw storeError("KITH_STORE_ARGUMENT", `A split of ${viewName(view)} lies outside of it.`);
+    const half = { rid: `${rid}/${version}`, version: 1, lo: change.at, hi, members };
     return [
-      { rid, version: version + 1, lo, hi: change.at, members },
-      { rid: `${rid}/${version}`, version: 1, lo: change.at, hi, members },
+      { rid, version: version + 1, lo, hi: change.at, members, halves: [...halves, half] },
+      half,
     ];
   }
   const ids = new Set(change.members.map(({ peerId }) => peerId));
@@ -58,7 +61,7 @@ export function followersOf(view: View, change: ViewChange): View[] {
       "KITH_STORE_ARGUMENT",
       `${viewName(view)} has ${members.length} members, and ${ids.size} others were to follow.`,
     );
-  return [{ rid, version: version + 1, lo, hi, members: change.members }];
+  return [{ rid, version: version + 1, lo, hi, members: change.members, halves }];
 }
 
 /** Of the views of a position the newest; undefined where none is known. */
@@ -68,6 +71,14 @@ export function viewAt(views: Iterable<View>, position: Position): View | undefi
     // What has been split off begins later than what it was split from, which is older than its second view.
     if (covers(view, position) && (found === undefined || view.lo > found.lo)) found = view;
   return found;
+}
+
+/** Takes note of a view, and of what was split off it, unless newer ones are known. */
+export function noteView(views: Map<string, View>, view: View): void {
+  for (const one of [view, ...(view.halves ?? [])]) {
+    const known = views.get(one.rid);
+    if (known === undefined || known.version < one.version) views.set(one.rid, one);
+  }
 }
 
 /** Views as bytes. */
@@ -83,13 +94,14 @@ export function decodeViews(bytes: Uint8Array): View[] {
   return readList(reader, () => readView(reader));
 }
 
-function writeView(writer: ByteWriter, { rid, version, lo, hi, members }: View): void {
+function writeView(writer: ByteWriter, { rid, version, lo, hi, members, halves = [] }: View): void {
   writer.text(rid).count(version).octets(lo);
   if (hi === null) writer.count(0);
   else writer.count(1).octets(hi);
   writeList(writer, members, ({ peerId, host, port }) =>
     writer.count(peerId).text(host).count(port),
   );
+  writeList(writer, halves, (half) => writeView(writer, half));
 }
 
 function readView(reader: ByteReader): View {
@@ -102,5 +114,5 @@ function readView(reader: ByteReader): View {
     host: reader.text(),
     port: reader.count(),
   }));
-  return { rid, version, lo, hi, members };
+  return { rid, version, lo, hi, members, halves: readList(reader, () => readView(reader)) };
 }
