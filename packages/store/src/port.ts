@@ -88,7 +88,13 @@ export class NotDone extends event("store/NotDone", StoreAnswer)<{
 export class Ambiguous extends event("store/Ambiguous", StoreAnswer) {}
 
 /** Why a request was refused. */
-export type Refusal = RefusalReason | "key-too-long" | "key-no-octets" | "too-many-keys" | "hashed";
+export type Refusal =
+  | RefusalReason
+  | "key-too-long"
+  | "key-no-octets"
+  | "key-twice"
+  | "too-many-keys"
+  | "hashed";
 
 /** Nothing was done, since one operation could not be. */
 export class Refused extends event("store/Refused", StoreAnswer)<{
