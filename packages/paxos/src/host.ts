@@ -44,6 +44,7 @@ import {
   StorageLost,
   Write,
 } from "@kith/storage";
+import { memberOf, noConfig } from "./config.ts";
 import { Bundle, unpack, type WireMessage } from "./bundle.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, receive, suspect, tick, turn } from "./group.ts";
@@ -59,17 +60,18 @@ import {
   Founded,
   GroupHalted,
   GroupLeft,
+  GroupSpawned,
   LeaderChanged,
   MembersChanged,
   NotLeader,
 } from "./port.ts";
-import { birth, death, operationsOf, tableOperations } from "./records.ts";
+import { birth, death, operationsOf, tableNamespace, tableOperations } from "./records.ts";
 import { answerUnknown, applyTo, leaderOf, newReplica, type Replica } from "./replica.ts";
 import { Requests } from "./requests.ts";
 import { type GroupSettings, settingsProblem } from "./settings.ts";
-import { type Durable, type Effects, joining, replica } from "./state.ts";
+import { type Durable, type Effects, joining, replica, spawned } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
-import { emptyTable, queryTable, takeDirty } from "./table.ts";
+import { emptyTable, queryTable, type Spawned, spawnedTable, takeDirty } from "./table.ts";
 import { type Batch, noWrites, type WriteContext, Writes, type Written } from "./writes.ts";
 
 /** The init of the component. */
@@ -210,11 +212,51 @@ export abstract class ReplicatedGroups extends Component {
   #receiver({ gid, to, kind }: PeerMessage): Replica | undefined {
     const one = this.state.replicas.get(gid);
     if (one !== undefined && to <= one.state.self) return one;
-    if (kind !== "append" && kind !== "snapshot") return undefined;
+    const led = kind === "append" || kind === "snapshot";
+    const voted = kind === "pre-vote" || kind === "vote";
+    if (!led && !(voted && this.#isBornElsewhere(gid, to))) return undefined;
     if (this.state.loading.has(gid) || to < (this.state.tombs.get(gid) ?? 0)) return undefined;
     // A later replica of this peer was added: this one has been removed, also where nobody told it.
     if (one !== undefined) this.#destroy(one, to);
     return this.#create(gid, to, joining);
+  }
+
+  /**
+   * Whether a group is one of those that a group of this process has made, and this process, which got a snapshot that was
+   * later, has never made. It votes there without having anything: else the others might be no majority.
+   */
+  #isBornElsewhere(gid: string, replicaId: number): boolean {
+    for (const { table } of this.state.replicas.values()) {
+      const own = table.children.get(gid)?.members.find((one) => one.replicaId === replicaId);
+      if (own?.peerId === this.#self.peerId) return true;
+    }
+    return false;
+  }
+
+  /** Makes a group that a command has asked for, durably with or before the table that the command leaves. */
+  #spawn(parent: Replica, index: number, what: Spawned, batch: Batch): void {
+    const { gid } = what;
+    const { replicas, loading, tombs } = this.state;
+    const config = parent.table.children.get(gid) ?? noConfig;
+    const { self } = parent.state;
+    if (memberOf(config, self) === undefined) return;
+    // It was made before a crash, or by what others sent: that is as late as this, or later.
+    if (replicas.has(gid) || loading.has(gid) || self < (tombs.get(gid) ?? 0)) return;
+    const table = spawnedTable(parent.table, what);
+    const durable = spawned(config, table.time);
+    const state = replica(this.#optionsOf(gid, self), durable);
+    const { electionMax, heartbeat } = state.settings;
+    // There was no leader yet to be loyal to. Who leads the parent stands first, when the others have heard of the commit.
+    state.contact = state.now - 2 * electionMax;
+    if (parent.state.role === "leader") state.deadline = state.now + 2 * heartbeat;
+    replicas.set(gid, newReplica(state, table));
+    // A crash may have left a part of it.
+    batch.operations.push({ kind: "drop", namespace: tableNamespace(gid) });
+    batch.operations.push(...birth(gid, self, durable));
+    batch.operations.push(...operationsOf(gid, { kind: "base", base: durable.base }));
+    for (const row of tableOperations(gid, takeDirty(table))) batch.operations.push(row);
+    this.consensus.trigger(new GroupSpawned({ gid, parent: parent.state.gid, index }));
+    this.#touch(gid);
   }
 
   #create(gid: string, replicaId: number, durable: Durable): Replica {
@@ -340,11 +382,12 @@ export abstract class ReplicatedGroups extends Component {
       batch.flush = true;
       if (installs < 0) batch.groups.set(gid, { self, write, applied: one.saved });
     }
-    this.#apply(one, effects);
+    this.#apply(one, effects, batch);
     const sends = effects.snapshots.some(({ kind }) => kind === "send");
     if (one.saveDue || sends || one.table.dirty.size >= dirtyMax) {
       one.saveDue = false;
-      batch.operations.push(...tableOperations(gid, takeDirty(one.table)));
+      // One by one: a split may leave more of them than fit into the arguments of a call.
+      for (const row of tableOperations(gid, takeDirty(one.table))) batch.operations.push(row);
       one.saved = one.table.applied;
       batch.groups.set(gid, { self, write: one.state.written, applied: one.saved });
     }
@@ -352,15 +395,17 @@ export abstract class ReplicatedGroups extends Component {
     this.#tell(one, effects);
   }
 
-  #apply(one: Replica, { apply, reads }: Effects): void {
+  #apply(one: Replica, { apply, reads }: Effects, batch: Batch): void {
     const { gid } = one.state;
     for (const entry of apply) {
-      const result = applyTo(one, this.machine, entry, this.#init.twice ?? false, (reply) =>
-        this.#requests.reply(reply),
-      );
-      if (this.#init.announce !== true || result === null || entry.kind !== "command") continue;
-      const { index, data: command } = entry;
-      this.consensus.trigger(new Applied({ gid, index, command, result }));
+      const { index } = entry;
+      const { twice = false, announce = false } = this.#init;
+      const done = applyTo(one, this.machine, entry, twice, (reply) => this.#requests.reply(reply));
+      for (const what of done.spawned) this.#spawn(one, index, what, batch);
+      const { result } = done;
+      if (!announce || result === null || entry.kind !== "command") continue;
+      const written = [...done.written];
+      this.consensus.trigger(new Applied({ gid, index, command: entry.data, result, written }));
     }
     for (const { id, outcome } of reads) {
       const waiting = one.queries.get(id);

@@ -8,8 +8,7 @@ import type { PeerRef } from "@kith/network";
 import { type Change, foundingConfig, type ReplicaId } from "./config.ts";
 import { propose, rouse, upgrade } from "./group.ts";
 import { changeMembers } from "./membership.ts";
-import type {
-  Consensus} from "./port.ts";
+import type { Consensus } from "./port.ts";
 import {
   AskStatus,
   Busy,
