@@ -28,6 +28,42 @@ export {
   valueBytesMax,
 } from "./position.ts";
 export {
+  Aborted,
+  Ambiguous,
+  Applied,
+  Apply,
+  Busy,
+  type Change,
+  Changes,
+  Commit,
+  Committed,
+  Delete,
+  Entries,
+  type Entry,
+  Get,
+  Got,
+  type Key,
+  NotDone,
+  type NotDoneReason,
+  Put,
+  Read,
+  type Refusal,
+  Refused,
+  Registers,
+  Resync,
+  Scan,
+  type Seen,
+  Store,
+  StoreAnswer,
+  Unwatch,
+  type Update,
+  type Updated,
+  Watch,
+  type Watched,
+  type Writing,
+  Written,
+} from "./port.ts";
+export {
   type Answer,
   decodeAnswer,
   decodeQuery,
@@ -58,4 +94,7 @@ export {
 } from "./rows.ts";
 export { openSeqsMax } from "./sessions.ts";
 export type { Spawn } from "./split.ts";
+export { type KnownGroup, StoreClient, type StoreClientInit } from "./store-client.ts";
+export { type ManagerSettings, managerSettings } from "./manager/state.ts";
+export { keysMax } from "./requests.ts";
 export { checkStep, checkTable, checkTables } from "./table-invariants.ts";

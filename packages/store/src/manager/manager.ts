@@ -10,6 +10,7 @@ import { txOf } from "../rows.ts";
 import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from "./commit.ts";
 import { driveExecute, executeAgain, executed, executeTick } from "./execute.ts";
 import { push, readAgain, readTick, startRead, wasRead } from "./read.ts";
+import { scanAgain, scanTick, startScan, wasScanned } from "./scan.ts";
 import { ask, byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
 import {
   ackedBelow,
@@ -31,20 +32,33 @@ export type Heard = Uint8Array | "nothing";
 
 const forgetMs = 5000;
 const sweepMax = 100;
+/** How exactly deadlines are kept. */
+const lookMs = 50;
 
-/** Begins a piece of work. @returns its number, by which its end is told in `out.replies` */
-export function begin(state: ManagerState, work: Work, now: number): number {
+/**
+ * Begins a piece of work.
+ *
+ * @param within how long it is tried, in milliseconds; default `withinMs` of the settings
+ * @returns its number, by which its end is told in `out.replies`
+ */
+export function begin(
+  state: ManagerState,
+  work: Work,
+  now: number,
+  within = state.settings.withinMs,
+): number {
   state.now = now;
   const asked = ++state.lastWork;
-  const deadline = now + state.settings.withinMs;
+  const deadline = now + within;
   // Those that are answered may still hold their numbers.
   if (state.jobs.size >= jobsMax || state.nextSeq - ackedBelow(state) >= jobsMax)
     reply(state, asked, { kind: "failed", reason: "busy" });
   else if (work.kind === "read") {
     const keys = [...new Set(work.keys)];
-    if (keys.length > 0) startRead(state, asked, keys, deadline);
+    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart);
     else reply(state, asked, { kind: "readings", readings: [] });
-  } else start(state, jobOf(state, asked, work, deadline));
+  } else if (work.kind === "scan") startScan(state, asked, work, deadline);
+  else start(state, jobOf(state, asked, work, deadline));
   return asked;
 }
 
@@ -83,9 +97,19 @@ export function tickManager(state: ManagerState, now: number): void {
   for (const job of state.jobs.values()) {
     if (job.kind === "execute") executeTick(state, job);
     else if (job.kind === "commit") commitTick(state, job);
-    else readTick(state, job);
+    else if (job.kind === "read") readTick(state, job);
+    else scanTick(state, job);
   }
   if (now >= state.forgetAt) forgetAll(state);
+}
+
+/** When time has to pass again, at the latest; `Infinity` where nothing waits for it. */
+export function nextDue(state: ManagerState): number {
+  let due = state.jobs.size > 0 ? state.now + lookMs : Infinity;
+  for (const { at } of state.retries) due = Math.min(due, at);
+  if (state.sessions.size > 0 && ackedBelow(state) !== state.forgotten)
+    due = Math.min(due, state.forgetAt);
+  return due;
 }
 
 function start(state: ManagerState, job: ExecuteJob | CommitJob): void {
@@ -102,7 +126,7 @@ function drive(state: ManagerState, job: Job): void {
 function jobOf(
   state: ManagerState,
   asked: number,
-  work: Exclude<Work, { kind: "read" }>,
+  work: Exclude<Work, { kind: "read" | "scan" }>,
   deadline: number,
 ): ExecuteJob | CommitJob {
   if (work.kind === "execute") return executeJob(state, asked, work.operations, deadline);
@@ -177,6 +201,7 @@ function heardBy(state: ManagerState, job: Job, call: Call, what: Uint8Array): v
     if (withLocks) lockToRead(state, job);
     return;
   }
+  if (job.kind === "scan") return wasScanned(state, job, call, decodeAnswer(what));
   if (job.kind === "commit" && call.purpose === "recheck")
     return rechecked(state, job, call, decodeAnswer(what));
   const result = decodeResult(what);
@@ -233,6 +258,7 @@ function again(state: ManagerState, call: Call): void {
   if (job?.kind === "execute") executeAgain(state, job);
   else if (job?.kind === "commit") commitAgain(state, job, call);
   else if (job?.kind === "read") readAgain(state, job, call);
+  else if (job?.kind === "scan") scanAgain(state, job, call);
 }
 
 /** Tells the groups that results are needed no more, where no command has told them. */
