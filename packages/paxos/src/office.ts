@@ -62,6 +62,7 @@ export function becomeLeader(state: GroupState): void {
     transfer: null,
     invited: false,
     beatDue: state.now,
+    partsDue: Infinity,
     busyAt: state.now,
     pendingBytes: 0,
   };
@@ -118,6 +119,8 @@ export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId)
       contact: state.now,
       version: 0,
       snapshotAt: state.now,
+      part: -1,
+      partAt: state.now,
       reading: null,
     };
     led.progress.set(replicaId, progress);
