@@ -23,7 +23,7 @@ import {
   Written,
 } from "@kith/store";
 import { call, type CallOptions, failure, withinDefault } from "./calls.ts";
-import { type Codec, text as textCodec } from "./codec.ts";
+import { type Codec, decoded, text as textCodec } from "./codec.ts";
 import { ClientError } from "./errors.ts";
 import { type Emitter, emitter, type Listening, tell } from "./events.ts";
 import { keyOf, textOf } from "./keys.ts";
@@ -124,7 +124,7 @@ export class Client<V = string> {
     for (const [i, entry] of answer.entries.entries()) {
       const key = once[i];
       if (key !== undefined && entry.value !== null)
-        values.set(key, this.#parts.codec.decode(entry.value));
+        values.set(key, decoded(this.#parts.codec, entry.value));
     }
     return values;
   }
@@ -285,7 +285,7 @@ export class Client<V = string> {
       const answer: StoreAnswer = await this.#ask(page, options);
       if (!(answer instanceof Entries)) throw failure(answer, "A scan");
       for (const { key, value } of answer.entries)
-        if (value !== null) yield [textOf(key), this.#parts.codec.decode(value)];
+        if (value !== null) yield [textOf(key), decoded(this.#parts.codec, value)];
       next = answer.next;
     }
   }
@@ -352,7 +352,7 @@ export class Client<V = string> {
 
   #found({ value, version, expiresIn }: Entry): Found<V> {
     const { codec } = this.#parts;
-    return { value: value === null ? undefined : codec.decode(value), version, expiresIn };
+    return { value: value === null ? undefined : decoded(codec, value), version, expiresIn };
   }
 
   #condition(when: When<V>): NonNullable<Update["when"]> {

@@ -50,6 +50,17 @@ export function rich<V>(isValue: (value: unknown) => value is V): Codec<V> {
   };
 }
 
+/** The value of bytes. @throws ClientError `KITH_CLIENT_VALUE` */
+export function decoded<V>(codec: Codec<V>, stored: Uint8Array): V {
+  try {
+    return codec.decode(stored);
+  } catch (cause) {
+    if (cause instanceof ClientError) throw cause;
+    const what = "What is stored there cannot be decoded.";
+    throw new ClientError("KITH_CLIENT_VALUE", what, "not-done", { cause });
+  }
+}
+
 function checked<V>(value: unknown, isValue: (value: unknown) => value is V): V {
   if (isValue(value)) return value;
   throw new ClientError(

@@ -3,6 +3,7 @@
 import { EventEmitter } from "eventemitter3";
 import type typedEmitter from "typed-emitter";
 import type { ClientError } from "./errors.ts";
+import type { WatchTarget } from "./watch.ts";
 
 /** The events of a client, each with what its listener is given. */
 export type ClientEvents = {
@@ -13,7 +14,7 @@ export type ClientEvents = {
   /** A transaction was aborted and is tried again, for the n-th time. */
   retry: (attempt: number) => void;
   /** A watch has missed changes: its next event says what is there now. */
-  missed: (watch: string) => void;
+  missed: (target: WatchTarget) => void;
   /** The client has stopped by itself. */
   failed: (error: ClientError) => void;
   /** The client is closed. */

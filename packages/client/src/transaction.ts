@@ -11,7 +11,7 @@
 
 import { Aborted, Busy, Commit, Committed, Entries, Read, type Writing } from "@kith/store";
 import { call, failure, pause, type CallOptions, withinDefault } from "./calls.ts";
-import type { Codec } from "./codec.ts";
+import { type Codec, decoded } from "./codec.ts";
 import { ClientError } from "./errors.ts";
 import { type Emitter, tell } from "./events.ts";
 import { keyOf } from "./keys.ts";
@@ -178,7 +178,7 @@ class Run<V> implements Transaction<V> {
       if (key !== undefined && !this.#seen.has(key))
         this.#seen.set(key, {
           version,
-          value: value === null ? undefined : codec.decode(value),
+          value: value === null ? undefined : decoded(codec, value),
         });
     }
   }

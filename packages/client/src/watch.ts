@@ -8,7 +8,7 @@
  */
 
 import { Changes, type Entry, positionOf, type Resync } from "@kith/store";
-import type { Codec } from "./codec.ts";
+import { type Codec, decoded } from "./codec.ts";
 import { ClientError } from "./errors.ts";
 import { type Emitter, tell } from "./events.ts";
 import { keyOf, textOf } from "./keys.ts";
@@ -61,7 +61,7 @@ const bufferDefault = 1024;
 /** Begins a watch. @param name that no other watch of this user has */
 export class KeyWatch<V> implements Watching<V> {
   readonly #host: WatchHost<V>;
-  readonly #name: string;
+  readonly #id: string;
   readonly #target: WatchTarget;
   readonly #bufferMax: number;
   readonly #ended: () => void;
@@ -71,6 +71,8 @@ export class KeyWatch<V> implements Watching<V> {
   #waiting: number = 0;
   #wake: (() => void)[] = [];
   #over = false;
+  /** How often it has begun anew. */
+  #round = 0;
   #error: unknown = null;
   /** The parts of which a state has come before. */
   readonly #told: { readonly lo: string; readonly hi: string | null }[] = [];
@@ -85,7 +87,7 @@ export class KeyWatch<V> implements Watching<V> {
   ) {
     const { bufferMax = bufferDefault, signal } = options;
     this.#host = host;
-    this.#name = name;
+    this.#id = name;
     this.#target = target;
     this.#bufferMax = bufferMax;
     this.#ended = over;
@@ -154,8 +156,15 @@ export class KeyWatch<V> implements Watching<V> {
   #overflow(): void {
     this.#buffer.length = 0;
     this.#waiting = 0;
-    tell(this.#host.events, "missed", this.#name);
+    // Under another name, so that what is on its way to the old one is not taken for news of the new one.
+    this.#host.user.unwatch(this.#name);
+    this.#round++;
+    tell(this.#host.events, "missed", this.#target);
     this.#begin();
+  }
+
+  get #name(): string {
+    return `${this.#id}.${this.#round}`;
   }
 
   #awake(): void {
@@ -180,7 +189,7 @@ export class KeyWatch<V> implements Watching<V> {
       return told.changes.map(({ key, value, version }) => ({
         kind: "change",
         key: textOf(key),
-        value: value === null ? undefined : this.#host.codec.decode(value),
+        value: value === null ? undefined : decoded(this.#host.codec, value),
         version,
       }));
     const { lo, hi } = told;
@@ -198,7 +207,7 @@ export class KeyWatch<V> implements Watching<V> {
   }
 
   #enter(entries: Map<string, V>, { key, value }: Entry): void {
-    if (value !== null) entries.set(textOf(key), this.#host.codec.decode(value));
+    if (value !== null) entries.set(textOf(key), decoded(this.#host.codec, value));
   }
 
   #watches(key: string): boolean {
