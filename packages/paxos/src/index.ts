@@ -29,6 +29,7 @@ export {
   Founded,
   GroupHalted,
   GroupLeft,
+  GroupSpawned,
   LeaderChanged,
   MembersChanged,
   NotLeader,

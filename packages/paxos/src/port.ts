@@ -147,6 +147,16 @@ export class Applied extends event("paxos/Applied")<{
   readonly index: number;
   readonly command: Uint8Array;
   readonly result: Uint8Array;
+  /** What it has written into the table, in order; null for what is gone. */
+  readonly written: readonly (readonly [key: string, value: Uint8Array | null])[];
+}> {}
+
+/** A command of a group has made another one, of which this peer has a replica now. */
+export class GroupSpawned extends event("paxos/GroupSpawned")<{
+  readonly gid: string;
+  /** The group that has made it, and the place of the command in its log. */
+  readonly parent: string;
+  readonly index: number;
 }> {}
 
 /** The replica of this peer has stopped, with its data kept. */
@@ -161,7 +171,7 @@ export class GroupLeft extends event("paxos/GroupLeft")<{ readonly gid: string }
 /** Replicates machines. Providers: what `replicatedGroups` makes. */
 export const Consensus = port("Consensus", {
   requests: [Found, Propose, Query, ChangeMembers, TransferLeadership, Upgrade, AskStatus, PeerAt],
-  indications: [LeaderChanged, MembersChanged, Applied, GroupHalted, GroupLeft],
+  indications: [LeaderChanged, MembersChanged, Applied, GroupSpawned, GroupHalted, GroupLeft],
 });
 
 /** The response class of a request that has several answers: at run time their root, for the compiler their union. */

@@ -15,7 +15,7 @@ import type { Index } from "./entry.ts";
 import { cut, entryAt, termAt } from "./log.ts";
 import type { Base, PeerMessage, Route, SnapshotAnswer, SnapshotPart } from "./peer-message.ts";
 import { heardLeader } from "./replication.ts";
-import { configOf, type GroupState, type Leadership } from "./state.ts";
+import { configAt, configOf, type GroupState, type Leadership } from "./state.ts";
 
 /** The base that a snapshot of the table as it is applied now has. */
 export function snapshotBase(state: GroupState): Base {
@@ -204,7 +204,6 @@ function answerPart(state: GroupState, message: PeerMessage & SnapshotPart, take
 function baseAt(state: GroupState, index: Index): Base {
   const term = termAt(state.log, index);
   ensure(term !== undefined, "L7", () => `the log does not have ${index}`);
-  let config = configOf(state);
-  for (const at of state.configs) if (at.index <= index) ({ config } = at);
+  const config = configAt(state, index);
   return { index, term, time: entryAt(state.log, index)?.time ?? state.time, config };
 }

@@ -259,6 +259,14 @@ export function founded(config: Config): Durable {
   };
 }
 
+/**
+ * What the disk of a member holds of a group that a command of another one makes. Its log begins after a first entry that
+ * nobody sends: who lacks the group gets a snapshot. No term has begun in it.
+ */
+export function spawned(config: Config, time: number): Durable {
+  return { term: 0, vote: 0, base: { index: 1, term: 0, time, config }, entries: [], applied: 1 };
+}
+
 /** What the disk of a replica holds that has been added to a group and knows nothing yet. */
 export const joining: Durable = founded(noConfig);
 
@@ -340,6 +348,13 @@ export function committedConfig(state: GroupState): Config {
     if (at !== undefined && at.index <= commit) return at.config;
   }
   return configs[0]?.config ?? noConfig;
+}
+
+/** The membership at an index that is committed, and not before the log's base. */
+export function configAt(state: GroupState, index: Index): Config {
+  let [{ config } = { config: noConfig }] = state.configs;
+  for (const at of state.configs) if (at.index <= index) ({ config } = at);
+  return config;
 }
 
 /** How much slower everything is while the group is quiet. */
