@@ -7,7 +7,7 @@ import { Component, run, type System } from "@kith/core";
 import { bindAddress, type BoundAddress, real } from "@kith/node";
 import type { PeerAddress } from "@kith/paxos";
 import { simulate, type Simulation } from "@kith/sim";
-import { Founding, FoundStore, type KnownGroup, StoreDirectory, StoreMember } from "@kith/store";
+import { Founding, FoundStore, type KnownGroup, StoreMember } from "@kith/store";
 import { Client } from "./client.ts";
 import { text } from "./codec.ts";
 import { StoreUser } from "./user.ts";
@@ -31,7 +31,6 @@ export class MemberNode extends Component {
   constructor({ groups }: { readonly groups: readonly KnownGroup[] }) {
     super();
     const member = this.create(StoreMember, { groups, ordered: true, group: quick });
-    this.create(StoreDirectory, { groups, ordered: true });
     this.connect(member.ports.founding, this.founding);
     this.onStart(() => this.#found(new FoundStore({ groups, ordered: true })));
   }
