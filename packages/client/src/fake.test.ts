@@ -1,6 +1,6 @@
 /** A store that answers what a test says, and a client on it. */
 
-import { Component, type Event, run } from "@kith/core";
+import { Component, type Event, type ReplyToken, run } from "@kith/core";
 import { real } from "@kith/node";
 import {
   Apply,
@@ -30,27 +30,13 @@ class FakeStore extends Component {
 
   constructor() {
     super();
-    const answer = (request: StoreRequest): StoreAnswer | null => {
-      Main.asked.push(request);
-      return Main.script(request);
-    };
-    this.store.on(Get, (ask, token) => this.#say(answer(ask), (it) => this.store.reply(token, it)));
-    this.store.on(Put, (ask, token) => this.#say(answer(ask), (it) => this.store.reply(token, it)));
-    this.store.on(Delete, (ask, token) =>
-      this.#say(answer(ask), (it) => this.store.reply(token, it)),
-    );
-    this.store.on(Apply, (ask, token) =>
-      this.#say(answer(ask), (it) => this.store.reply(token, it)),
-    );
-    this.store.on(Read, (ask, token) =>
-      this.#say(answer(ask), (it) => this.store.reply(token, it)),
-    );
-    this.store.on(Commit, (ask, token) =>
-      this.#say(answer(ask), (it) => this.store.reply(token, it)),
-    );
-    this.store.on(Scan, (ask, token) =>
-      this.#say(answer(ask), (it) => this.store.reply(token, it)),
-    );
+    this.store.on(Get, (ask, token) => this.#say(ask, token));
+    this.store.on(Put, (ask, token) => this.#say(ask, token));
+    this.store.on(Delete, (ask, token) => this.#say(ask, token));
+    this.store.on(Apply, (ask, token) => this.#say(ask, token));
+    this.store.on(Read, (ask, token) => this.#say(ask, token));
+    this.store.on(Commit, (ask, token) => this.#say(ask, token));
+    this.store.on(Scan, (ask, token) => this.#say(ask, token));
     this.store.on(Watch, (watch) => {
       Main.watches.push(watch);
       for (const told of Main.onWatch(watch)) this.store.trigger(told);
@@ -59,8 +45,10 @@ class FakeStore extends Component {
     Main.tell = (told) => this.enter(() => this.store.trigger(told));
   }
 
-  #say(answer: StoreAnswer | null, reply: (answer: StoreAnswer) => void): void {
-    if (answer !== null) reply(answer);
+  #say(request: StoreRequest, token: ReplyToken<StoreAnswer>): void {
+    Main.asked.push(request);
+    const answer = Main.script(request);
+    if (answer !== null) this.store.reply(token, answer);
   }
 }
 
