@@ -12,12 +12,8 @@ import {
 
 export const storeMachine: Machine = {
   versions: [1],
-  apply: ({ command, table, index, time }) =>
-    encodeResult(
-      applyCommand({ table, index, time }, decodeCommand(command), () => {
-        throw new Error("nothing is split here");
-      }),
-    ),
-  query: ({ query, table, time }) =>
-    encodeAnswer(answer(table, decodeQuery(query), { time, index: 1 })),
+  apply: ({ command, table, index, time, spawn }) =>
+    encodeResult(applyCommand({ table, index, time }, decodeCommand(command), spawn)),
+  query: ({ query, table, time, index }) =>
+    encodeAnswer(answer(table, decodeQuery(query), { time, index })),
 };

@@ -70,7 +70,7 @@ export class Operator extends Component {
     }
     this.#positions = allKeys.map((key) => positionOf(key, ordered));
     this.timer.on(Split, () => {
-      if (this.#known.size >= 0 * groupsMax || this.clock.monotonic > lifeMs) return;
+      if (this.#known.size >= groupsMax || this.clock.monotonic > lifeMs) return;
       this.#next();
       const at = this.random("where").pick(this.#positions);
       for (const [gid, one] of this.#known)

@@ -98,7 +98,7 @@ export class WatchedGroups extends ReplicatedGroups {
       const jumped = seen !== undefined && state.log.base > seen.applied && !leads;
       let locks = 0;
       let registers = 0;
-      for (const key of table.cells.keys()) {
+      for (const key of table.cells.values.keys()) {
         if (key.startsWith("l")) locks++;
         else if (key.startsWith("t")) registers++;
       }

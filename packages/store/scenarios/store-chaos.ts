@@ -88,7 +88,7 @@ const listUser: Omit<ProcessPlan, "name"> = {
 /** What is left that somebody would have to end. */
 function leftOver(view: View): string | undefined {
   for (const [gid, { locks, registers: open }] of ledgerOf(view).furthest)
-    if (locks > 0 && open > 0) return `${gid} has ${locks} locks and ${open} transactions`;
+    if (locks > 0) return `${gid} has ${locks} locks and ${open} transactions`;
   const managed = view.last(Managed);
   for (const { name, life, core } of view.nodes) {
     const one = managed.get(name);
@@ -124,13 +124,13 @@ export const storeChaos = scenario({
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
   processes: [
     // Many at once, so that what the rest of a run refuses is the smaller part of it.
-    { ...registerUser, name: "rush", count: 40, wait: exponential(100), until: { operations: 11 } },
+    { ...registerUser, name: "rush", count: 50, wait: exponential(200), until: { operations: 10 } },
     {
       ...listUser,
       name: "rush of lists",
-      count: 30,
-      wait: exponential(150),
-      until: { operations: 9 },
+      count: 50,
+      wait: exponential(300),
+      until: { operations: 7 },
     },
     { ...registerUser, name: "register", count: 6, wait: exponential(80) },
     { ...listUser, name: "list", count: 6, wait: exponential(80) },
