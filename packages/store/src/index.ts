@@ -97,4 +97,5 @@ export type { Spawn } from "./split.ts";
 export { type KnownGroup, StoreClient, type StoreClientInit } from "./store-client.ts";
 export { type ManagerSettings, managerSettings } from "./manager/state.ts";
 export { keysMax } from "./requests.ts";
+export { commandBytesMax, storeMachine } from "./store-machine.ts";
 export { checkStep, checkTable, checkTables } from "./table-invariants.ts";
