@@ -39,7 +39,7 @@ import {
 import { Beside } from "./beside.ts";
 import { Broken, Leads, Managed, Standing, Step } from "./facts.ts";
 import { lists } from "./keys.ts";
-import { storeMachine } from "./machine.ts";
+import { storeMachine } from "../src/index.ts";
 import { Operator } from "./operator.ts";
 import {
   byKey,
