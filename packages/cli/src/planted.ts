@@ -39,6 +39,7 @@ const tables: readonly Table[] = [
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  { folder: "packages/store", file: "store-chaos", exported: "storeChaos" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",
