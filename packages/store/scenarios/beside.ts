@@ -11,7 +11,7 @@ import { type Ended, notDone, numberBytes, numberOf, StoreUser, within } from ".
 
 /** So long a node does it, in each of its lives. */
 export const lifeMs = 10_000;
-const periods = { bank: 120, count: 150, write: 130, read: 120 };
+const periods = { bank: 300, count: 300, write: 250, read: 300 };
 
 /** What is done beside. */
 export class Beside extends StoreUser {

@@ -88,7 +88,7 @@ const listUser: Omit<ProcessPlan, "name"> = {
 /** What is left that somebody would have to end. */
 function leftOver(view: View): string | undefined {
   for (const [gid, { locks, registers: open }] of ledgerOf(view).furthest)
-    if (locks > 0) return `${gid} has ${locks} locks and ${open} transactions`;
+    if (locks > 0 || open > 0) return `${gid} has ${locks} locks and ${open} transactions`;
   const managed = view.last(Managed);
   for (const { name, life, core } of view.nodes) {
     const one = managed.get(name);
@@ -118,7 +118,14 @@ export const storeChaos = scenario({
   keys: registers,
   duration: 10_000,
   settle: 45_000,
-  swaps: ["/Peer-1/groups", "/Peer-1/gate", "/Peer-1/guest", "/Peer-1/client"],
+  swaps: [
+    "/Peer-1/groups",
+    "/Peer-1/gate",
+    "/Peer-1/guest",
+    "/Peer-1/client",
+    "/Peer-1/caretaker",
+    "/Peer-1/operator",
+  ],
   fault: "crash",
   // A majority of every group is left.
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
@@ -132,8 +139,8 @@ export const storeChaos = scenario({
       wait: exponential(300),
       until: { operations: 7 },
     },
-    { ...registerUser, name: "register", count: 6, wait: exponential(80) },
-    { ...listUser, name: "list", count: 6, wait: exponential(80) },
+    { ...registerUser, name: "register", count: 3, wait: exponential(120) },
+    { ...listUser, name: "list", count: 3, wait: exponential(150) },
   ],
   // Every key is read once more.
   closing: () => [
