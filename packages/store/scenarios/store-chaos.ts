@@ -7,6 +7,7 @@ import { mix, streamKey } from "@kith/core";
 import {
   exponential,
   isReport,
+  type Operation,
   type OperationTurn,
   type ProcessPlan,
   scenario,
@@ -83,6 +84,29 @@ const listUser: Omit<ProcessPlan, "name"> = {
   },
 };
 
+/** Beyond all values that processes write. */
+const closingValues = 1_000_000_000;
+
+/** The healed core has to do a good deal, one after the other; at the end every key is read once more. */
+const closing: readonly Operation[] = [
+  ...Array.from({ length: 300 }, (_, i): Operation => {
+    const key = registers[Math.floor(i / 2) % registers.length] ?? "";
+    const other = lists[i % lists.length] ?? "";
+    const value = closingValues + i;
+    if (i % 2 === 1)
+      return {
+        op: "txn",
+        value: [
+          ["r", other, null],
+          ["append", "l0", value],
+        ],
+      };
+    return i % 4 === 0 ? { op: "write", key, value } : { op: "read", key };
+  }),
+  ...registers.map((key) => ({ op: "read", key })),
+  { op: "txn", value: lists.map((key) => ["r", key, null]) },
+];
+
 // --- what has to hold ------------------------------------------------------------------------------
 
 /** What is left that somebody would have to end. */
@@ -131,22 +155,18 @@ export const storeChaos = scenario({
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
   processes: [
     // Many at once, so that what the rest of a run refuses is the smaller part of it.
-    { ...registerUser, name: "rush", count: 50, wait: exponential(200), until: { operations: 10 } },
+    { ...registerUser, name: "rush", count: 40, wait: exponential(200), until: { operations: 8 } },
     {
       ...listUser,
       name: "rush of lists",
-      count: 50,
+      count: 30,
       wait: exponential(300),
-      until: { operations: 7 },
+      until: { operations: 6 },
     },
     { ...registerUser, name: "register", count: 3, wait: exponential(120) },
     { ...listUser, name: "list", count: 3, wait: exponential(150) },
   ],
-  // Every key is read once more.
-  closing: () => [
-    ...registers.map((key) => ({ op: "read", key })),
-    { op: "txn", value: lists.map((key) => ["r", key, null]) },
-  ],
+  closing: () => closing,
   succeed: { each: 300, mean: 700 },
   invariants: [
     {
