@@ -47,6 +47,7 @@ const tables: readonly Table[] = [
     exported: "storeAbd",
     table: "mutants-abd.json",
   },
+  { folder: "packages/store", file: "store-chaos", exported: "storeChaos" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",

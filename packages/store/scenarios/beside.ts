@@ -9,9 +9,9 @@ import { Aside } from "./facts.ts";
 import { accounts, balance, counter, onceKeys, sides } from "./keys.ts";
 import { type Ended, notDone, numberBytes, numberOf, StoreUser, within } from "./user.ts";
 
-/** So long a node does it, in each of its lives. */
-export const lifeMs = 10_000;
-const periods = { bank: 120, count: 150, write: 130, read: 120 };
+/** So long a node does it, in each of its lives: also a while after all has been healed. */
+export const lifeMs = 12_500;
+const periods = { bank: 300, count: 300, write: 250, read: 300 };
 
 /** What is done beside. */
 export class Beside extends StoreUser {

@@ -1,67 +1,47 @@
-/** An operator at a node: splits a group every now and then, while there are fewer than there may be. */
+/** An operator at a node: has a group split every now and then, while there are fewer than there may be. */
 
 import { Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
-import { Execute, Executed, Inquire, Know, type PeerAddress, Replicated } from "@kith/paxos";
+import { Know, type PeerAddress, Replicated } from "@kith/paxos";
 import { Workload } from "@kith/sim/scenario";
 import {
   covers,
-  decodeAnswer,
-  decodeResult,
   type Descriptor,
-  encodeCommand,
-  encodeQuery,
+  GroupSplit,
+  type KnownGroup,
+  Operator,
   positionOf,
+  SplitFailed,
+  SplitGroup,
 } from "../src/index.ts";
-import { Divided } from "./facts.ts";
-import type { KnownGroup } from "../src/index.ts";
 import { lifeMs } from "./beside.ts";
+import { Divided } from "./facts.ts";
 import { allKeys } from "./keys.ts";
 
-class Split extends timeout("store-chaos/Split") {}
-
-interface Context {
-  readonly at: string;
-}
+class Divide extends timeout("store-chaos/Divide") {}
 
 /** How many groups there are in the end, at most. */
 export const groupsMax = 8;
 const within = 2000;
 
-/** Splits groups. */
-export class Operator extends Component {
+/** Has groups split. */
+export class Splitter extends Component {
+  readonly operator = this.requires(Operator);
   readonly replicated = this.requires(Replicated);
   readonly timer = this.requires(Timer);
   readonly workload = this.requires(Workload);
   readonly #known = new Map<string, Descriptor>();
   readonly #members = new Map<string, readonly PeerAddress[]>();
   readonly #positions: readonly string[];
-  readonly #hello = this.replicated.onAnswer(Inquire, (answer, { gid }, { at }: Context) => {
-    if (!(answer instanceof Executed)) return;
-    const here = decodeAnswer(answer.result);
-    if (here.kind !== "here") return;
-    const { descriptor } = here;
-    this.#known.set(gid, descriptor);
-    if (!covers(descriptor, at) || at === descriptor.lo) return;
-    const command = encodeCommand({ kind: "split", at, expectedEpoch: descriptor.epoch });
-    this.#split(new Execute({ gid, command, within }), { context: { at } });
-  });
-  readonly #split = this.replicated.onAnswer(Execute, (answer, { gid }, _: Context) => {
-    if (!(answer instanceof Executed)) return;
-    const result = decodeResult(answer.result);
-    if (result.kind === "split") {
-      this.#learn(gid, result.left);
-      this.#learn(gid, result.right);
+  readonly #split = this.operator.onAnswer(SplitGroup, (answer, { gid }) => {
+    if (answer instanceof GroupSplit) {
+      this.#learn(gid, answer.left);
+      this.#learn(gid, answer.right);
       this.workload.trigger(new Divided({ gid }));
-    } else if (result.kind === "epoch-mismatch") this.#learn(gid, result.descriptor);
-    else if (result.kind === "wrong-range")
-      for (const one of result.descriptors) this.#learn(gid, one);
+    } else if (answer instanceof SplitFailed)
+      for (const one of answer.descriptors) this.#learn(gid, one);
   });
 
-  constructor(init: {
-    readonly index: number;
-    readonly ordered: boolean;
-    readonly groups: readonly KnownGroup[];
-  }) {
+  constructor(init: { readonly ordered: boolean; readonly groups: readonly KnownGroup[] }) {
     super();
     const { groups, ordered } = init;
     for (const { descriptor, members } of groups) {
@@ -69,22 +49,19 @@ export class Operator extends Component {
       this.#members.set(descriptor.gid, members);
     }
     this.#positions = allKeys.map((key) => positionOf(key, ordered));
-    this.timer.on(Split, () => {
-      if (this.#known.size >= 0 * groupsMax || this.clock.monotonic > lifeMs) return;
+    this.timer.on(Divide, () => {
+      if (this.#known.size >= groupsMax || this.clock.monotonic > lifeMs) return;
       this.#next();
       const at = this.random("where").pick(this.#positions);
       for (const [gid, one] of this.#known)
-        if (covers(one, at) && at !== one.lo)
-          this.#hello(new Inquire({ gid, query: encodeQuery({ kind: "hello" }), within }), {
-            context: { at },
-          });
+        if (covers(one, at) && at !== one.lo) this.#split(new SplitGroup({ gid, at, within }));
     });
     this.onStart(() => this.#next());
   }
 
   #next(): void {
     const delay = 1500 + this.random("when").below(8000);
-    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Split() }));
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Divide() }));
   }
 
   #learn(from: string, one: Descriptor): void {

@@ -22,6 +22,7 @@ import { Perform, Performed, Workload } from "@kith/sim/scenario";
 import {
   Applied,
   Apply,
+  Caretaker,
   Delete,
   encodeCommand,
   Entries,
@@ -33,14 +34,15 @@ import {
   Refused,
   Scan,
   StoreClient,
+  StoreOperator,
   type StoreClientInit,
   Written,
 } from "../src/index.ts";
 import { Beside } from "./beside.ts";
 import { Broken, Leads, Managed, Standing, Step } from "./facts.ts";
 import { lists } from "./keys.ts";
-import { storeMachine } from "./machine.ts";
-import { Operator } from "./operator.ts";
+import { storeMachine } from "../src/index.ts";
+import { Splitter } from "./operator.ts";
 import {
   byKey,
   type Ended,
@@ -98,7 +100,7 @@ export class WatchedGroups extends ReplicatedGroups {
       const jumped = seen !== undefined && state.log.base > seen.applied && !leads;
       let locks = 0;
       let registers = 0;
-      for (const key of table.cells.keys()) {
+      for (const key of table.cells.values.keys()) {
         if (key.startsWith("l")) locks++;
         else if (key.startsWith("t")) registers++;
       }
@@ -283,11 +285,21 @@ export class Peer extends Component {
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });
     const beside = this.create(Beside, { index }, { name: "beside" });
-    const operator = this.create(Operator, { ...layout, index }, { name: "operator" });
+    const caretaker = this.create(
+      Caretaker,
+      { period: 300, doubt: 1500, idle: 4000 },
+      { name: "caretaker" },
+    );
+    const operator = this.create(StoreOperator, {}, { name: "operator" });
+    const splitter = this.create(Splitter, layout, { name: "splitter" });
     this.connect(this.groups.ports.consensus, this.consensus);
     this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
     this.connect(this.guest.ports.replicated, this.client.ports.replicated);
     this.connect(this.guest.ports.replicated, operator.ports.replicated);
+    this.connect(this.guest.ports.replicated, splitter.ports.replicated);
+    this.connect(operator.ports.operator, splitter.ports.operator);
+    this.connect(this.groups.ports.consensus, caretaker.ports.consensus);
+    this.connect(this.client.ports.recovery, caretaker.ports.recovery);
     this.connect(this.client.ports.store, caller.ports.store);
     this.connect(this.client.ports.store, beside.ports.store);
     this.#listen();
