@@ -70,7 +70,11 @@ export interface SimStore {
 export function simStore(seed: number): SimStore {
   const members = [0, 1, 2].map((i) => ({ peerId: i + 1, host: `n${i + 1}`, port: 7000 }));
   const groups = groupsOn(members);
-  const world = simulate(SimNode, { seed, nodes: 4, initOf: ({ index }) => ({ groups, index }) }).boot();
+  const world = simulate(SimNode, {
+    seed,
+    nodes: 4,
+    initOf: ({ index }) => ({ groups, index }),
+  }).boot();
   world.runFor(2000);
   const client = new Client({ user: world.node(3).root, codec: text, ordered: true });
   return { world, client, during: (promise) => during(world, promise) };

@@ -1,26 +1,16 @@
 /** The processes of the suites of Registers and Store: simulated, and on sockets and disks. */
 
-import { type ComponentClass, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import type { ComponentClass } from "@kith/core";
 import { parsePeer, self as ownPeer } from "@kith/network";
 import type { Addresses } from "@kith/node/compliance";
 import { RealProcesses } from "@kith/node/compliance";
-import {
-  Consensus,
-  Found,
-  GroupClient,
-  GroupGate,
-  type GroupSettings,
-  type PeerAddress,
-  Propose,
-  replicatedGroups,
-} from "@kith/paxos";
+import { GroupClient, type GroupSettings, type PeerAddress } from "@kith/paxos";
 import { partition, simulate } from "@kith/sim";
 import { stepping } from "@kith/testing/compliance";
 import { AbdReplica, AbdStore } from "./abd/index.ts";
-import { encodeCommand } from "./command.ts";
 import { RegistersPeer, type StoreHarness, StoreUsingPeer } from "./compliance/index.ts";
 import { type KnownGroup, StoreClient } from "./store-client.ts";
-import { storeMachine } from "./store-machine.ts";
+import { Founding, FoundStore, StoreMember } from "./store-member.ts";
 
 export { registersCases } from "./compliance/index.ts";
 
@@ -49,60 +39,33 @@ export class AbdPeer extends RegistersPeer {
   }
 }
 
-class FoundAgain extends timeout("store-kit/FoundAgain") {}
-
 /** Where the groups of the suite begin. */
 const bounds = ["", "g", "p"];
 
 /** A process with a Store over replicated groups. */
 export class GroupsPeer extends StoreUsingPeer {
-  readonly consensus = this.requires(Consensus);
-  readonly timer = this.requires(Timer);
+  readonly founding = this.requires(Founding);
   readonly provider;
-  readonly #found = this.consensus.onAnswer(Found, () => undefined);
-  readonly #propose = this.consensus.onAnswer(Propose, () => undefined);
+  readonly #found = this.founding.onAnswer(FoundStore, () => undefined);
 
-  constructor({ members, settings }: KitInit) {
+  constructor({ members, settings: group }: KitInit) {
     super();
-    const known: KnownGroup[] = bounds.map((lo, i) => ({
+    const groups: KnownGroup[] = bounds.map((lo, i) => ({
       descriptor: { gid: `g${i}`, epoch: 1, lo, hi: bounds[i + 1] ?? null },
       members,
     }));
-    const groups = this.create(replicatedGroups(storeMachine), { settings }, { name: "groups" });
-    const gate = this.create(GroupGate, {}, { name: "gate" });
-    const guest = this.create(
-      GroupClient,
-      {
-        sessions: false,
-        retry: 300,
-        groups: Object.fromEntries(known.map((one) => [one.descriptor.gid, one.members])),
-      },
-      { name: "guest" },
-    );
-    this.provider = this.create(
-      StoreClient,
-      { groups: known, ordered: true },
-      { name: "provider" },
-    );
-    this.connect(groups.ports.consensus, this.consensus);
-    this.connect(groups.ports.consensus, gate.ports.consensus);
+    const known = Object.fromEntries(groups.map((one) => [one.descriptor.gid, one.members]));
+    const toGroups = { sessions: false, retry: 300, groups: known, name: "suite" };
+    const guest = this.create(GroupClient, toGroups, { name: "guest" });
+    this.provider = this.create(StoreClient, { groups, ordered: true }, { name: "provider" });
     this.connect(guest.ports.replicated, this.provider.ports.replicated);
     this.connect(this.provider.ports.store, this.store);
+    const member = this.create(StoreMember, { groups, ordered: true, group }, { name: "member" });
+    this.connect(member.ports.founding, this.founding);
     const { peerId } = parsePeer(this.setting(ownPeer));
-    if (!members.some((one) => one.peerId === peerId)) return;
-    let tries = 0;
-    this.timer.on(FoundAgain, () => {
-      // Whoever leads by then founds the table; the others say that they do not lead.
-      if (++tries > 50) return;
-      for (const { descriptor } of known) {
-        const command = encodeCommand({ kind: "found", ordered: true, ...descriptor });
-        this.#propose(new Propose({ gid: descriptor.gid, command }));
-      }
-    });
     this.onStart(() => {
-      for (const { descriptor } of known)
-        this.#found(new Found({ gid: descriptor.gid, peers: members }));
-      this.timer.trigger(new SchedulePeriodic({ period: 100, timeout: new FoundAgain() }));
+      if (members.some((one) => one.peerId === peerId))
+        this.#found(new FoundStore({ groups, ordered: true }));
     });
   }
 }
