@@ -483,8 +483,6 @@ function installedAt(state: Replica, position: Position): Installed | undefined 
 function knownAt(state: Replica, position: Position): readonly View[] {
   const own = installedAt(state, position);
   if (own?.next) return own.next;
-  for (const { view, next } of state.handovers.values())
-    if (covers(view, position) && own === undefined) return next;
   const known = own?.view ?? viewAt(state.hints.values(), position);
   return known === undefined ? [] : [known];
 }
