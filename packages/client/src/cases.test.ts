@@ -95,7 +95,7 @@ export const clientCases: readonly ClientCase[] = [
         { delete: "b" },
       ]);
       const all = await client.getAll(["z", "e", "nothing", "m"]);
-      expect([...all].sort()).deep.equal([
+      expect([...all].toSorted(([a], [b]) => (a < b ? -1 : 1))).deep.equal([
         ["e", "1"],
         ["m", "2"],
         ["z", "3"],

@@ -73,7 +73,7 @@ export class KeyWatch<V> implements Watching<V> {
   #over = false;
   /** How often it has begun anew. */
   #round = 0;
-  #error: unknown = null;
+  #error: ClientError | null = null;
   /** The parts of which a state has come before. */
   readonly #told: { readonly lo: string; readonly hi: string | null }[] = [];
 
@@ -127,7 +127,7 @@ export class KeyWatch<V> implements Watching<V> {
   }
 
   /** Ends the watch; what has come before can still be iterated. */
-  end(error: unknown = null): void {
+  end(error: ClientError | null = null): void {
     if (this.#over) return;
     this.#over = true;
     this.#error = error;

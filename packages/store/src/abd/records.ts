@@ -22,7 +22,7 @@ export function putLife(life: number): Operation {
 /** A row as it is now. */
 export function rowOperation(state: Replica, row: RowName): Operation {
   const name = row.slice(1);
-  switch (row[0]) {
+  switch (row.charAt(0)) {
     case "v": {
       const one = [...state.views.values()].find(({ view }) => viewName(view) === name);
       return put(row, one === undefined ? null : encodeInstalled(one));

@@ -4,7 +4,7 @@ import { bytesText, textBytes } from "@kith/paxos";
 import { until, type Wait } from "@kith/testing/compliance";
 import { expect } from "chai";
 import type { EventClass } from "@kith/core";
-import { Delete, Entries, Get, Got, Put, type StoreAnswer, Written } from "../port.ts";
+import { type Delete, Entries, Get, Got, Put, type StoreAnswer, Written } from "../port.ts";
 import type { Asker, StoreHarness } from "./harness.ts";
 
 /** A main component that can be asked what both suites ask. */
