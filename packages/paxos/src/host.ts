@@ -154,6 +154,7 @@ export abstract class ReplicatedGroups extends Component {
       now: () => this.clock.monotonic,
       met: (peer) => this.#mail.met(peer),
       create: (gid, replicaId, durable) => void this.#create(gid, replicaId, durable),
+      answer: (one, query) => queryTable(one.table, this.machine, query),
       guard: (one, action) => this.#guard(one, action),
       touch: (gid) => this.#touch(gid),
     });
@@ -403,7 +404,7 @@ export abstract class ReplicatedGroups extends Component {
       const done = applyTo(one, this.machine, entry, twice, (reply) => this.#requests.reply(reply));
       for (const what of done.spawned) this.#spawn(one, index, what, batch);
       const { result } = done;
-      if (!announce || result === null || entry.kind !== "command") continue;
+      if (!(announce || one.followed) || result === null || entry.kind !== "command") continue;
       const written = [...done.written];
       this.consensus.trigger(new Applied({ gid, index, command: entry.data, result, written }));
     }

@@ -10,6 +10,7 @@ import type { ReplyToken } from "@kith/core";
 import { memberOf, type Member } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
 import { lastIndex } from "./log.ts";
+import { groupTime } from "./office.ts";
 import type { Machine } from "./machine.ts";
 import type { ReplicaId } from "./config.ts";
 import { type ConsensusAnswer, Done, Changed, NotLeader, Status, Unknown } from "./port.ts";
@@ -39,6 +40,8 @@ export interface Replica {
   saved: Index;
   /** Whether the table shall be written with the next batch. */
   saveDue: boolean;
+  /** Whether somebody wants to hear of each command. */
+  followed: boolean;
 }
 
 /** An answer, and whom it is for. */
@@ -57,6 +60,7 @@ export function newReplica(state: GroupState, table: Table): Replica {
     lastQuery: 0,
     saved: table.applied,
     saveDue: false,
+    followed: false,
   };
 }
 
@@ -138,6 +142,7 @@ export function statusOf({ state, table }: Replica): Status {
     applied,
     hash: table.hash,
     version: table.version,
+    time: groupTime(state),
     quiet,
     halted,
   });

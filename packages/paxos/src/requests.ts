@@ -14,9 +14,12 @@ import {
   Busy,
   ChangeMembers,
   type ConsensusAnswer,
+  Done,
+  Follow,
   Found,
   NotLeader,
   PeerAt,
+  Peek,
   Propose,
   Query,
   Refused,
@@ -52,11 +55,16 @@ export interface RequestPorts {
   readonly now: () => Millis;
   readonly met: (peer: PeerRef) => void;
   readonly create: (gid: string, replicaId: ReplicaId, durable: Durable) => void;
+  /** Asks the machine a query of the table as it is. */
+  readonly answer: (one: Replica, query: Uint8Array) => Uint8Array;
   /** Runs a step of a replica; what it throws stops this replica. */
   readonly guard: (one: Replica, action: () => void) => void;
   /** Something may have to happen in a group. */
   readonly touch: (gid: string) => void;
 }
+
+/** What a storage takes as one record, less what stands around it. */
+const commandBytesMax = 15 * 1024 * 1024;
 
 /** Answers requests. */
 export class Requests {
@@ -70,13 +78,25 @@ export class Requests {
     this.#ports = ports;
     consensus.on(PeerAt, ({ peer }) => ports.met(peer));
     consensus.on(Found, (ask, token) => this.#found(ask, token));
-    consensus.on(Propose, ({ gid, command }, token) =>
-      this.#propose(gid, token, (one) => propose(one.state, command)),
-    );
+    consensus.on(Propose, ({ gid, command }, token) => {
+      if (command.length <= commandBytesMax)
+        this.#propose(gid, token, (one) => propose(one.state, command));
+      else this.refuse(token, "invalid", `a command has at most ${commandBytesMax} bytes`);
+    });
     consensus.on(Upgrade, ({ gid, version }, token) =>
       this.#propose(gid, token, (one) => upgrade(one.state, version)),
     );
     consensus.on(Query, ({ gid, query }, token) => this.ask(gid, { token, query }));
+    consensus.on(Peek, ({ gid, query }, token) =>
+      this.#at(gid, token, (one) => {
+        const answer = new Done({ index: one.table.applied, result: ports.answer(one, query) });
+        this.reply({ token, answer });
+      }),
+    );
+    consensus.on(Follow, ({ gid, on }) => {
+      const one = state.replicas.get(gid);
+      if (one !== undefined) one.followed = on;
+    });
     consensus.on(ChangeMembers, ({ gid, change, expectedEpoch }, token) =>
       this.#at(gid, token, (one) => this.#change(one, token, change, expectedEpoch)),
     );

@@ -14,6 +14,7 @@ export {
   type Token,
 } from "./command.ts";
 export type { StoreErrorCode } from "./errors.ts";
+export { Caretaker, type CaretakerInit } from "./caretaker.ts";
 export { applyCommand, type Place } from "./machine.ts";
 export {
   covers,
@@ -97,4 +98,23 @@ export type { Spawn } from "./split.ts";
 export { type KnownGroup, StoreClient, type StoreClientInit } from "./store-client.ts";
 export { type ManagerSettings, managerSettings } from "./manager/state.ts";
 export { keysMax } from "./requests.ts";
+export { commandBytesMax, storeMachine } from "./store-machine.ts";
+export {
+  Founding,
+  FoundingAnswer,
+  FoundingFailed,
+  FoundStore,
+  StoreFounded,
+  StoreMember,
+  type StoreMemberInit,
+} from "./store-member.ts";
+export {
+  GroupSplit,
+  Operator,
+  OperatorAnswer,
+  SplitFailed,
+  SplitGroup,
+  StoreOperator,
+} from "./operator.ts";
+export { Conclude, Concluded, Recovery } from "./recovery.ts";
 export { checkStep, checkTable, checkTables } from "./table-invariants.ts";

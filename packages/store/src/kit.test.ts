@@ -6,15 +6,12 @@ import {
   Found,
   GroupClient,
   GroupGate,
-  type Machine,
   type PeerAddress,
   Propose,
   replicatedGroups,
 } from "@kith/paxos";
 import { simulate, type Simulation } from "@kith/sim";
-import { answer } from "./answer.ts";
-import { type Command, decodeCommand, encodeCommand } from "./command.ts";
-import { applyCommand } from "./machine.ts";
+import { type Command, encodeCommand } from "./command.ts";
 import {
   Apply,
   Commit,
@@ -27,21 +24,8 @@ import {
   Store,
   type StoreAnswer,
 } from "./port.ts";
-import { decodeQuery, encodeAnswer } from "./query.ts";
-import { encodeResult } from "./result.ts";
 import { type KnownGroup, StoreClient } from "./store-client.ts";
-
-const machine: Machine = {
-  versions: [1],
-  apply: ({ command, table, index, time }) =>
-    encodeResult(
-      applyCommand({ table, index, time }, decodeCommand(command), () => {
-        throw new Error("nothing is split here");
-      }),
-    ),
-  query: ({ query, table, time }) =>
-    encodeAnswer(answer(table, decodeQuery(query), { time, index: 1 })),
-};
+import { storeMachine } from "./store-machine.ts";
 
 /** Where groups begin; the last one has no end. */
 const bounds = ["", "g", "p"];
@@ -65,7 +49,7 @@ export class StorePeer extends Component {
   readonly registers = this.requires(Registers);
   readonly consensus = this.requires(Consensus);
   readonly answers: StoreAnswer[] = [];
-  readonly #groups = this.create(replicatedGroups(machine), {}, { name: "groups" });
+  readonly #groups = this.create(replicatedGroups(storeMachine), {}, { name: "groups" });
   readonly #gate = this.create(GroupGate, {}, { name: "gate" });
   readonly #guest = this.create(
     GroupClient,

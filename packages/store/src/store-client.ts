@@ -27,7 +27,7 @@ import {
   type PeerAddress,
   Replicated,
 } from "@kith/paxos";
-import { begin, heard, nextDue, tickManager } from "./manager/manager.ts";
+import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.ts";
 import { type ManagerSettings, managerOf } from "./manager/state.ts";
 import {
   Apply,
@@ -43,6 +43,8 @@ import {
   type StoreAnswer,
 } from "./port.ts";
 import type { Octets } from "./position.ts";
+import type { KnownTx } from "./query.ts";
+import { Conclude, Concluded, Recovery } from "./recovery.ts";
 import { answerTo, type Asked, type Planned, Planner } from "./requests.ts";
 import type { Descriptor } from "./rows.ts";
 
@@ -77,6 +79,7 @@ const callMs = 5000;
 export class StoreClient extends Component {
   readonly store = this.provides(Store);
   readonly registers = this.provides(Registers);
+  readonly recovery = this.provides(Recovery);
   readonly replicated = this.requires(Replicated);
   readonly timer = this.requires(Timer);
 
@@ -99,6 +102,8 @@ export class StoreClient extends Component {
     this.state = this.declareState({
       manager: managerOf(client, descriptors, { settings }),
       waiting: new Map<number, Waiting>(),
+      /** Who waits for the end of a transaction of somebody else, by the manager's jobs. */
+      concluding: new Map<number, ReplyToken<Concluded>[]>(),
       members: new Map(groups.map(({ descriptor, members }) => [descriptor.gid, members])),
       /** Groups that the provider of Replicated was told of. */
       told: new Set<string>(),
@@ -115,6 +120,7 @@ export class StoreClient extends Component {
     this.store.on(Read, (ask, token) => this.#begin(this.#planner.read(ask), ask, token));
     this.store.on(Commit, (ask, token) => this.#begin(this.#planner.commit(ask), ask, token));
     this.store.on(Scan, (ask, token) => this.#begin(this.#planner.scan(ask), ask, token));
+    this.recovery.on(Conclude, ({ tx }, token) => this.#conclude(tx, token));
     this.timer.on(Wake, ({ at }) => {
       if (at !== this.state.wakeAt) return;
       this.state.wakeAt = Infinity;
@@ -136,6 +142,16 @@ export class StoreClient extends Component {
     return this.#flush();
   }
 
+  #conclude(tx: KnownTx, token: ReplyToken<Concluded>): void {
+    const { manager, concluding } = this.state;
+    const job = conclude(manager, tx, this.clock.monotonic);
+    if (job === null) return this.recovery.reply(token, new Concluded({ known: false }));
+    const others = concluding.get(job);
+    if (others === undefined) concluding.set(job, [token]);
+    else others.push(token);
+    return this.#flush();
+  }
+
   #heard(call: number, answer: ConsensusAnswer | AskTimeout): void {
     const what = answer instanceof Executed ? answer.result : "nothing";
     heard(this.state.manager, call, what, this.clock.monotonic);
@@ -144,8 +160,13 @@ export class StoreClient extends Component {
 
   /** Says and asks what the manager wants to have said and asked. */
   #flush(): void {
-    const { manager, waiting } = this.state;
+    const { manager, waiting, concluding } = this.state;
     const { out } = manager;
+    for (const [job, tokens] of concluding) {
+      if (manager.jobs.has(job)) continue;
+      concluding.delete(job);
+      for (const token of tokens) this.recovery.reply(token, new Concluded({ known: true }));
+    }
     for (const { work, ended } of out.replies) {
       const one = waiting.get(work);
       if (one === undefined) continue;

@@ -4,7 +4,7 @@
  */
 
 import { encodeCommand } from "../command.ts";
-import { decodeAnswer, encodeQuery } from "../query.ts";
+import { decodeAnswer, encodeQuery, type KnownTx } from "../query.ts";
 import { decodeResult } from "../result.ts";
 import { txOf } from "../rows.ts";
 import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from "./commit.ts";
@@ -24,7 +24,6 @@ import {
   type ReadJob,
   reply,
   type Work,
-  worksOn,
 } from "./state.ts";
 
 /** What a group has answered: what its machine gave, or that it gave nothing (in time, or at all). */
@@ -110,6 +109,30 @@ export function nextDue(state: ManagerState): number {
   if (state.sessions.size > 0 && ackedBelow(state) !== state.forgotten)
     due = Math.min(due, state.forgetAt);
   return due;
+}
+
+/**
+ * Finds out what became of a transaction of any client, and carries it out everywhere.
+ *
+ * @returns the number of the job: where that is over, the transaction is final at all its keys. Null where nobody knows its keys
+ */
+export function conclude(
+  state: ManagerState,
+  { name, participants }: KnownTx,
+  now: number,
+): number | null {
+  state.now = now;
+  const tx = txOf(name);
+  for (const job of state.jobs.values()) {
+    if (job.kind !== "commit" || job.tx === null) continue;
+    if (job.tx.client === tx.client && job.tx.seq === tx.seq) return job.id;
+  }
+  if (participants.length === 0) return null;
+  const keys = participants.map(({ position }) => position);
+  const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
+  state.jobs.set(job.id, job);
+  recover(state, job);
+  return job.id;
 }
 
 function start(state: ManagerState, job: ExecuteJob | CommitJob): void {
@@ -237,15 +260,8 @@ function heardByAll(state: ManagerState, call: Call, what: Uint8Array): void {
     const found = decodeAnswer(what);
     if (found.kind === "wrong-range") learn(state, call.gid, found.descriptors);
     if (found.kind !== "transactions") return;
-    for (const { name, participants, states } of found.transactions) {
-      const tx = txOf(name);
-      const inDoubt = states.some((one) => one.state === "P");
-      if (!inDoubt || participants.length === 0 || worksOn(state, tx)) continue;
-      const keys = participants.map(({ position }) => position);
-      const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
-      state.jobs.set(job.id, job);
-      recover(state, job);
-    }
+    for (const one of found.transactions)
+      if (one.states.some((vote) => vote.state === "P")) conclude(state, one, state.now);
   }
 }
 
