@@ -52,11 +52,9 @@ const run = spawnSync(
 const result = read();
 const ended = run.signal ? `by ${run.signal}` : `with code ${run.status}`;
 if (result === undefined) {
-  console.log(`the test process ended ${ended} before the end of the tests: 1 failed`);
-  write({ passed: 0, failed: 1, pending: 0 });
+  fail(`the test process ended ${ended} before the end of the tests`, { passed: 0, pending: 0 });
 } else if (run.status !== 0 && result.failed === 0) {
-  console.log(`the test process ended ${ended} after its tests: 1 failed`);
-  write({ ...result, failed: 1 });
+  fail(`the test process ended ${ended} after its tests`, result);
 }
 process.exit(read().failed > 0 ? 1 : 0);
 
@@ -75,6 +73,11 @@ function read() {
   } catch {
     return undefined;
   }
+}
+
+function fail(title, counts) {
+  console.log(`${title}: 1 failed`);
+  write({ ...counts, failed: 1, failures: [{ title, error: [] }] });
 }
 
 function write(counts) {

@@ -1,5 +1,5 @@
-// The mocha reporter of every package. It prints what mocha's `spec` prints, and leaves the counts
-// in a file that `bin/test.mjs` adds up.
+// The mocha reporter of every package. It prints what mocha's `spec` prints, and leaves the counts, and
+// what failed and why, in a file for `bin/test.mjs`.
 //
 // It exists because mocha 12 lets a test pass that leaves a rejected promise behind. Here each
 // promise that nobody handles counts as one failure, whenever it comes, also after the last test.
@@ -8,6 +8,7 @@
 
 import fs from "node:fs";
 import Mocha from "mocha";
+import { failureOf, linesOf } from "./failures.mjs";
 
 /** How long a process may go on after its last test; `linger=<ms>` as reporter option changes it. */
 const LINGER_MS = 30_000;
@@ -23,7 +24,11 @@ export default class Reporter extends Mocha.reporters.Spec {
     const { file = ".test-result.json", linger = LINGER_MS } = options.reporterOption ?? {};
     let ended = false;
     let lingered = 0;
+    const failures = [];
 
+    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test, error) => {
+      failures.push(failureOf(test, error));
+    });
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
       ended = true;
       write();
@@ -43,9 +48,16 @@ export default class Reporter extends Mocha.reporters.Spec {
     });
 
     const write = () => {
-      const { passes: passed, failures, pending } = this.stats;
-      const failed = failures + unhandled.size + lingered;
-      fs.writeFileSync(file, JSON.stringify({ passed, failed, pending }));
+      const { passes: passed, pending } = this.stats;
+      const failed = this.stats.failures + unhandled.size + lingered;
+      const rejections = [...unhandled.values()].map((reason) => ({
+        title: "a promise that nobody handled",
+        error: linesOf(reason),
+      }));
+      const late = { title: "the process went on after its last test", error: [] };
+      const all = [...failures, ...rejections, ...(lingered > 0 ? [late] : [])];
+      const counts = { passed, failed, pending };
+      fs.writeFileSync(file, JSON.stringify(failed > 0 ? { ...counts, failures: all } : counts));
       return failed;
     };
   }

@@ -1,13 +1,15 @@
 // `npm test`: the checks of the whole house and the tests of every package, through turbo's cache.
 // Arguments go to turbo: `npm test -- --force` runs all of it again, `--filter=@kith/core` a part.
 //
-// The last line is `N passed, N failed`, summed over the result files that `bin/mocha.mjs` leaves.
+// The last line is `N passed, N failed`, summed over the result files that `bin/mocha.mjs` leaves. Before it stands
+// what failed and why, so that the end of a log tells the cause.
 // turbo restores these files on a cache hit, so that a cached run counts like the run it repeats.
 
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { told } from "./failures.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const RESULT_FILES = { test: ".test-result.json", house: ".house-result.json" };
@@ -42,9 +44,11 @@ if (turbo.error) console.log(`turbo did not start: ${turbo.error.message}`);
 let passed = 0;
 let failed = 0;
 const red = [];
+const results = [];
 for (const { name, file } of expected) {
   const counts = read(file);
   if (counts === undefined && partial) continue;
+  results.push({ name, failures: counts?.failures });
   passed += counts?.passed ?? 0;
   failed += counts?.failed ?? 1;
   if (counts === undefined) red.push(`${name}: no result, its task did not run or died`);
@@ -55,7 +59,7 @@ if (turbo.status !== 0 && failed === 0) {
   red.push(`turbo ended with code ${turbo.status ?? turbo.signal}`);
 }
 
-for (const line of red) console.log(line);
+for (const line of [...told(results), ...red]) console.log(line);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 

@@ -14,6 +14,8 @@ const nextSteps = {
   KITH_SIM_NODE_STATE: "Look at node.state first: up, paused or down.",
   KITH_SIM_NONDETERMINISM:
     "Look for what the named component reads that is not a port: a clock, a global, an order that memory decides.",
+  KITH_SIM_SEED:
+    "Run `npx kith sim <scenario> --seed <seed>`; once it is mended, keep the seed with those that once failed.",
   KITH_SIM_TIMEOUT:
     "Look at world.tree() for who waits for what, or give the condition more simulated time.",
 } as const;

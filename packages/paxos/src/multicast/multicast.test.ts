@@ -5,7 +5,7 @@
 
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { freshSeeds, reportOf, runSeed, Suite } from "@kith/sim/scenario";
+import { seedChecks } from "@kith/sim/scenario";
 import { Copies } from "@kith/testing/planting";
 import { expect } from "chai";
 import { multicast } from "../../scenarios/multicast.ts";
@@ -88,15 +88,7 @@ describe("group multicast under all faults", function () {
   });
   after(() => copies.remove());
 
-  it(`keeps what its port promises, for seeds that are fresh from ${number}`, () => {
-    const suite = new Suite(multicast);
-    for (const seed of freshSeeds(number, 4)) {
-      const result = runSeed(multicast, seed);
-      suite.add(reportOf(result));
-      expect(result.failure, `seed ${seed}`).equal(null);
-    }
-    expect(suite.result().problems).deep.equal([]);
-  });
+  for (const { name, check } of seedChecks(multicast, { number })) it(name, check);
 
   it("can be planted, each of them", () => {
     for (const bug of bugs) copies.check(bug);

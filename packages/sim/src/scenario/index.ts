@@ -1,5 +1,6 @@
 /** Scenarios: what a protocol is put through and what has to hold, and who runs, searches and shrinks them. */
 
+export { type SeedCheck, type SeedChecks, seedChecks } from "./checks.ts";
 export type { OperationCounts } from "./callers.ts";
 export {
   constant,

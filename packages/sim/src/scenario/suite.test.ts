@@ -1,6 +1,16 @@
+import { KithError } from "@kith/core";
 import { expect } from "chai";
 import { contracts } from "./contracts.test.ts";
-import { freshSeeds, reportOf, runSeed, runSuite, type Scenario, Suite } from "./index.ts";
+import {
+  freshSeeds,
+  reportOf,
+  runSeed,
+  runSuite,
+  type Scenario,
+  type SeedChecks,
+  seedChecks,
+  Suite,
+} from "./index.ts";
 import { tally } from "./tally.test.ts";
 
 const number = Number(process.env["KITH_FRESH"] ?? Date.now());
@@ -18,21 +28,68 @@ const corpus: Readonly<Record<string, readonly number[]>> = {
   tally: [7, 11],
 };
 
-describe("scenarios without planted bugs", () => {
+describe("scenarios without planted bugs", function () {
+  this.timeout(60_000);
   const scenarios: readonly Scenario[] = [tally(), contracts];
-  for (const scenario of scenarios) {
-    it(`hold for seeds that are fresh from ${number}: ${scenario.name}`, function () {
-      this.timeout(60_000);
-      for (const seed of freshSeeds(number, 20))
-        expect(runSeed(scenario, seed).failure, `seed ${seed}`).to.equal(null);
-    });
+  for (const scenario of scenarios)
+    for (const { name, check } of seedChecks(scenario, {
+      number,
+      corpus: corpus[scenario.name] ?? [],
+    }))
+      it(name, check);
+});
 
-    it(`hold for seeds that once failed: ${scenario.name}`, function () {
-      this.timeout(60_000);
-      for (const seed of corpus[scenario.name] ?? [])
-        expect(runSeed(scenario, seed).failure, `seed ${seed}`).to.equal(null);
+describe("the tests of a scenario", () => {
+  /** Runs them, and gives what they throw, by the order in which they stand. */
+  function thrown(scenario: Scenario, what: Partial<SeedChecks> = {}): (string | undefined)[] {
+    return seedChecks(scenario, { number: 1, fresh: 3, seedsMax: 6, ...what }).map(({ check }) => {
+      try {
+        check();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof KithError)) throw error;
+        expect(error.code).to.equal("KITH_SIM_SEED");
+        return error.message;
+      }
     });
   }
+  /** A mark that one of the seeds reaches, and how many were run. */
+  function marked(seed: number): {
+    readonly scenario: Scenario;
+    readonly runs: (number | string)[];
+  } {
+    const runs: (number | string)[] = [];
+    const scenario = tally("none", {
+      init: (node) => {
+        if (runs.at(-1) !== node.seed) runs.push(node.seed);
+        return tally().init(node);
+      },
+      sometimes: [{ name: "rare", inputs: ["history"], begin: () => () => runs.at(-1) === seed }],
+    });
+    return { scenario, runs };
+  }
+
+  it("do not blame fresh seeds for a mark that they miss", () => {
+    expect(thrown(marked(4).scenario)).to.deep.equal([undefined, undefined]);
+    const [fresh, marks] = thrown(marked(7).scenario);
+    expect(fresh).to.equal(undefined);
+    expect(marks).to.match(/The mark "rare" was never reached/);
+  });
+
+  it("begin with the seeds that reach what is rare, and do not go on for long", () => {
+    const { scenario, runs } = marked(700);
+    seedChecks(scenario, { number: 1, reaching: [700] })[1]?.check();
+    expect(runs).to.deep.equal([700, 1, 2, 3, 4]);
+  });
+
+  it("blame a seed, fresh or old, for what does not hold", () => {
+    const wrong = tally("none", {
+      invariants: [{ name: "never", inputs: ["history"], begin: () => () => "so it is" }],
+    });
+    const [fresh, corpus] = thrown(wrong, { corpus: [17] });
+    expect(fresh).to.match(new RegExp(`^Seed ${freshSeeds(1, 1)[0]}: never: so it is`));
+    expect(corpus).to.match(/^Seed 17: never: so it is/);
+  });
 });
 
 describe("a suite", () => {

@@ -1,0 +1,12 @@
+/** Reliable broadcast under all faults: seeds that are new each time, and those that once failed. `KITH_FRESH` gives the number of the fresh ones. */
+
+import { seedChecks } from "@kith/sim/scenario";
+import { broadcast } from "../scenarios/broadcast.ts";
+
+const number = Number(process.env["KITH_FRESH"] ?? Date.now());
+
+describe("reliable broadcast under all faults", function () {
+  this.timeout(300_000);
+  const checks = seedChecks(broadcast, { number });
+  for (const { name, check } of checks) it(name, check);
+});
