@@ -7,7 +7,7 @@
  * that is slow costs nothing: it asks when it is ready.
  */
 
-import { AskTimeout, Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import { type AskTimeout, Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import { Dropped, Network, type PeerRef } from "@kith/network";
 import {
   Applied,
@@ -180,8 +180,9 @@ export class WatchGate extends Component {
   #scanned(name: string, found: Answer | null): void {
     const one = this.state.waiting.get(name);
     const group = one && this.state.groups.get(one.ask.gid);
-    if (one?.state == null || group === undefined) return;
+    if (one === undefined || group === undefined) return;
     const { ask, state, since } = one;
+    if (state === null) return;
     if (found?.kind === "wrong-range" && found.descriptors.length > 0)
       return this.#answer(name, { kind: "divided", descriptors: found.descriptors });
     if (found?.kind !== "scanned" || group.floor > since)
