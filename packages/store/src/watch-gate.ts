@@ -7,7 +7,14 @@
  * that is slow costs nothing: it asks when it is ready.
  */
 
-import { type AskTimeout, Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import {
+  type AskTimeout,
+  Component,
+  type Millis,
+  SchedulePeriodic,
+  timeout,
+  Timer,
+} from "@kith/core";
 import { Dropped, Network, type PeerRef } from "@kith/network";
 import {
   Applied,
