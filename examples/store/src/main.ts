@@ -59,7 +59,9 @@ async function member(peerId: number): Promise<void> {
 
 /** Three members, one of which does not live through it. */
 async function demonstrate(): Promise<void> {
-  const processes = await startStore((index, line) => console.log(`member ${index + 1}: ${line}`));
+  const processes = await startStore({
+    line: (index, line) => console.log(`member ${index + 1}: ${line}`),
+  });
   const { members } = processes;
   const system = await run(StoreUser, { members }, real({ log: errorsOnly }));
   const user = system.instance;

@@ -2,8 +2,11 @@
 
 import { Component, type EventClass } from "@kith/core";
 import {
+  Consensus,
+  Execute,
   GroupClient,
   type PeerAddress,
+  Propose,
   type ReplicatedGroups,
   type TableReader,
 } from "@kith/paxos";
@@ -46,6 +49,7 @@ interface MemberHarnessInit {
 export class StoreNode extends Component {
   readonly store = this.requires(Store);
   readonly operator = this.requires(Operator);
+  readonly consensus;
   readonly founding;
   readonly member;
   readonly answers: StoreAnswer[] = [];
@@ -59,6 +63,7 @@ export class StoreNode extends Component {
   readonly #split = this.operator.onAnswer(SplitGroup, (one) => {
     if ("gid" in one || !("timeout" in one)) this.split.push(one as OperatorAnswer);
   });
+  readonly #propose: ((ask: Propose) => void) | null = null;
   readonly #groups: readonly KnownGroup[];
   readonly #found: ((ask: FoundStore) => void) | null = null;
 
@@ -77,6 +82,10 @@ export class StoreNode extends Component {
       this.founding = founding;
       this.#found = founding.onAnswer(FoundStore, () => void this.founded++);
       this.connect(own.ports.founding, founding);
+      const consensus = this.requires(Consensus);
+      this.consensus = consensus;
+      this.#propose = consensus.onAnswer(Propose, () => undefined);
+      this.connect(own.ports.consensus, consensus);
       this.connect(own.ports.store, this.store);
       this.connect(own.ports.operator, this.operator);
       return;
@@ -111,6 +120,11 @@ export class StoreNode extends Component {
       else if (what instanceof Read) this.#read(what);
       else this.#commit(what);
     });
+  }
+
+  /** Has a command come once more. */
+  propose(gid: string, command: Uint8Array): void {
+    this.enter(() => this.#propose?.(new Propose({ gid, command })));
   }
 
   divide(gid: string, at: string): void {
@@ -167,6 +181,26 @@ export function stepUntil(world: World, duration: number, done: () => boolean): 
   while (!done() && world.time < end)
     if (!world.step()) throw new Error("nothing happens any more");
   return done();
+}
+
+/** What a guest has executed so far, and will: the list grows. */
+export function recorded(
+  world: World,
+  index: number,
+): readonly { gid: string; command: Uint8Array }[] {
+  const list: { gid: string; command: Uint8Array }[] = [];
+  world.node(index).system.inspect(({ kind, event }) => {
+    if (kind === "trigger" && event instanceof Execute)
+      list.push({ gid: event.gid, command: event.command });
+  });
+  return list;
+}
+
+/** Has a command come once more, at whoever leads; and in all groups, as its keys may lie elsewhere by now. */
+export function replay(world: World, { command }: { readonly command: Uint8Array }): void {
+  for (const node of world.nodes.slice(0, 3))
+    if (node.state === "up")
+      for (const gid of node.root.replicas().keys()) node.root.propose(gid, command);
 }
 
 /** Asks at a node, and gives the answer, which has to be of that class. */
