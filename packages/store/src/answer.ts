@@ -34,7 +34,15 @@ export function answer(
   const meta = metaRow.decode(bytes);
   switch (query.kind) {
     case "hello":
-      return { kind: "here", descriptor: descriptorOf(meta), ordered: meta.ordered, time, index };
+      return {
+        kind: "here",
+        descriptor: descriptorOf(meta),
+        descriptors: known(meta),
+        ordered: meta.ordered,
+        version: meta.version,
+        time,
+        index,
+      };
     case "read":
       if (!query.keys.every((key) => covers(meta, key)))
         return { kind: "wrong-range", descriptors: known(meta) };

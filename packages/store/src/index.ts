@@ -101,6 +101,7 @@ export {
 } from "./rows.ts";
 export { openSeqsMax } from "./sessions.ts";
 export type { Spawn } from "./split.ts";
+export { WatchGate, type WatchGateInit } from "./watch-gate.ts";
 export { type KnownGroup, StoreClient, type StoreClientInit } from "./store-client.ts";
 export { type ManagerSettings, managerSettings } from "./manager/state.ts";
 export { keysMax } from "./requests.ts";

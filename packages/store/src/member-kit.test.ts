@@ -12,7 +12,21 @@ import {
 } from "@kith/paxos";
 import { simulate, type Simulation } from "@kith/sim";
 import { Operator, type OperatorAnswer, SplitGroup, StoreOperator } from "./operator.ts";
-import { Apply, Commit, Entries, Get, Put, Read, Store, type StoreAnswer } from "./port.ts";
+import {
+  Apply,
+  Changes,
+  Commit,
+  Entries,
+  Get,
+  Put,
+  Read,
+  Resync,
+  Store,
+  type StoreAnswer,
+  Unwatch,
+  Watch,
+  type Watched,
+} from "./port.ts";
 import type { KnownGroup } from "./store-client.ts";
 import { StoreClient } from "./store-client.ts";
 import { Founding, FoundStore, StoreMember, type StoreMemberInit } from "./store-member.ts";
@@ -54,6 +68,8 @@ export class StoreNode extends Component {
   readonly member;
   readonly answers: StoreAnswer[] = [];
   readonly split: OperatorAnswer[] = [];
+  /** What was told of watches. */
+  readonly told: (Changes | Resync)[] = [];
   founded = 0;
   readonly #get = this.store.onAnswer(Get, (one) => this.#take(one));
   readonly #put = this.store.onAnswer(Put, (one) => this.#take(one));
@@ -71,6 +87,8 @@ export class StoreNode extends Component {
     super();
     const groups = layoutOf(apart);
     this.#groups = groups;
+    this.store.on(Changes, (one) => void this.told.push(one));
+    this.store.on(Resync, (one) => void this.told.push(one));
     if (index < membersOf(apart)) {
       const own = this.create(
         StoreMember,
@@ -125,6 +143,14 @@ export class StoreNode extends Component {
   /** Has a command come once more. */
   propose(gid: string, command: Uint8Array): void {
     this.enter(() => this.#propose?.(new Propose({ gid, command })));
+  }
+
+  watch(watch: string, what: Watched): void {
+    this.enter(() => this.store.trigger(new Watch({ watch, what })));
+  }
+
+  unwatch(watch: string): void {
+    this.enter(() => this.store.trigger(new Unwatch({ watch })));
   }
 
   divide(gid: string, at: string): void {

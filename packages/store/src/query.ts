@@ -78,7 +78,11 @@ export type Answer =
   | {
       readonly kind: "here";
       readonly descriptor: Descriptor;
+      /** The same, and what it has given away. */
+      readonly descriptors: readonly Descriptor[];
       readonly ordered: boolean;
+      /** The highest version that was given to a key. */
+      readonly version: number;
       readonly time: number;
       readonly index: number;
     }
@@ -179,8 +183,10 @@ export function encodeAnswer(answer: Answer): Uint8Array {
       break;
     case "here":
       writeDescriptor(writer, answer.descriptor);
+      writeList(writer, answer.descriptors, (one) => writeDescriptor(writer, one));
       writer
         .count(answer.ordered ? 1 : 0)
+        .count(answer.version)
         .float(answer.time)
         .count(answer.index);
       break;
@@ -222,7 +228,9 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
       return {
         kind,
         descriptor: readDescriptor(reader),
+        descriptors: readList(reader, () => readDescriptor(reader)),
         ordered: reader.count() === 1,
+        version: reader.count(),
         time: reader.float(),
         index: reader.count(),
       };

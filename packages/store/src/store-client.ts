@@ -31,6 +31,7 @@ import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.
 import { type ManagerSettings, managerOf } from "./manager/state.ts";
 import {
   Apply,
+  Changes,
   Commit,
   Delete,
   Get,
@@ -38,15 +39,19 @@ import {
   Read,
   Refused,
   Registers,
+  Resync,
   Scan,
   Store,
   type StoreAnswer,
+  Unwatch,
+  Watch,
 } from "./port.ts";
 import type { Octets } from "./position.ts";
 import type { KnownTx } from "./query.ts";
 import { Conclude, Concluded, Recovery } from "./recovery.ts";
 import { answerTo, type Asked, type Planned, Planner } from "./requests.ts";
 import type { Descriptor } from "./rows.ts";
+import { Watcher, Watches } from "./watcher.ts";
 
 /** A group of the store, and peers that are members of it: some of them at least. */
 export interface KnownGroup {
@@ -81,6 +86,8 @@ export class StoreClient extends Component {
   readonly registers = this.provides(Registers);
   readonly recovery = this.provides(Recovery);
   readonly replicated = this.requires(Replicated);
+  readonly watches = this.requires(Watches);
+  readonly watcher;
   readonly timer = this.requires(Timer);
 
   readonly state;
@@ -120,6 +127,13 @@ export class StoreClient extends Component {
     this.store.on(Read, (ask, token) => this.#begin(this.#planner.read(ask), ask, token));
     this.store.on(Commit, (ask, token) => this.#begin(this.#planner.commit(ask), ask, token));
     this.store.on(Scan, (ask, token) => this.#begin(this.#planner.scan(ask), ask, token));
+    // The watches have a component of their own.
+    this.watcher = this.create(Watcher, { groups, ordered }, { name: "watcher" });
+    this.connect(this.watcher.ports.watches, this.watches);
+    this.store.on(Watch, (watch) => this.watches.trigger(watch));
+    this.store.on(Unwatch, (watch) => this.watches.trigger(watch));
+    this.watches.on(Changes, (changes) => this.store.trigger(changes));
+    this.watches.on(Resync, (resync) => this.store.trigger(resync));
     this.recovery.on(Conclude, ({ tx }, token) => this.#conclude(tx, token));
     this.timer.on(Wake, ({ at }) => {
       if (at !== this.state.wakeAt) return;

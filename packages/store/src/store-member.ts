@@ -41,6 +41,7 @@ import { StoreOperator } from "./operator.ts";
 import { decodeAnswer, encodeQuery } from "./query.ts";
 import { type KnownGroup, StoreClient } from "./store-client.ts";
 import { storeMachine } from "./store-machine.ts";
+import { WatchGate, type WatchGateInit } from "./watch-gate.ts";
 
 /** The root of all answers. */
 export abstract class FoundingAnswer extends event("store/FoundingAnswer") {}
@@ -75,6 +76,7 @@ export interface StoreMemberInit {
   readonly ordered?: boolean;
   readonly group?: Partial<GroupSettings>;
   readonly caretaker?: CaretakerInit;
+  readonly watching?: WatchGateInit;
   readonly client?: Partial<ManagerSettings>;
   /** Whether each command is applied to a shadow too, and compared; default false. Doubles what applying costs. */
   readonly twice?: boolean;
@@ -103,6 +105,7 @@ export class StoreMember extends Component {
     ordered = false,
     group = {},
     caretaker = {},
+    watching = {},
     client = {},
     twice = false,
   }: StoreMemberInit) {
@@ -119,11 +122,13 @@ export class StoreMember extends Component {
     );
     this.caretaker = this.create(Caretaker, caretaker, { name: "caretaker" });
     this.create(StoreDirectory, { groups, ordered }, { name: "directory" });
+    const watchGate = this.create(WatchGate, watching, { name: "watching" });
     const { consensus } = this.groups.ports;
     const { replicated } = this.guest.ports;
     this.connect(consensus, this.gate.ports.consensus);
     this.connect(consensus, this.caretaker.ports.consensus);
     this.connect(consensus, this.founder.ports.consensus);
+    this.connect(consensus, watchGate.ports.consensus);
     this.connect(replicated, this.client.ports.replicated);
     this.connect(replicated, this.steward.ports.replicated);
     this.connect(this.client.ports.recovery, this.caretaker.ports.recovery);

@@ -1,0 +1,138 @@
+/** Watches: every change once and in order, over crashes and splits; and what is there now, where changes were missed. */
+
+import { bytesText, textBytes } from "@kith/paxos";
+import { partition } from "@kith/sim";
+import { expect } from "chai";
+import { asked, divided, memberWorld, type StoreNode, type World } from "./member-kit.test.ts";
+import { Applied, Apply, Changes, Put, Resync, Written } from "./port.ts";
+import { positionOf } from "./position.ts";
+
+const guest = 3;
+const other = 4;
+const put = (key: string, text: string): Put => new Put({ key, value: textBytes(text) });
+const add = (key: string): Apply => new Apply({ updates: [{ kind: "add", key, delta: 1n }] });
+const remove = (key: string): Apply => new Apply({ updates: [{ kind: "delete", key }] });
+
+/** What was told, one after the other: `key=value`, `key-` for a deletion, `[lo..hi key=value …]` for what is there. */
+function told({ told: all }: StoreNode): string[] {
+  const text = (key: string, value: Uint8Array | null): string =>
+    value === null ? `${key}-` : `${key}=${bytesText(value)}`;
+  return all.flatMap((one) => {
+    if (one instanceof Changes) return one.changes.map(({ key, value }) => text(key, value));
+    const { lo, hi, entries } = one;
+    return [
+      `[${[`${lo}..${hi ?? ""}`, ...entries.map(({ key, value }) => text(key, value))].join(" ")}]`,
+    ];
+  });
+}
+
+/** Waits for so much to be told. */
+function until(world: World, many: number): string[] {
+  const { root } = world.node(guest);
+  world.until(() => told(root).length >= many, { within: 20_000 });
+  world.runFor(3000);
+  return told(root);
+}
+
+describe("a watch", () => {
+  it("tells what is there, and then every change of a key", () => {
+    const world = memberWorld(1);
+    const { root } = world.node(guest);
+    asked(world, other, Written, put("a", "0"));
+    // Also at those who follow.
+    world.runFor(1000);
+    root.watch("w", { key: "a" });
+    expect(until(world, 1)).deep.equal(["[a..a\u0000 a=0]"]);
+    for (const text of ["1", "2"]) asked(world, other, Written, put("a", text));
+    asked(world, other, Written, put("b", "x"));
+    asked(world, other, Applied, remove("a"));
+    asked(world, other, Written, put("a", "3"));
+    expect(until(world, 5).slice(1)).deep.equal(["a=1", "a=2", "a-", "a=3"]);
+    root.unwatch("w");
+    asked(world, other, Written, put("a", "4"));
+    world.runFor(5000);
+    expect(told(root)).length(5);
+  });
+
+  it("of a prefix is of all groups, and goes on in both halves of a split, with nothing missed", () => {
+    const world = memberWorld(2);
+    const { root } = world.node(guest);
+    root.watch("all", { prefix: "" });
+    expect(until(world, 2).sort()).deep.equal(["[..m]", "[m..]"]);
+    const keys = ["b", "d", "f", "z"];
+    const round = (): void => {
+      for (const key of keys) asked(world, other, Applied, add(key));
+    };
+    round();
+    divided(world, other, "g0", "d");
+    round();
+    divided(world, guest, "g0", "c");
+    round();
+    const seen = until(world, 14).slice(2);
+    for (const key of keys)
+      expect(seen.filter((one) => one.startsWith(key))).deep.equal(
+        [1, 2, 3].map((n) => `${key}=${n}`),
+      );
+    expect(seen).length(12);
+  });
+
+  it("goes on at another member where one crashes, with nothing missed or told anew", () => {
+    const world = memberWorld(3);
+    const { root } = world.node(guest);
+    root.watch("w", { key: "a" });
+    until(world, 1);
+    for (let n = 0; n < 6; n++) {
+      const index = n % 3;
+      world.node(index).crash();
+      asked(world, other, Applied, add("a"));
+      asked(world, other, Applied, add("a"));
+      world.node(index).start();
+      asked(world, other, Applied, add("a"));
+      world.runFor(4000);
+    }
+    const values = told(root)
+      .flatMap((one) => /a=(\d+)/.exec(one)?.[1] ?? [])
+      .map(Number);
+    // Who has just begun to follow the group tells what is there: later, but never back.
+    expect(values).deep.equal([...new Set(values)].sort((x, y) => x - y));
+    expect(values.at(-1)).equal(18);
+  });
+
+  it("tells what is there now to who was away for too long", () => {
+    const world = memberWorld(4, { watching: { kept: 3 } });
+    const { root } = world.node(guest);
+    root.watch("w", { prefix: "" });
+    until(world, 2);
+    asked(world, other, Written, put("gone", "x"));
+    until(world, 3);
+    const mend = world.rule(partition(["n4"], ["n1", "n2", "n3", "n5"]));
+    for (let n = 0; n < 6; n++) asked(world, other, Applied, add("a"));
+    asked(world, other, Applied, remove("gone"));
+    mend();
+    world.runFor(10_000);
+    expect(told(root).at(-1)).equal("[..m a=6]");
+    expect(told(root).length).below(9);
+  });
+
+  it("is carried over when the client is replaced", () => {
+    const world = memberWorld(5);
+    const { root, system } = world.node(guest);
+    root.watch("w", { key: "a" });
+    until(world, 1);
+    for (let n = 0; n < 5; n++) {
+      system.swapThen("/StoreNode-1/client", {}, () => undefined);
+      asked(world, other, Applied, add("a"));
+    }
+    expect(until(world, 6).slice(1)).deep.equal([1, 2, 3, 4, 5].map((n) => `a=${n}`));
+  });
+
+  it("says in positions which part it tells of", () => {
+    const world = memberWorld(6);
+    const { root } = world.node(guest);
+    root.watch("w", { key: "n" });
+    until(world, 1);
+    const [first] = root.told;
+    expect(first).instanceOf(Resync);
+    expect((first as Resync).lo).equal(positionOf("n", true));
+  });
+});
