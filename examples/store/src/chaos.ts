@@ -47,6 +47,8 @@ export interface ChaosOptions {
   readonly people?: number;
   /** Told of each fault. */
   readonly told?: (what: string) => void;
+  /** The members' program as one JavaScript file; default that of this example. */
+  readonly program?: string;
 }
 
 /** What happened. */
@@ -70,8 +72,8 @@ const within = 5000;
 
 /** Runs clients and faults. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { told = () => undefined, people = 16 } = options;
-  const processes = await startStore();
+  const { told = () => undefined, people = 16, program } = options;
+  const processes = await startStore(program === undefined ? {} : { program });
   const system = await run(
     StoreUser,
     { members: processes.members },

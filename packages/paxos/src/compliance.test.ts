@@ -49,6 +49,13 @@ const bugs = [
       "const cached = this as unknown as { one?: Uint8Array };\n      const result = (cached.one ??= queryTable(one.table, this.machine, query));",
     finds: /a query sees/,
   },
+  {
+    what: "a group that a command makes is only in memory",
+    file: "host.ts",
+    text: "batch.operations.push(...birth(gid, self, durable));",
+    planted: "void birth(gid, self, durable);",
+    finds: /a command makes a group/,
+  },
 ] as const;
 
 describe("the suite of Consensus", function () {

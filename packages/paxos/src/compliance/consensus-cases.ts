@@ -478,6 +478,52 @@ export const consensusCases: readonly Case<ConsensusHarness>[] = [
     },
   },
   {
+    name: "a command makes a group at all members, which is there when all have crashed",
+    run: function* (harness) {
+      const cluster = new Cluster(harness);
+      yield* cluster.founded();
+      yield* cluster.command("first");
+      const made = yield* cluster.command("spawn");
+      expect(countOf(made)).to.equal(2);
+      expect(yield* cluster.query(founders, "s2")).to.equal(made);
+      expect(countOf(yield* cluster.command("c"))).to.equal(3);
+      expect(countOf(yield* cluster.command("d", founders, "s2"))).to.equal(3);
+      expect(countOf(yield* cluster.command("d", founders, "s2"))).to.equal(4);
+      if (canCrash(harness)) {
+        for (const index of founders) harness.crash?.(index);
+        for (const index of founders) harness.restart?.(index);
+        yield* cluster.started(...founders);
+      }
+      expect(countOf(yield* cluster.query(founders, "s2"))).to.equal(4);
+      expect(countOf(yield* cluster.query())).to.equal(3);
+      for (const index of founders) expect(cluster.at(index).halted).to.deep.equal([]);
+    },
+  },
+  {
+    name: "any replica tells what it has applied, at once, and no more than that",
+    run: function* (harness) {
+      const cluster = new Cluster(harness);
+      yield* cluster.founded();
+      for (let n = 0; n < 5; n++) yield* cluster.command("c");
+      for (const index of founders) {
+        for (let left = 100; ; left--) {
+          const key = cluster.key("peek");
+          harness.enter(index, (peer) => peer.peek(key, gid));
+          yield cluster.heard(index, key);
+          const count = countOf(cluster.at(index).told(key) ?? "");
+          expect(count).to.be.at.most(5);
+          if (count === 5) break;
+          if (left === 0) fail(`process ${index} does not catch up`);
+          yield pass(100);
+        }
+      }
+      const key = cluster.key("peek");
+      harness.enter(3, (peer) => peer.peek(key, gid));
+      yield cluster.heard(3, key);
+      expect(cluster.refusal(3, key)).to.equal("no-group");
+    },
+  },
+  {
     name: "a provider is replaced while it replicates",
     applies: ({ swap }) => swap !== undefined,
     run: function* (harness) {

@@ -17,6 +17,7 @@ import {
   GroupHalted,
   GroupLeft,
   LeaderChanged,
+  Peek,
   Propose,
   Query,
   Status,
@@ -53,15 +54,26 @@ export interface ConsensusHarness extends Harness {
 /** Settings that the cases rely on; small bounds, so that they are reached. */
 export const consensusSettings = { pendingMax: 40, readsMax: 40, keepEntries: 8, cutEntries: 16 };
 
-/** Keeps all commands, in order; a result or a query's answer is how many there are, and the last. */
+/**
+ * Keeps all commands, in order; a result or a query's answer is how many there are, and the last. A command that begins with
+ * "spawn" makes a group `s` with the number of the command, which begins with what is here.
+ */
 export const lines: Machine = {
   versions: [1, 2],
-  apply({ command, table, version }) {
+  apply({ command, table, version, spawn }) {
     const text = bytesText(command);
     const count = Number(bytesText(table.get("count") ?? textBytes("0"))) + 1;
     table.put("count", textBytes(`${count}`));
     const last = textBytes(`${count} ${version === 1 ? text : text.toUpperCase()}`);
     table.put("last", last);
+    if (text.startsWith("spawn"))
+      spawn(
+        `s${count}`,
+        new Map([
+          ["count", textBytes(`${count}`)],
+          ["last", last],
+        ]),
+      );
     return last;
   },
   query: ({ table }) => table.get("last") ?? textBytes("0"),
@@ -92,6 +104,9 @@ export abstract class ConsensusPeer extends Component {
     this.#took(key, answer),
   );
   readonly #query = this.consensus.onAnswer(Query, (answer, _, { key }: Key) =>
+    this.#took(key, answer),
+  );
+  readonly #peek = this.consensus.onAnswer(Peek, (answer, _, { key }: Key) =>
     this.#took(key, answer),
   );
   readonly #change = this.consensus.onAnswer(ChangeMembers, (answer, _, { key }: Key) =>
@@ -133,6 +148,9 @@ export abstract class ConsensusPeer extends Component {
   }
   query(key: string, gid: string): void {
     this.#query(new Query({ gid, query: new Uint8Array() }), { context: { key }, timeout });
+  }
+  peek(key: string, gid: string): void {
+    this.#peek(new Peek({ gid, query: new Uint8Array() }), { context: { key }, timeout });
   }
   change(key: string, gid: string, change: Change, expectedEpoch?: number): void {
     const guard = expectedEpoch === undefined ? {} : { expectedEpoch };
