@@ -121,8 +121,8 @@ export class StoreMember extends Component {
       { name: "client" },
     );
     this.caretaker = this.create(Caretaker, caretaker, { name: "caretaker" });
-    this.create(StoreDirectory, { groups, ordered }, { name: "directory" });
     const watchGate = this.create(WatchGate, watching, { name: "watching" });
+    this.create(StoreDirectory, { groups, ordered }, { name: "directory" });
     const { consensus } = this.groups.ports;
     const { replicated } = this.guest.ports;
     this.connect(consensus, this.gate.ports.consensus);
