@@ -24,6 +24,7 @@ describe("the planted bugs", function () {
       "register",
       "group-chaos",
       "store-abd",
+      "store-chaos",
       "router-lookup",
       "overlay",
     ]);

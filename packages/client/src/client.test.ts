@@ -87,7 +87,7 @@ describe("a client on sockets", function () {
   let client: Client;
   before(async () => {
     store = await realStore();
-    client = await connect({ peers: store.peers, log: () => undefined });
+    client = await connect({ peers: store.peers, callsWithin: 60_000, log: () => undefined });
   });
   after(async () => {
     await client.close();
