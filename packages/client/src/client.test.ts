@@ -43,13 +43,51 @@ describe("a client in a simulation", () => {
   });
 });
 
+describe("a watch over crashes", () => {
+  it("sees each change, or a state that says that some were missed, and always the last one", async () => {
+    const { world, client, during } = simStore(11);
+    const seen: string[] = [];
+    let states = 0;
+    let last: string | undefined;
+    const watching = (async () => {
+      for await (const event of client.watch("w")) {
+        if (event.kind === "state") {
+          states++;
+          last = event.entries.get("w");
+          if (event.missed) seen.push("missed");
+        } else {
+          last = event.value;
+          seen.push(event.value ?? "gone");
+        }
+        if (last === "29") return;
+      }
+    })();
+    for (let n = 0; n < 30; n++) {
+      await during(client.put("w", `${n}`, { within: 30_000 }));
+      if (n % 10 === 5) world.node(n % 3).crash();
+      if (n % 10 === 9) world.node((n - 4) % 3).start();
+    }
+    await during(watching);
+    expect(states).greaterThan(0);
+    // Between two states no change is left out, and none comes twice.
+    let before = -1;
+    for (const value of seen) {
+      if (value === "missed") before = -1;
+      else {
+        if (before >= 0) expect(Number(value)).equal(before + 1);
+        before = Number(value);
+      }
+    }
+  });
+});
+
 describe("a client on sockets", function () {
   this.timeout(120_000);
   let store: RealStore;
   let client: Client;
   before(async () => {
     store = await realStore();
-    client = await connect({ peers: store.peers, log: () => undefined });
+    client = await connect({ peers: store.peers, callsWithin: 60_000, log: () => undefined });
   });
   after(async () => {
     await client.close();

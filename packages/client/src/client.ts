@@ -78,6 +78,8 @@ export interface ClientParts<V> {
   readonly events?: Emitter;
   /** Whether the store has its keys in their order; default false. */
   readonly ordered?: boolean;
+  /** How long calls are tried that do not say it themselves, in milliseconds; default 10,000. */
+  readonly within?: number;
   /** Ends the system, where it is the client's own. */
   readonly end?: () => Promise<void>;
 }
@@ -108,7 +110,7 @@ export class Client<V = string> {
 
   /** What is at a key, with its version and the time that it has to live. */
   async find(key: string, options: CallOptions = {}): Promise<Found<V>> {
-    const answer = await this.#ask(new Get({ key: keyOf(key), ...within(options) }), options);
+    const answer = await this.#ask(new Get({ key: keyOf(key), ...this.#within(options) }), options);
     if (answer instanceof Got) return this.#found(answer.entry);
     throw failure(answer, `A read of ${key}`);
   }
@@ -119,7 +121,7 @@ export class Client<V = string> {
     const values = new Map<string, V>();
     if (once.length === 0) return values;
     const names = once.map((key) => keyOf(key));
-    const answer = await this.#ask(new Read({ keys: names, ...within(options) }), options);
+    const answer = await this.#ask(new Read({ keys: names, ...this.#within(options) }), options);
     if (!(answer instanceof Entries)) throw failure(answer, `A read of ${once.length} keys`);
     for (const [i, entry] of answer.entries.entries()) {
       const key = once[i];
@@ -143,7 +145,7 @@ export class Client<V = string> {
     const { when, expiresIn } = options;
     const bytes = this.#parts.codec.encode(value);
     if (when === undefined && expiresIn === undefined) {
-      const put = new Put({ key: keyOf(key), value: bytes, ...within(options) });
+      const put = new Put({ key: keyOf(key), value: bytes, ...this.#within(options) });
       const answer = await this.#ask(put, options);
       if (answer instanceof Written) return answer.version;
       throw failure(answer, `A write of ${key}`);
@@ -183,7 +185,10 @@ export class Client<V = string> {
       value === undefined
         ? { kind: "delete", key: keyOf(key), when }
         : { kind: "put", key: keyOf(key), value: codec.encode(value), when };
-    const answer = await this.#ask(new Apply({ updates: [update], ...within(options) }), options);
+    const answer = await this.#ask(
+      new Apply({ updates: [update], ...this.#within(options) }),
+      options,
+    );
     if (answer instanceof Applied) return true;
     if (answer instanceof Refused && answer.reason === "condition") return false;
     throw failure(answer, `A write of ${key}`);
@@ -227,7 +232,10 @@ export class Client<V = string> {
       expiry: expiresIn ?? "never",
       when: { kind: "present" },
     } as const;
-    const answer = await this.#ask(new Apply({ updates: [update], ...within(options) }), options);
+    const answer = await this.#ask(
+      new Apply({ updates: [update], ...this.#within(options) }),
+      options,
+    );
     if (answer instanceof Applied) return true;
     if (answer instanceof Refused && answer.reason === "condition") return false;
     throw failure(answer, `The expiry of ${key}`);
@@ -250,7 +258,7 @@ export class Client<V = string> {
               },
             },
       ),
-      ...within(options),
+      ...this.#within(options),
     });
     const answer = await this.#ask(commit, options);
     if (!(answer instanceof Committed)) throw failure(answer, `A batch of ${writes.length} writes`);
@@ -269,7 +277,8 @@ export class Client<V = string> {
   ): Promise<T> {
     this.#open();
     const { user, codec } = this.#parts;
-    return await transact({ user, codec, events: this.#events }, body, options);
+    const host = { user, codec, events: this.#events };
+    return await transact(host, body, { ...options, ...this.#within(options) });
   }
 
   /** Goes through keys in their order, page by page; each page is of one instant. Only where the keys are ordered. */
@@ -281,7 +290,7 @@ export class Client<V = string> {
     const end = to === undefined ? null : keyOf(to);
     let next: string | null = keyOf(from);
     while (next !== null) {
-      const page: Scan = new Scan({ from: next, to: end, limit, ...within(options) });
+      const page: Scan = new Scan({ from: next, to: end, limit, ...this.#within(options) });
       const answer: StoreAnswer = await this.#ask(page, options);
       if (!(answer instanceof Entries)) throw failure(answer, "A scan");
       for (const { key, value } of answer.entries)
@@ -304,8 +313,7 @@ export class Client<V = string> {
 
   /** The same store with values of another kind. Closing one closes both. */
   as<W>(codec: Codec<W>): Client<W> {
-    const { user, ordered = false } = this.#parts;
-    return new Client({ user, codec, ordered, events: this.#events, end: () => this.close() });
+    return new Client({ ...this.#parts, codec, events: this.#events, end: () => this.close() });
   }
 
   /** Ends it: what waits ends with `KITH_CLIENT_CLOSED`, watches end. Resolves when nothing of it is left. */
@@ -326,6 +334,10 @@ export class Client<V = string> {
     tell(this.#events, "failed", error);
   }
 
+  #within({ within }: CallOptions): { readonly within: number } {
+    return { within: within ?? this.#parts.within ?? withinDefault };
+  }
+
   #open(): void {
     if (this.#closed !== null)
       throw new ClientError("KITH_CLIENT_CLOSED", "The client is closed.", "not-done");
@@ -344,7 +356,10 @@ export class Client<V = string> {
     before?: Uint8Array | null | undefined;
     after?: Uint8Array | undefined;
   }> {
-    const answer = await this.#ask(new Apply({ updates: [update], ...within(options) }), options);
+    const answer = await this.#ask(
+      new Apply({ updates: [update], ...this.#within(options) }),
+      options,
+    );
     const [updated] = answer instanceof Applied ? answer.updated : [];
     if (updated !== undefined) return updated;
     throw failure(answer, `A ${update.kind} of ${textOf(update.key)}`);
@@ -361,8 +376,4 @@ export class Client<V = string> {
       ? { kind: "version", version: when.version }
       : { kind: "value", value: this.#parts.codec.encode(when.value) };
   }
-}
-
-function within({ within: given = withinDefault }: CallOptions): { readonly within: number } {
-  return { within: given };
 }

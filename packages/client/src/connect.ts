@@ -15,6 +15,8 @@ export interface ConnectOptions extends Pick<RealOptions, "cluster" | "secret" |
   readonly peers: readonly string[];
   /** How long to look for one, in milliseconds; default 10,000. */
   readonly within?: number;
+  /** How long calls are tried that do not say it themselves, in milliseconds; default 10,000. */
+  readonly callsWithin?: number;
   /** Gives up looking. */
   readonly signal?: AbortSignal;
   /** Where log records go; by default warnings and errors go to the console. */
@@ -39,7 +41,7 @@ export function connect<V>(
 export async function connect<V>(
   options: ConnectOptions & { readonly codec?: Codec<V> },
 ): Promise<Client<V> | Client> {
-  const { codec } = options;
+  const { codec, callsWithin } = options;
   const found = await find(options);
   const system = await run(Guest, found, worldOf(options));
   const events = emitter();
@@ -48,7 +50,13 @@ export async function connect<V>(
     up: (peer) => tell(events, "up", peer),
     down: (peer, reason) => tell(events, "down", peer, reason),
   });
-  const parts = { user, events, ordered: found.ordered, end: () => system.stop() };
+  const parts = {
+    user,
+    events,
+    ordered: found.ordered,
+    end: () => system.stop(),
+    ...(callsWithin === undefined ? {} : { within: callsWithin }),
+  };
   const client =
     codec === undefined ? new Client({ ...parts, codec: text }) : new Client({ ...parts, codec });
   system.done.catch((cause: unknown) => {

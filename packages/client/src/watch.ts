@@ -5,6 +5,7 @@
  *   there now. The first event of each part of a watch is its `state`.
  * - What waits to be iterated is bounded. Who is too slow misses changes, and is told so by a `state`.
  * - Keys that lie in different groups change in no common order.
+ * - It is not a read: any replica tells, and may be behind a little. What a state lacks comes as a change.
  */
 
 import { Changes, type Entry, positionOf, type Resync } from "@kith/store";
