@@ -307,8 +307,12 @@ export class RingMerger extends Component {
   #seek(target: PeerRef, fanout: number, hops: number): void {
     const { predecessor, successors } = this.state.view;
     const [successor] = successors;
-    if (successor === undefined || samePeer(target, this.#self) || samePeer(target, successor))
+    if (successor === undefined || samePeer(target, this.#self)) return;
+    if (target.peerId === successor.peerId) {
+      // It is there, or another life of it: nobody else stands before that place.
+      if (target.incarnation > successor.incarnation) this.#consider(target);
       return;
+    }
     const others = successors.filter((peer) => !samePeer(peer, this.#self));
     const left = fanout > 1 && others.length > 0 ? fanout - 1 : fanout;
     if (left < fanout) this.#send(this.#draw.pick(others), target, left, hops, true);
@@ -328,7 +332,9 @@ export class RingMerger extends Component {
       // Random peers are short cuts, but some may be of the other ring: good for looking around only.
       const ways = fanout > 1 ? others : [...others, ...this.state.sample];
       const next = closestBefore({ size: this.#size }, at, ways);
-      if (next !== undefined) this.#send(next, target, left, hops - 1, false);
+      // Nearer each time: what goes back and forth is copied with each copy that the network makes of it.
+      if (next !== undefined && inOpen(next.peerId, this.#self.peerId, at, this.#size))
+        this.#send(next, target, left, hops - 1, false);
     }
   }
 
