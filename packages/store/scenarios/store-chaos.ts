@@ -93,12 +93,13 @@ const closing: readonly Operation[] = [
     const key = registers[Math.floor(i / 2) % registers.length] ?? "";
     const other = lists[i % lists.length] ?? "";
     const value = closingValues + i;
+    // It may have to be called again, and nothing is appended twice: these only read.
     if (i % 2 === 1)
       return {
         op: "txn",
         value: [
           ["r", other, null],
-          ["append", "l0", value],
+          ["r", "l0", null],
         ],
       };
     return i % 4 === 0 ? { op: "write", key, value } : { op: "read", key };
