@@ -39,6 +39,9 @@ export class Overlay extends Component {
     this.offers(this.#router.ports.router);
     this.offers(this.#cyclon.ports.sampling);
     this.offers(this.#tman.ports.nearness);
+    // Not left to the offers, which wire a component when it starts: a ring of one tells its view once, and that may be before.
+    this.connect(this.#ring.ports.ring, this.#router.ports.ring);
+    this.connect(this.#ring.ports.ring, this.#merger.ports.ring);
     this.create(RingGossip, {}, { name: "Gossip" });
     this.create(Entry, init, { name: "Entry" });
     this.onStart(() => this.detector.trigger(new Arrived({ peer })));
