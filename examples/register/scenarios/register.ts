@@ -13,6 +13,7 @@ import {
   Perform,
   Performed,
   scenario,
+  someFact,
   type Storm,
   type View,
   Workload,
@@ -238,19 +239,11 @@ export const register = scenario({
     },
     {
       name: "a later version reads in one phase",
-      inputs: [Done],
-      begin:
-        () =>
-        ({ news }) =>
-          isReport(news, Done) && news.fact.phases === 1,
+      ...someFact(Done, ({ fact }) => fact.phases === 1),
     },
     {
       name: "a peer writes in a later life",
-      inputs: [Done],
-      begin:
-        () =>
-        ({ news }) =>
-          isReport(news, Done) && news.fact.wrote && news.life > 1,
+      ...someFact(Done, ({ fact, life }) => fact.wrote && life > 1),
     },
   ],
   finally: [
