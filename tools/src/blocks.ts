@@ -20,7 +20,7 @@ import type { Finding } from "./source.ts";
 import { filesBelow, read } from "./source.ts";
 
 /** How long a block may run. */
-const RUN_MS_MAX = 20_000;
+const RUN_MS_MAX = 60_000;
 /** How many blocks run at a time. */
 const RUNS_MAX = 2;
 

@@ -41,6 +41,10 @@ export class GrpcConnection {
   constructor(host: string, port: number) {
     this.#authority = `${host}:${port}`;
     this.#socket = connect({ host, port, noDelay: true });
+    this.#socket.on("connect", () => {
+      // A port of the system's own choice, on which nobody listens, may have been connected with itself.
+      if (this.#socket.localPort === this.#socket.remotePort) this.#socket.destroy();
+    });
     this.#socket.on("data", (bytes) => this.#read(bytes));
     this.#socket.on("close", () => this.#end());
     this.#socket.on("error", () => undefined);
@@ -54,6 +58,11 @@ export class GrpcConnection {
 
   /** Calls a method (`/package.Service/Method`) with a message. */
   call(method: string, message: Uint8Array, answered: Answered): void {
+    if (this.#socket.destroyed) {
+      // Its server is gone: nobody else would ever answer.
+      setImmediate(() => answered(null));
+      return;
+    }
     const stream = (this.#lastStream += 2);
     this.#calls.set(stream, { answered, body: [] });
     const head = this.#headers(method);

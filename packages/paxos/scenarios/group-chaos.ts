@@ -48,14 +48,17 @@ function oneLeader(): Check {
   };
 }
 
-/** G1: a voter has one vote in a term, over all its lives. */
+/**
+ * G1: a voter has one vote in a term, over all its lives. A voter is a peer and its replica: where a membership that was not
+ * committed is cut off a log, another peer may be given the id, and the first one still has the learner that it made.
+ */
 function oneVote(): Check {
   const given = new Map<string, number>();
   const durable = new Map<string, number>();
   return ({ news }) => {
     if (isReport(news, Voted)) {
       const { voter, term, candidate } = news.fact;
-      const name = `${voter} ${term}`;
+      const name = `${news.node} ${voter} ${term}`;
       const other = given.get(name);
       given.set(name, candidate);
       return other === undefined || other === candidate
@@ -65,7 +68,7 @@ function oneVote(): Check {
     if (!isReport(news, Standing)) return undefined;
     const { replica, term, vote } = news.fact;
     if (vote === null) return undefined;
-    const name = `${replica} ${term}`;
+    const name = `${news.node} ${replica} ${term}`;
     const other = durable.get(name) ?? 0;
     durable.set(name, vote);
     return other === 0 || other === vote

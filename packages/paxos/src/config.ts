@@ -1,7 +1,9 @@
 /**
  * The membership of a group: who holds a replica, and who of them votes.
  *
- * A replica's id is given out once and never again (G8): a peer that comes back is another member.
+ * A replica's id is given out once and never again (G8): a peer that comes back is another member. Where the entry that gave
+ * one is cut off before it is committed, the id is free again. Its first holder is a learner of nobody then: it answers
+ * only leaders in whose membership it is, and there is one of those in a term.
  * Two configurations that follow each other differ by one voter at most (G5), so that any majority
  * of the one meets any majority of the other (Ongaro 2014, §4.1).
  */

@@ -109,7 +109,7 @@ describe("a disk that is full", () => {
     world.runFor(50);
     const after = write(world, 3, "b");
     expect(after).length(3);
-    const count = world.node(leaderOf(world)).root.replica("g")?.table.cells.get("v");
+    const count = world.node(leaderOf(world)).root.replica("g")?.table.cells.values.get("v");
     const written = Number(new TextDecoder().decode(count).split(" ")[0]);
     expect(written).at.least(before.length + done.length + after.length);
   });
@@ -149,7 +149,7 @@ describe("a disk that refuses some writes and takes others", () => {
     world.runFor(3000);
     const hashes = world.nodes.map(({ root }) => root.replica("g")?.table.hash);
     expect(new Set(hashes).size).equal(1);
-    const count = world.node(0).root.replica("g")?.table.cells.get("v");
+    const count = world.node(0).root.replica("g")?.table.cells.values.get("v");
     const written = Number(new TextDecoder().decode(count).split(" ")[0]);
     expect(written).at.least(before + done + 1);
   });
@@ -271,8 +271,8 @@ describe("a snapshot", () => {
     const other = world.node(leaderOf(world)).root.replica("g");
     expect(one?.state.log.base).greaterThan(6);
     expect(one?.state.log.entries[0]?.index).equal((one?.state.log.base ?? 0) + 1);
-    expect([...(one?.table.cells.keys() ?? [])].sort()).deep.equal(
-      [...(other?.table.cells.keys() ?? [])].sort(),
+    expect([...(one?.table.cells.values.keys() ?? [])].sort()).deep.equal(
+      [...(other?.table.cells.values.keys() ?? [])].sort(),
     );
     world.runFor(1000);
     expect(one?.table.hash).equal(other?.table.hash);

@@ -28,7 +28,7 @@ import {
   onAppendReject,
   replicate,
 } from "./replication.ts";
-import { cutLog, expireSnapshots, onSnapshot, onSnapshotAnswer } from "./snapshots.ts";
+import { cutLog, lookAtParts, onSnapshot, onSnapshotAnswer } from "./snapshots.ts";
 import {
   committedConfig,
   configOf,
@@ -94,7 +94,7 @@ export function tick(state: GroupState, now: Millis, stalled = false): void {
     becomeFollower(state, state.term, 0); // L10
     return;
   }
-  expireSnapshots(state, led);
+  if (now >= led.partsDue) lookAtParts(state, led);
   if (!state.quiet && isIdle(state, led)) state.quiet = true;
   if (now >= led.beatDue) startRound(state, led);
 }
@@ -102,7 +102,8 @@ export function tick(state: GroupState, now: Millis, stalled = false): void {
 /** When `tick` has something to do. */
 export function dueAt(state: GroupState): Millis {
   if (state.halted !== null) return Infinity;
-  return state.leadership?.beatDue ?? state.deadline;
+  const { leadership: led } = state;
+  return led === null ? state.deadline : Math.min(led.beatDue, led.partsDue);
 }
 
 /** Says that all writes up to this one are durable, and with them the table up to `applied`. */

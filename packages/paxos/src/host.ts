@@ -14,7 +14,6 @@ import {
   mix,
   type Millis,
   port,
-  type ReplyToken,
   SchedulePeriodic,
   streamKey,
   timeout,
@@ -45,68 +44,34 @@ import {
   StorageLost,
   Write,
 } from "@kith/storage";
+import { memberOf, noConfig } from "./config.ts";
 import { Bundle, unpack, type WireMessage } from "./bundle.ts";
-import { type Change, foundingConfig } from "./config.ts";
 import { paxosError } from "./errors.ts";
-import {
-  dueAt,
-  flushed,
-  halt,
-  propose,
-  receive,
-  rouse,
-  suspect,
-  tick,
-  turn,
-  upgrade,
-} from "./group.ts";
+import { dueAt, flushed, halt, receive, suspect, tick, turn } from "./group.ts";
 import { holdsLease } from "./lease.ts";
 import { Loader, type LoadContext, type Loading } from "./loading.ts";
 import type { Machine } from "./machine.ts";
 import { Mail } from "./mail.ts";
-import { changeMembers } from "./membership.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import {
   Applied,
-  AskStatus,
-  Busy,
-  ChangeMembers,
   Consensus,
-  type ConsensusAnswer,
   Done,
-  Found,
   Founded,
   GroupHalted,
   GroupLeft,
+  GroupSpawned,
   LeaderChanged,
   MembersChanged,
   NotLeader,
-  PeerAt,
-  Propose,
-  Query,
-  Refused,
-  TransferLeadership,
-  Transferring,
-  Upgrade,
 } from "./port.ts";
-import { read, type Refusal } from "./reads.ts";
-import { birth, death, operationsOf, tableOperations } from "./records.ts";
-import {
-  answerUnknown,
-  applyTo,
-  awaitEntry,
-  leaderOf,
-  newReplica,
-  type Replica,
-  type Reply,
-  statusOf,
-  type WaitingQuery,
-} from "./replica.ts";
+import { birth, death, operationsOf, tableNamespace, tableOperations } from "./records.ts";
+import { answerUnknown, applyTo, leaderOf, newReplica, type Replica } from "./replica.ts";
+import { Requests } from "./requests.ts";
 import { type GroupSettings, settingsProblem } from "./settings.ts";
-import { type Durable, type Effects, founded, joining, replica } from "./state.ts";
+import { type Durable, type Effects, joining, replica, spawned } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
-import { emptyTable, queryTable, takeDirty } from "./table.ts";
-import { transferTo } from "./transfer.ts";
+import { emptyTable, queryTable, type Spawned, spawnedTable, takeDirty } from "./table.ts";
 import { type Batch, noWrites, type WriteContext, Writes, type Written } from "./writes.ts";
 
 /** The init of the component. */
@@ -165,6 +130,7 @@ export abstract class ReplicatedGroups extends Component {
   readonly #writes: Writes;
   readonly #streams: Streams;
   readonly #loader: Loader;
+  readonly #requests: Requests;
 
   constructor(init: GroupsInit = {}) {
     super();
@@ -183,6 +149,15 @@ export abstract class ReplicatedGroups extends Component {
     this.#writes = this.#makeWrites();
     this.#streams = this.#makeStreams(scan);
     this.#loader = this.#makeLoader(scan);
+    this.#requests = new Requests(this.consensus, this.state, {
+      peerId: this.#self.peerId,
+      now: () => this.clock.monotonic,
+      met: (peer) => this.#mail.met(peer),
+      create: (gid, replicaId, durable) => void this.#create(gid, replicaId, durable),
+      answer: (one, query) => queryTable(one.table, this.machine, query),
+      guard: (one, action) => this.#guard(one, action),
+      touch: (gid) => this.#touch(gid),
+    });
     this.network.on(Bundle, (bundle) => this.#receive(bundle));
     this.network.on(ConnectionUp, ({ peer }) => this.#mail.met(peer));
     this.network.on(ConnectionDown, ({ peer }) => this.#suspect(peer));
@@ -195,125 +170,11 @@ export abstract class ReplicatedGroups extends Component {
       throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);
     });
     this.timer.on(Tick, () => this.#tick());
-    this.#answerRequests();
     this.onStart(() => {
       const period = init.tick ?? 25;
       this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() }));
       this.#loader.begin();
     });
-  }
-
-  // --- requests ----------------------------------------------------------------------------------
-
-  #answerRequests(): void {
-    const { consensus } = this;
-    consensus.on(PeerAt, ({ peer }) => this.#mail.met(peer));
-    consensus.on(Found, ({ gid, peers }, token) => {
-      const config = foundingConfig(peers);
-      const own = config.members.find(({ peerId }) => peerId === this.#self.peerId);
-      if (!this.state.ready || this.state.loading.has(gid))
-        this.#refuse(token, "pending", "the storage is being read");
-      else if (this.state.replicas.has(gid) || this.state.tombs.has(gid))
-        this.#refuse(token, "exists", `${gid} is or was here`);
-      else if (own === undefined)
-        this.#refuse(token, "invalid", `peer ${this.#self.peerId} is none of the founders`);
-      else {
-        this.#create(gid, own.replicaId, founded(config));
-        this.state.writes.founding.push(token);
-      }
-    });
-    consensus.on(Propose, ({ gid, command }, token) =>
-      this.#propose(gid, token, (one) => propose(one.state, command)),
-    );
-    consensus.on(Upgrade, ({ gid, version }, token) =>
-      this.#propose(gid, token, (one) => upgrade(one.state, version)),
-    );
-    consensus.on(Query, ({ gid, query }, token) =>
-      this.#at(gid, token, (one) => this.#query(one, { token, query })),
-    );
-    consensus.on(ChangeMembers, ({ gid, change, expectedEpoch }, token) =>
-      this.#at(gid, token, (one) => this.#change(one, token, change, expectedEpoch)),
-    );
-    consensus.on(TransferLeadership, ({ gid, to }, token) =>
-      this.#at(gid, token, (one) => {
-        const refused = transferTo(one.state, to);
-        if (refused === null) this.consensus.reply(token, new Transferring());
-        else if (refused === "not-leader")
-          this.consensus.reply(token, new NotLeader({ leader: leaderOf(one.state) }));
-        else this.#refuse(token, refused === "busy" ? "pending" : refused, `replica ${to}`);
-      }),
-    );
-    consensus.on(AskStatus, ({ gid }, token) =>
-      this.#at(gid, token, (one) => this.#status(one, token)),
-    );
-  }
-
-  #status(one: Replica, token: ReplyToken<ConsensusAnswer>): void {
-    this.#reply({ token, answer: statusOf(one) });
-  }
-
-  #propose(
-    gid: string,
-    token: ReplyToken<ConsensusAnswer>,
-    action: (one: Replica) => ReturnType<typeof propose>,
-  ): void {
-    this.#at(gid, token, (one) => {
-      const done = action(one);
-      if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
-      else this.#refused(one, token, done.reason);
-    });
-  }
-
-  #query(one: Replica, waiting: WaitingQuery): void {
-    const id = ++one.lastQuery;
-    const refused = read(one.state, id);
-    if (refused === null) one.queries.set(id, waiting);
-    else this.#refused(one, waiting.token, refused);
-  }
-
-  #change(
-    one: Replica,
-    token: ReplyToken<ConsensusAnswer>,
-    change: Change,
-    expectedEpoch: number | undefined,
-  ): void {
-    const done = changeMembers(one.state, change, expectedEpoch);
-    if (done.accepted) awaitEntry(one, done.index, token, (reply) => this.#reply(reply));
-    else if (done.reason === "not-leader" || done.reason === "busy" || done.reason === "halted")
-      this.#refused(one, token, done.reason);
-    else this.#refuse(token, done.reason, done.detail);
-  }
-
-  /** Does something with a replica, at the present time; what it throws stops the replica. */
-  #at(gid: string, token: ReplyToken<ConsensusAnswer>, action: (one: Replica) => void): void {
-    const one = this.state.replicas.get(gid);
-    if (one === undefined) {
-      const loading = !this.state.ready || this.state.loading.has(gid);
-      if (this.state.writes.refused !== null) this.#reply({ token, answer: new Busy() });
-      else if (loading) this.#reply({ token, answer: new NotLeader({ leader: null }) });
-      else this.#refuse(token, "no-group", `${gid} has no replica here`);
-      return;
-    }
-    one.state.now = this.clock.monotonic;
-    this.#guard(one, () => action(one));
-    this.#touch(gid);
-  }
-
-  #refused(one: Replica, token: ReplyToken<ConsensusAnswer>, reason: Refusal): void {
-    if (reason === "busy") this.#reply({ token, answer: new Busy() });
-    else if (reason === "halted") this.#refuse(token, "halted", one.state.halted ?? "");
-    else {
-      rouse(one.state, this.clock.monotonic);
-      this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
-    }
-  }
-
-  #refuse(token: ReplyToken<ConsensusAnswer>, reason: Refused["reason"], detail: string): void {
-    this.#reply({ token, answer: new Refused({ reason, detail }) });
-  }
-
-  #reply({ token, answer }: Reply): void {
-    this.consensus.reply(token, answer);
   }
 
   // --- the network and the time ------------------------------------------------------------------
@@ -352,11 +213,51 @@ export abstract class ReplicatedGroups extends Component {
   #receiver({ gid, to, kind }: PeerMessage): Replica | undefined {
     const one = this.state.replicas.get(gid);
     if (one !== undefined && to <= one.state.self) return one;
-    if (kind !== "append" && kind !== "snapshot") return undefined;
+    const led = kind === "append" || kind === "snapshot";
+    const voted = kind === "pre-vote" || kind === "vote";
+    if (!led && !(voted && this.#isBornElsewhere(gid, to))) return undefined;
     if (this.state.loading.has(gid) || to < (this.state.tombs.get(gid) ?? 0)) return undefined;
     // A later replica of this peer was added: this one has been removed, also where nobody told it.
     if (one !== undefined) this.#destroy(one, to);
     return this.#create(gid, to, joining);
+  }
+
+  /**
+   * Whether a group is one of those that a group of this process has made, and this process, which got a snapshot that was
+   * later, has never made. It votes there without having anything: else the others might be no majority.
+   */
+  #isBornElsewhere(gid: string, replicaId: number): boolean {
+    for (const { table } of this.state.replicas.values()) {
+      const own = table.children.get(gid)?.members.find((one) => one.replicaId === replicaId);
+      if (own?.peerId === this.#self.peerId) return true;
+    }
+    return false;
+  }
+
+  /** Makes a group that a command has asked for, durably with or before the table that the command leaves. */
+  #spawn(parent: Replica, index: number, what: Spawned, batch: Batch): void {
+    const { gid } = what;
+    const { replicas, loading, tombs } = this.state;
+    const config = parent.table.children.get(gid) ?? noConfig;
+    const { self } = parent.state;
+    if (memberOf(config, self) === undefined) return;
+    // It was made before a crash, or by what others sent: that is as late as this, or later.
+    if (replicas.has(gid) || loading.has(gid) || self < (tombs.get(gid) ?? 0)) return;
+    const table = spawnedTable(parent.table, what);
+    const durable = spawned(config, table.time);
+    const state = replica(this.#optionsOf(gid, self), durable);
+    const { electionMax, heartbeat } = state.settings;
+    // There was no leader yet to be loyal to. Who leads the parent stands first, when the others have heard of the commit.
+    state.contact = state.now - 2 * electionMax;
+    if (parent.state.role === "leader") state.deadline = state.now + 2 * heartbeat;
+    replicas.set(gid, newReplica(state, table));
+    // A crash may have left a part of it.
+    batch.operations.push({ kind: "drop", namespace: tableNamespace(gid) });
+    batch.operations.push(...birth(gid, self, durable));
+    batch.operations.push(...operationsOf(gid, { kind: "base", base: durable.base }));
+    for (const row of tableOperations(gid, takeDirty(table))) batch.operations.push(row);
+    this.consensus.trigger(new GroupSpawned({ gid, parent: parent.state.gid, index }));
+    this.#touch(gid);
   }
 
   #create(gid: string, replicaId: number, durable: Durable): Replica {
@@ -380,8 +281,8 @@ export abstract class ReplicatedGroups extends Component {
 
   #destroy(one: Replica, leastId: number): void {
     const { gid } = one.state;
-    answerUnknown(one, Infinity, (reply) => this.#reply(reply));
-    this.#refuseQueries(one);
+    answerUnknown(one, Infinity, (reply) => this.#requests.reply(reply));
+    this.#requests.refuseQueries(one);
     this.state.replicas.delete(gid);
     this.state.tombs.set(gid, leastId);
     this.state.writes.births.push(...death(gid, leastId));
@@ -428,15 +329,9 @@ export abstract class ReplicatedGroups extends Component {
       Object.assign(one.state.out, { messages: [], records: [], apply: [], snapshots: [] });
       this.log.error(`group ${gid} has stopped`, { reason });
       this.consensus.trigger(new GroupHalted({ gid, reason }));
-      answerUnknown(one, Infinity, (reply) => this.#reply(reply));
-      this.#refuseQueries(one);
+      answerUnknown(one, Infinity, (reply) => this.#requests.reply(reply));
+      this.#requests.refuseQueries(one);
     }
-  }
-
-  #refuseQueries(one: Replica): void {
-    for (const { token } of one.queries.values())
-      this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
-    one.queries.clear();
   }
 
   // --- the end of a turn -------------------------------------------------------------------------
@@ -488,11 +383,12 @@ export abstract class ReplicatedGroups extends Component {
       batch.flush = true;
       if (installs < 0) batch.groups.set(gid, { self, write, applied: one.saved });
     }
-    this.#apply(one, effects);
+    this.#apply(one, effects, batch);
     const sends = effects.snapshots.some(({ kind }) => kind === "send");
     if (one.saveDue || sends || one.table.dirty.size >= dirtyMax) {
       one.saveDue = false;
-      batch.operations.push(...tableOperations(gid, takeDirty(one.table)));
+      // One by one: a split may leave more of them than fit into the arguments of a call.
+      for (const row of tableOperations(gid, takeDirty(one.table))) batch.operations.push(row);
       one.saved = one.table.applied;
       batch.groups.set(gid, { self, write: one.state.written, applied: one.saved });
     }
@@ -500,15 +396,17 @@ export abstract class ReplicatedGroups extends Component {
     this.#tell(one, effects);
   }
 
-  #apply(one: Replica, { apply, reads }: Effects): void {
+  #apply(one: Replica, { apply, reads }: Effects, batch: Batch): void {
     const { gid } = one.state;
     for (const entry of apply) {
-      const result = applyTo(one, this.machine, entry, this.#init.twice ?? false, (reply) =>
-        this.#reply(reply),
-      );
-      if (this.#init.announce !== true || result === null || entry.kind !== "command") continue;
-      const { index, data: command } = entry;
-      this.consensus.trigger(new Applied({ gid, index, command, result }));
+      const { index } = entry;
+      const { twice = false, announce = false } = this.#init;
+      const done = applyTo(one, this.machine, entry, twice, (reply) => this.#requests.reply(reply));
+      for (const what of done.spawned) this.#spawn(one, index, what, batch);
+      const { result } = done;
+      if (!(announce || one.followed) || result === null || entry.kind !== "command") continue;
+      const written = [...done.written];
+      this.consensus.trigger(new Applied({ gid, index, command: entry.data, result, written }));
     }
     for (const { id, outcome } of reads) {
       const waiting = one.queries.get(id);
@@ -516,17 +414,17 @@ export abstract class ReplicatedGroups extends Component {
       one.queries.delete(id);
       const { token, query } = waiting;
       if (outcome === "refused") {
-        this.#reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
+        this.#requests.reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
         continue;
       }
       const { applied: index } = one.table;
       const result = queryTable(one.table, this.machine, query);
       // By the clock after the reading: the process may have stood still, and another one may lead since.
       if (outcome === "leased" && !holdsLease(one.state, this.clock.monotonic)) {
-        this.#at(gid, token, () => this.#query(one, waiting));
+        this.#requests.ask(gid, waiting);
         continue;
       }
-      this.#reply({ token, answer: new Done({ index, result }) });
+      this.#requests.reply({ token, answer: new Done({ index, result }) });
     }
   }
 
@@ -557,7 +455,7 @@ export abstract class ReplicatedGroups extends Component {
     one.table = ready.table;
     one.saved = ready.table.applied;
     one.saveDue = false;
-    answerUnknown(one, ready.table.applied, (reply) => this.#reply(reply));
+    answerUnknown(one, ready.table.applied, (reply) => this.#requests.reply(reply));
     const groups: Written = new Map([[gid, { self, write, applied: one.saved }]]);
     this.#writes.install(ready.install, operations, groups);
   }
@@ -582,7 +480,7 @@ export abstract class ReplicatedGroups extends Component {
           "KITH_PAXOS_STORAGE",
           `A write failed: ${answer.detail} (${answer.code}).`,
         );
-      for (const token of founded) this.#refuse(token, "pending", answer.detail);
+      for (const token of founded) this.#requests.refuse(token, "pending", answer.detail);
     }
     if (answer instanceof Flushed) {
       const now = this.clock.monotonic;
@@ -593,7 +491,7 @@ export abstract class ReplicatedGroups extends Component {
         this.#guard(one, () => flushed(one.state, write, applied, now));
         this.#touch(gid);
       }
-      for (const token of founded) this.#reply({ token, answer: new Founded() });
+      for (const token of founded) this.#requests.reply({ token, answer: new Founded() });
     }
     if (waited) this.#touch("");
     if (state.writes.refused === null || state.writes.underWay > 0) return;
@@ -614,13 +512,14 @@ export abstract class ReplicatedGroups extends Component {
     state.writes.dropped = true;
     state.ready = false;
     for (const [gid, one] of state.replicas) {
-      answerUnknown(one, Infinity, (reply) => this.#reply(reply));
-      this.#refuseQueries(one);
+      answerUnknown(one, Infinity, (reply) => this.#requests.reply(reply));
+      this.#requests.refuseQueries(one);
       const { term, leader } = one.state;
       if (leader !== 0)
         this.consensus.trigger(new LeaderChanged({ gid, term, leader: null, here: false }));
     }
-    for (const token of this.#writes.drop()) this.#refuse(token, "pending", "the storage is full");
+    for (const token of this.#writes.drop())
+      this.#requests.refuse(token, "pending", "the storage is full");
     this.#streams.drop();
     for (const table of [state.replicas, state.loading, state.tombs, state.dirty]) table.clear();
   }

@@ -478,7 +478,7 @@ export class Lab {
   }
 
   #snapshots(machine: Machine, { snapshots }: Effects): void {
-    const { state, peerId } = machine;
+    const { state } = machine;
     if (state === null) return;
     for (const deed of snapshots) {
       if (deed.kind === "send") {
@@ -486,12 +486,11 @@ export class Lab {
         machine.sending.set(deed.to, { base: snapshotBase(state), lines: [...lines], hash });
         this.#sendPart(machine, deed.to, 0);
       } else if (deed.kind === "proceed") {
-        if (!deed.taken) giveUpSnapshot(state, deed.to);
-        else this.#sendPart(machine, deed.to, deed.part + 1);
+        if (deed.taken === false) giveUpSnapshot(state, deed.to);
+        else this.#sendPart(machine, deed.to, deed.part + (deed.taken === true ? 1 : 0));
       } else this.#stage(machine, deed.message);
     }
     if (snapshots.length > 0) this.#turn(machine);
-    void peerId;
   }
 
   #sendPart({ state, sending }: Machine, to: number, part: number): void {

@@ -35,12 +35,21 @@ export interface Applying {
   readonly time: number;
   /** The version of the rules to apply by; one of the machine's own. */
   readonly version: number;
+  /**
+   * Makes another group of the same members, with a table of these cells. It is as durable as this command, begins with this
+   * group's time and version, and elects a leader of its own. Each id is given to one group ever, as with `Found`.
+   *
+   * @throws KithError `KITH_PAXOS_INVARIANT` where this group has made one of that id before
+   */
+  readonly spawn: (gid: string, cells: ReadonlyMap<string, Uint8Array>) => void;
 }
 
 /** What a query is asked of, and when. */
 export interface Querying {
   readonly query: Uint8Array;
   readonly table: TableReader;
+  /** Up to where the table is applied. */
+  readonly index: number;
   readonly time: number;
   readonly version: number;
 }

@@ -62,6 +62,7 @@ export function becomeLeader(state: GroupState): void {
     transfer: null,
     invited: false,
     beatDue: state.now,
+    partsDue: Infinity,
     busyAt: state.now,
     pendingBytes: 0,
   };
@@ -70,12 +71,16 @@ export function becomeLeader(state: GroupState): void {
   appendOwn(state, state.leadership, { kind: "noop" });
 }
 
+/** Group time: never back, and by the leader's own clock while it is in office. */
+export function groupTime({ time, now, leadership: led }: GroupState): number {
+  return led === null ? time : Math.max(time, led.baseTime + (now - led.since));
+}
+
 /** Adds an entry of the leader's own term. @returns the entry */
 export function appendOwn(state: GroupState, led: Leadership, content: Content): Entry {
   const index = lastIndex(state.log) + 1;
   const { term } = state;
-  // Group time: never back, and by the leader's own clock while it is in office.
-  const time = Math.max(state.time, led.baseTime + (state.now - led.since));
+  const time = groupTime(state);
   const entry: Entry =
     content.kind === "command"
       ? { kind: "command", index, term, time, data: content.data }
@@ -118,6 +123,8 @@ export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId)
       contact: state.now,
       version: 0,
       snapshotAt: state.now,
+      part: -1,
+      partAt: state.now,
       reading: null,
     };
     led.progress.set(replicaId, progress);

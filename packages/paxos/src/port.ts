@@ -67,6 +67,21 @@ export class Query extends request("paxos/Query", answers(Done, NotLeader, Busy,
   readonly query: Uint8Array;
 }> {}
 
+/**
+ * Asks the machine a query of what this replica has applied so far, whoever leads: at once, without a round, and perhaps of the
+ * past. `Done.index` says how far that is.
+ */
+export class Peek extends request("paxos/Peek", answers(Done, NotLeader, Busy, Refused))<{
+  readonly gid: string;
+  readonly query: Uint8Array;
+}> {}
+
+/** Asks for `Applied` of a group from now on, or for none any more, where the provider was not made with `announce`. */
+export class Follow extends event("paxos/Follow")<{
+  readonly gid: string;
+  readonly on: boolean;
+}> {}
+
 /** The change of the membership is committed. */
 export class Changed extends event("paxos/Changed", ConsensusAnswer)<{ readonly config: Config }> {}
 
@@ -114,6 +129,8 @@ export class Status extends event("paxos/Status", ConsensusAnswer)<{
   /** A hash over all that was applied: equal at equal indexes on all replicas. */
   readonly hash: number;
   readonly version: number;
+  /** The group's time in milliseconds: where this replica leads, as an entry would have it now; else as it last had one. */
+  readonly time: number;
   readonly quiet: boolean;
   readonly halted: string | null;
 }> {}
@@ -141,12 +158,22 @@ export class MembersChanged extends event("paxos/MembersChanged")<{
   readonly config: Config;
 }> {}
 
-/** A command was applied at this peer; only where the provider was made with `announce`. */
+/** A command was applied at this peer; only where the provider was made with `announce`, or asked to `Follow` the group. */
 export class Applied extends event("paxos/Applied")<{
   readonly gid: string;
   readonly index: number;
   readonly command: Uint8Array;
   readonly result: Uint8Array;
+  /** What it has written into the table, in order; null for what is gone. */
+  readonly written: readonly (readonly [key: string, value: Uint8Array | null])[];
+}> {}
+
+/** A command of a group has made another one, of which this peer has a replica now. */
+export class GroupSpawned extends event("paxos/GroupSpawned")<{
+  readonly gid: string;
+  /** The group that has made it, and the place of the command in its log. */
+  readonly parent: string;
+  readonly index: number;
 }> {}
 
 /** The replica of this peer has stopped, with its data kept. */
@@ -160,8 +187,19 @@ export class GroupLeft extends event("paxos/GroupLeft")<{ readonly gid: string }
 
 /** Replicates machines. Providers: what `replicatedGroups` makes. */
 export const Consensus = port("Consensus", {
-  requests: [Found, Propose, Query, ChangeMembers, TransferLeadership, Upgrade, AskStatus, PeerAt],
-  indications: [LeaderChanged, MembersChanged, Applied, GroupHalted, GroupLeft],
+  requests: [
+    Found,
+    Propose,
+    Query,
+    Peek,
+    Follow,
+    ChangeMembers,
+    TransferLeadership,
+    Upgrade,
+    AskStatus,
+    PeerAt,
+  ],
+  indications: [LeaderChanged, MembersChanged, Applied, GroupSpawned, GroupHalted, GroupLeft],
 });
 
 /** The response class of a request that has several answers: at run time their root, for the compiler their union. */

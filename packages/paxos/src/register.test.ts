@@ -30,12 +30,21 @@ import type { GroupSettings } from "./settings.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Keeps the last value and how often it was written; `fail` cannot be applied. */
+/**
+ * Keeps the last value and how often it was written; `fail` cannot be applied, `split h` makes a group h that begins with what
+ * is here.
+ */
 export const register: Machine = {
   versions: [1],
-  apply({ command, table }) {
+  apply({ command, table, spawn }) {
     const value = decoder.decode(command);
     if (value === "fail") throw new Error("this cannot be");
+    if (value.startsWith("split ")) {
+      const cells = table.keys().map((key) => [key, table.get(key) ?? new Uint8Array()] as const);
+      spawn(value.slice("split ".length), new Map(cells));
+      // So much that the table is written with the same batch.
+      for (let i = 0; i < 600; i++) table.put(`s${i}`, new Uint8Array());
+    }
     const [count = "0"] = decoder.decode(table.get("v") ?? encoder.encode("0 -")).split(" ");
     const now = encoder.encode(`${Number(count) + 1} ${value}`);
     table.put("v", now);

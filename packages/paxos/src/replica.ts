@@ -10,11 +10,12 @@ import type { ReplyToken } from "@kith/core";
 import { memberOf, type Member } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
 import { lastIndex } from "./log.ts";
+import { groupTime } from "./office.ts";
 import type { Machine } from "./machine.ts";
 import type { ReplicaId } from "./config.ts";
 import { type ConsensusAnswer, Done, Changed, NotLeader, Status, Unknown } from "./port.ts";
-import { configOf, type GroupState } from "./state.ts";
-import { applyEntry, type Table } from "./table.ts";
+import { configAt, configOf, type GroupState } from "./state.ts";
+import { applyEntry, type Change, type Table } from "./table.ts";
 
 /** Who waits for an entry. */
 export interface Waiting {
@@ -39,6 +40,8 @@ export interface Replica {
   saved: Index;
   /** Whether the table shall be written with the next batch. */
   saveDue: boolean;
+  /** Whether somebody wants to hear of each command. */
+  followed: boolean;
 }
 
 /** An answer, and whom it is for. */
@@ -57,6 +60,7 @@ export function newReplica(state: GroupState, table: Table): Replica {
     lastQuery: 0,
     saved: table.applied,
     saveDue: false,
+    followed: false,
   };
 }
 
@@ -72,9 +76,14 @@ export function applyTo(
   entry: Entry,
   twice: boolean,
   reply: (reply: Reply) => void,
-): Uint8Array | null {
-  const result = applyEntry(replica.table, machine, entry, twice);
-  const { proposals } = replica;
+): Change {
+  const { proposals, table, state } = replica;
+  const change = applyEntry(table, machine, entry, twice);
+  const { result } = change;
+  for (const { gid } of change.spawned) {
+    table.children.set(gid, { ...configAt(state, entry.index), epoch: 1 });
+    table.newChildren.push(gid);
+  }
   // They are in the order of their terms.
   for (const [index, { term, token }] of proposals) {
     if (term >= entry.term) break;
@@ -82,7 +91,7 @@ export function applyTo(
     reply({ token, answer: new NotLeader({ leader: leaderOf(replica.state) }) });
   }
   const waiting = proposals.get(entry.index);
-  if (waiting === undefined) return result;
+  if (waiting === undefined) return change;
   proposals.delete(entry.index);
   const { token } = waiting;
   // Another entry stands where the proposal stood: it was truncated, and nobody will ever apply it.
@@ -90,7 +99,7 @@ export function applyTo(
     reply({ token, answer: new NotLeader({ leader: leaderOf(replica.state) }) });
   else if (entry.kind === "config") reply({ token, answer: new Changed({ config: entry.config }) });
   else reply({ token, answer: new Done({ index: entry.index, result: result ?? noBytes }) });
-  return result;
+  return change;
 }
 
 /** Lets somebody wait for the entry that this leader has put at an index. Who waited for an earlier one there is told that it is gone from here. */
@@ -133,6 +142,7 @@ export function statusOf({ state, table }: Replica): Status {
     applied,
     hash: table.hash,
     version: table.version,
+    time: groupTime(state),
     quiet,
     halted,
   });

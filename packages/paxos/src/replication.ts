@@ -53,7 +53,7 @@ function sendEntries(
   const prevIndex = progress.next - 1;
   const prevTerm = termAt(state.log, prevIndex);
   if (prevTerm === undefined || prevIndex < state.log.base) {
-    beginSnapshot(state, member, progress);
+    beginSnapshot(state, led, member, progress);
     return false;
   }
   const entries = slice(state.log, progress.next, lastIndex(state.log), bytesMax);
@@ -106,9 +106,16 @@ export function beat(state: GroupState, led: Leadership): void {
   led.beatDue = state.now + (state.quiet ? quietHeartbeat : heartbeat);
 }
 
-function beginSnapshot(state: GroupState, member: Member, progress: Progress): void {
+function beginSnapshot(
+  state: GroupState,
+  led: Leadership,
+  member: Member,
+  progress: Progress,
+): void {
   progress.mode = "snapshot";
   progress.snapshotAt = state.now;
+  led.partsDue = Math.min(led.partsDue, state.now + 2 * state.settings.electionMax);
+  progress.part = -1;
   progress.inflight = [];
   state.out.snapshots.push({ kind: "send", to: member.replicaId });
 }

@@ -28,7 +28,7 @@ const machine = withSessions(counter);
 
 function apply(table: Table, data: Uint8Array, time = 0): SessionResult {
   const place = { index: table.applied + 1, term: 1, time };
-  const result = applyEntry(table, machine, { kind: "command", data, ...place }, true);
+  const { result } = applyEntry(table, machine, { kind: "command", data, ...place }, true);
   return sessionResult(result ?? new Uint8Array());
 }
 
@@ -156,7 +156,8 @@ describe("a table", () => {
       time: 0,
     });
     const command = (): Uint8Array | null =>
-      applyEntry(table, versioned, { kind: "command", data: new Uint8Array(), ...next() }, true);
+      applyEntry(table, versioned, { kind: "command", data: new Uint8Array(), ...next() }, true)
+        .result;
     expect(command()).deep.equal(new Uint8Array([1]));
     applyEntry(table, versioned, { kind: "upgrade", version: 2, ...next() }, true);
     expect(command()).deep.equal(new Uint8Array([2]));

@@ -140,11 +140,26 @@ function applyInSession(machine: Machine, applying: Applying, expireAfter: Milli
     return before === undefined ? { kind: "busy" } : { kind: "done", result: before };
   }
   const { index, version } = applying;
-  const result = machine.apply({ command, table: new UserWriter(table), index, time, version });
+  const spawn: Applying["spawn"] = (gid, cells) => applying.spawn(gid, withRows(table, cells));
+  const user = new UserWriter(table);
+  const result = machine.apply({ command, table: user, index, time, version, spawn });
   session.results.set(seq, result);
   session.usedAt = Math.max(session.usedAt, time);
   table.put(key, encodeSession(session));
   return { kind: "done", result };
+}
+
+/** What a group begins with that the inner machine makes: its cells, and all sessions, so that copies are known there too. */
+function withRows(
+  table: TableReader,
+  cells: ReadonlyMap<string, Uint8Array>,
+): ReadonlyMap<string, Uint8Array> {
+  const rows = new Map([...cells].map(([key, value]) => [userPrefix + key, value]));
+  for (const key of table.keys(sessionPrefix, afterSessions)) {
+    const row = table.get(key);
+    if (row !== undefined) rows.set(key, row);
+  }
+  return rows;
 }
 
 /** Removes the sessions that have gone unused. @returns the index at which one last expired; 0 where none has */

@@ -7,6 +7,7 @@
  * The parts themselves are the caller's: it reads them from a view, and stages them in its storage.
  */
 
+import type { Millis } from "@kith/core";
 import { memberOf } from "./config.ts";
 import { record, send, sendAfter } from "./durability.ts";
 import { ensure } from "./errors.ts";
@@ -14,7 +15,7 @@ import type { Index } from "./entry.ts";
 import { cut, entryAt, termAt } from "./log.ts";
 import type { Base, PeerMessage, Route, SnapshotAnswer, SnapshotPart } from "./peer-message.ts";
 import { heardLeader } from "./replication.ts";
-import { configOf, type GroupState, type Leadership } from "./state.ts";
+import { configAt, configOf, type GroupState, type Leadership } from "./state.ts";
 
 /** The base that a snapshot of the table as it is applied now has. */
 export function snapshotBase(state: GroupState): Base {
@@ -32,10 +33,15 @@ export function sendPart(
   to: number,
   part: Omit<SnapshotPart, "kind" | "term">,
 ): boolean {
-  const progress = state.leadership?.progress.get(to);
+  const { leadership: led } = state;
+  const progress = led?.progress.get(to);
   const member = memberOf(configOf(state), to);
-  if (progress?.mode !== "snapshot" || member === undefined) return false;
-  progress.snapshotAt = state.now;
+  if (led === null || progress?.mode !== "snapshot" || member === undefined) return false;
+  led.partsDue = Math.min(led.partsDue, state.now + resendAfter(state));
+  // Not of one that is sent again: who never answers is given up.
+  if (part.part !== progress.part) progress.snapshotAt = state.now;
+  progress.part = part.part;
+  progress.partAt = state.now;
   send(state, member, { kind: "snapshot", term: state.term, ...part });
   return true;
 }
@@ -48,12 +54,30 @@ export function giveUpSnapshot(state: GroupState, to: number): void {
   progress.probing = true;
 }
 
-/** Gives up those of which nothing was heard for long. */
-export function expireSnapshots(state: GroupState, led: Leadership): void {
+/** Has parts sent again that may be lost, and gives up snapshots of which nothing was heard for long. */
+export function lookAtParts(state: GroupState, led: Leadership): void {
+  led.partsDue = Infinity;
   for (const [id, progress] of led.progress) {
     if (progress.mode !== "snapshot") continue;
-    if (state.now - progress.snapshotAt > state.settings.electionMax * 2) giveUpSnapshot(state, id);
+    const end = progress.snapshotAt + 2 * state.settings.electionMax;
+    if (state.now >= end) {
+      giveUpSnapshot(state, id);
+      continue;
+    }
+    led.partsDue = Math.min(led.partsDue, end);
+    const { part } = progress;
+    if (part < 0) continue;
+    if (state.now >= progress.partAt + resendAfter(state)) {
+      progress.partAt = state.now;
+      state.out.snapshots.push({ kind: "proceed", to: id, part, taken: null });
+    }
+    led.partsDue = Math.min(led.partsDue, progress.partAt + resendAfter(state));
   }
+}
+
+/** Not in step with the heartbeats: a queue that has just room for one of those would never take a part. */
+function resendAfter({ settings }: GroupState): Millis {
+  return 2.5 * settings.heartbeat;
 }
 
 /** A part was staged at the other side, or refused. */
@@ -89,14 +113,20 @@ export function onSnapshot(state: GroupState, message: PeerMessage & SnapshotPar
     );
     return;
   }
-  const { staging } = state;
-  const next = staging?.from === from && staging.index === base.index ? staging.part + 1 : 0;
-  if (part !== 0 && part < next) return; // A copy of one that is staged, or being staged.
+  const staging =
+    state.staging?.from === from && state.staging.index === base.index ? state.staging : null;
+  if (part === staging?.part) {
+    // A copy. That it is staged was said before, but may not have been heard.
+    if (staging.staged) answerPart(state, message, true);
+    return;
+  }
+  const next = staging === null ? 0 : staging.part + 1;
+  if (part !== 0 && part < next) return;
   if (part !== 0 && part !== next) {
     answerPart(state, message, false);
     return;
   }
-  state.staging = { from, index: base.index, part };
+  state.staging = { from, index: base.index, part, staged: false };
   state.out.snapshots.push({ kind: "stage", message });
 }
 
@@ -106,7 +136,10 @@ export function partStaged(
   message: PeerMessage & SnapshotPart,
   taken: boolean,
 ): void {
+  const { staging } = state;
   if (!taken) state.staging = null;
+  else if (staging?.index === message.base.index && staging.part === message.part)
+    staging.staged = true;
   if (message.term === state.term) answerPart(state, message, taken);
 }
 
@@ -171,7 +204,6 @@ function answerPart(state: GroupState, message: PeerMessage & SnapshotPart, take
 function baseAt(state: GroupState, index: Index): Base {
   const term = termAt(state.log, index);
   ensure(term !== undefined, "L7", () => `the log does not have ${index}`);
-  let config = configOf(state);
-  for (const at of state.configs) if (at.index <= index) ({ config } = at);
+  const config = configAt(state, index);
   return { index, term, time: entryAt(state.log, index)?.time ?? state.time, config };
 }

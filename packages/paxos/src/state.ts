@@ -54,15 +54,25 @@ export type GroupNews =
   /** This replica is no member any more, and never will be again. */
   | { readonly kind: "removed"; readonly config: Config };
 
+/** How far the snapshot that comes in is. */
+export interface Staging {
+  readonly from: ReplicaId;
+  readonly index: Index;
+  readonly part: number;
+  /** Whether that part is staged, and not only under way. */
+  staged: boolean;
+}
+
 /** What has to be done about snapshots. */
 export type SnapshotDeed =
   | { readonly kind: "send"; readonly to: ReplicaId }
   | { readonly kind: "stage"; readonly message: Readonly<PeerMessage & SnapshotPart> }
   | {
+      /** A part was taken or refused; null: nothing was heard, and it may be lost. */
       readonly kind: "proceed";
       readonly to: ReplicaId;
       readonly part: number;
-      readonly taken: boolean;
+      readonly taken: boolean | null;
     };
 
 /** What a turn asks for. Records are written as one batch; messages may leave at once. */
@@ -96,8 +106,11 @@ export interface Progress {
   contact: Millis;
   /** The newest version of the machine that it supports; 0 until it says so. */
   version: number;
-  /** In snapshot: when something last happened. */
+  /** In snapshot: when it was last heard of, or began. */
   snapshotAt: Millis;
+  /** In snapshot: the part that is on its way, and since when; -1 while none is. */
+  part: number;
+  partAt: Millis;
   /** Its clock as it was once, and when the leader sent what asked for that. */
   reading: { readonly at: Millis; readonly clock: Millis } | null;
 }
@@ -137,6 +150,8 @@ export interface Leadership {
   /** Whether it has ever asked another one to take over. */
   invited: boolean;
   beatDue: Millis;
+  /** When parts of snapshots have to be looked at again. */
+  partsDue: Millis;
   /** When something last happened, for falling quiet. */
   busyAt: Millis;
   pendingBytes: number;
@@ -202,7 +217,7 @@ export interface GroupState {
   invited: boolean;
   leadership: Leadership | null;
   /** The snapshot that is being staged. */
-  staging: { readonly from: ReplicaId; readonly index: Index; readonly part: number } | null;
+  staging: Staging | null;
   /** The newest version of the machine that this replica can apply. */
   version: number;
   /** The replica whose clock ran too fast for leases while this one led; 0 where none did. */
@@ -242,6 +257,14 @@ export function founded(config: Config): Durable {
     entries: [],
     applied: 0,
   };
+}
+
+/**
+ * What the disk of a member holds of a group that a command of another one makes. Its log begins after a first entry that
+ * nobody sends: who lacks the group gets a snapshot. No term has begun in it.
+ */
+export function spawned(config: Config, time: number): Durable {
+  return { term: 0, vote: 0, base: { index: 1, term: 0, time, config }, entries: [], applied: 1 };
 }
 
 /** What the disk of a replica holds that has been added to a group and knows nothing yet. */
@@ -325,6 +348,13 @@ export function committedConfig(state: GroupState): Config {
     if (at !== undefined && at.index <= commit) return at.config;
   }
   return configs[0]?.config ?? noConfig;
+}
+
+/** The membership at an index that is committed, and not before the log's base. */
+export function configAt(state: GroupState, index: Index): Config {
+  let [{ config } = { config: noConfig }] = state.configs;
+  for (const at of state.configs) if (at.index <= index) ({ config } = at);
+  return config;
 }
 
 /** How much slower everything is while the group is quiet. */

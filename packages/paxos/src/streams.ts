@@ -41,8 +41,11 @@ export interface Outgoing {
   readonly base: Base;
   view: number | null;
   part: number;
+  /** The digest and the last key of all parts before this one. */
   digest: number;
   lastKey: Uint8Array | null;
+  /** What they are after this part; null while it is being read. */
+  read: { readonly digest: number; readonly lastKey: Uint8Array | null } | null;
   done: boolean;
 }
 
@@ -70,6 +73,8 @@ export interface StreamContext {
   readonly use: "snapshot";
   readonly name: string;
   readonly number: number;
+  /** The part that is read. */
+  readonly part?: number;
 }
 
 /** What streams need of their host. */
@@ -132,6 +137,7 @@ export class Streams {
       part: 0,
       digest: 1,
       lastKey: null,
+      read: null,
       done: false,
     });
     const namespace = tableNamespace(gid);
@@ -157,35 +163,41 @@ export class Streams {
   }
 
   /** A part was read: send it. */
-  scanned(answer: Entries | StorageFailed, { name, number }: StreamContext): void {
+  scanned(answer: Entries | StorageFailed, { name, number, part: read }: StreamContext): void {
     const job = this.#state.outgoing.get(name);
-    if (job?.number !== number) return;
+    // A part that is read once more may have been taken meanwhile.
+    if (job?.number !== number || job.part !== read) return;
     const replica = this.#ports.replica(job.gid);
     if (answer instanceof StorageFailed || replica === undefined) {
       this.#giveUp(name, job);
       return;
     }
     const cells = answer.entries.map(cellOf);
-    job.digest = foldCells(job.digest, cells);
-    job.lastKey = answer.entries.at(-1)?.key ?? job.lastKey;
+    const digest = foldCells(job.digest, cells);
+    job.read = { digest, lastKey: answer.entries.at(-1)?.key ?? job.lastKey };
     job.done = !answer.more;
-    const { base, part, digest } = job;
+    const { base, part } = job;
     const wanted = sendPart(replica.state, job.to, { base, part, cells, last: job.done, digest });
     if (!wanted) this.#closeOut(name);
     this.#ports.touch(job.gid);
   }
 
-  /** The other side has staged a part, or not. */
-  proceed(replica: Replica, to: ReplicaId, part: number, taken: boolean): void {
+  /** The other side has staged a part, or not; or nothing was heard: it is sent again. */
+  proceed(replica: Replica, to: ReplicaId, part: number, taken: boolean | null): void {
     const name = nameOf(replica.state.gid, to);
     const job = this.#state.outgoing.get(name);
-    if (job === undefined || job.part !== part) return;
-    if (!taken) {
+    if (job === undefined || job.part !== part || job.read === null) return;
+    if (taken === false) {
       this.#giveUp(name, job);
       return;
     }
-    job.part++;
-    if (!job.done) this.#read(name, job);
+    if (taken === true) {
+      if (job.done) return;
+      ({ digest: job.digest, lastKey: job.lastKey } = job.read);
+      job.part++;
+    }
+    job.read = null;
+    this.#read(name, job);
   }
 
   /** Ends what nobody waits for any more. */
@@ -210,7 +222,7 @@ export class Streams {
     this.#state.ready.clear();
   }
 
-  #read(name: string, { gid, view, lastKey, number }: Outgoing): void {
+  #read(name: string, { gid, view, lastKey, number, part }: Outgoing): void {
     if (view === null) return;
     const from = lastKey === null ? {} : { from: after(lastKey) };
     const ask = new storage.Scan({
@@ -219,7 +231,7 @@ export class Streams {
       bytesMax: partBytes,
       ...from,
     });
-    this.#ports.scan(ask, { context: { use: "snapshot", name, number } });
+    this.#ports.scan(ask, { context: { use: "snapshot", name, number, part } });
   }
 
   #giveUp(name: string, { gid, to }: Outgoing): void {
@@ -307,8 +319,7 @@ export class Streams {
   }
 
   #stageCells(job: Incoming): void {
-    const { cells, base } = job.message;
-    void base;
+    const { cells } = job.message;
     for (const [key, value] of cells) job.cells.set(key, value);
     job.digest = foldCells(job.digest, cells);
     if (job.install === null) return;

@@ -8,6 +8,8 @@
 
 import { mix } from "@kith/core";
 import { ByteReader, ByteWriter } from "./bytes.ts";
+import { type Cells, deleteCell, noCells, setCell, visitKeys } from "./cells.ts";
+import { type Config, readConfig, writeConfig } from "./config.ts";
 import { ensure, paxosError } from "./errors.ts";
 import type { Entry, Index } from "./entry.ts";
 import type { Machine, TableReader, TableWriter } from "./machine.ts";
@@ -15,47 +17,119 @@ import type { Cell } from "./peer-message.ts";
 
 /** The table of a replica. Plain data. */
 export interface Table {
-  readonly cells: Map<string, Uint8Array>;
+  readonly cells: Cells;
   applied: Index;
   hash: number;
   version: number;
   time: number;
+  /** The groups that commands of this one have made, with those who were members then. */
+  readonly children: Map<string, Config>;
+  /** The numbers of the rows of keys that are too long for the key of a row. */
+  readonly long: Map<string, number>;
+  lastLong: number;
   /** What has changed since it was written; null for what is gone. */
   readonly dirty: Map<string, Uint8Array | null>;
+  readonly newChildren: string[];
 }
 
-/** Where the table says of itself how far it is; user's keys begin with another character. */
+/** A group that a command makes. */
+export interface Spawned {
+  readonly gid: string;
+  readonly cells: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What applying an entry has done. */
+export interface Change {
+  /** What the machine has answered; null where the entry was no command. */
+  readonly result: Uint8Array | null;
+  /** What it has written; null for what is gone. */
+  readonly written: ReadonlyMap<string, Uint8Array | null>;
+  readonly spawned: readonly Spawned[];
+}
+
+// How the key of a row begins says what it is: what the table says of itself, a cell, a cell with a long key, a child.
 const metaKey = "\u0000";
 const userPrefix = "\u0001";
+const longPrefix = "\u0002";
+const childPrefix = "\u0003";
+
+/** So long may a key be that stands as the key of a row. */
+const rowKeyMax = 1000;
+/** What a storage takes as one value, less what stands around it. */
+const cellBytesMax = 16 * 1024 * 1024 - 128 * 1024;
+const keyLengthMax = 64 * 1024;
+/** A gid stands in the names of namespaces. */
+const groupName = /^[!-~]{1,100}$/;
+const nothing: Change = { result: null, written: new Map(), spawned: [] };
 
 /** A table to which nothing was applied. */
 export function emptyTable(version: number): Table {
-  return { cells: new Map(), applied: 0, hash: 1, version, time: 0, dirty: new Map() };
+  return {
+    cells: noCells(),
+    applied: 0,
+    hash: 1,
+    version,
+    time: 0,
+    children: new Map(),
+    long: new Map(),
+    lastLong: 0,
+    dirty: new Map(),
+    newChildren: [],
+  };
+}
+
+/** The table with which a group begins that an entry of another one makes: the same at all members. */
+export function spawnedTable(parent: Table, { gid, cells }: Spawned): Table {
+  const table = emptyTable(parent.version);
+  for (const [key, value] of cells) {
+    const own = new Uint8Array(value);
+    setCell(table.cells, key, own);
+    table.dirty.set(key, own);
+  }
+  table.applied = 1;
+  table.hash = foldText(parent.hash, gid);
+  table.time = parent.time;
+  return table;
 }
 
 /** A table out of the rows of a storage or a snapshot. @throws KithError `KITH_PAXOS_CORRUPT` */
 export function tableOf(rows: Iterable<Cell>, version: number): Table {
   const table = emptyTable(version);
   for (const [key, value] of rows) {
-    if (key !== metaKey) {
-      table.cells.set(key.slice(userPrefix.length), value);
+    const rest = key.slice(1);
+    if (key.startsWith(userPrefix)) {
+      setCell(table.cells, rest, value);
       continue;
     }
     const reader = new ByteReader(value);
-    table.applied = reader.count();
-    table.hash = reader.count();
-    table.version = reader.count();
-    table.time = reader.float();
+    if (key.startsWith(longPrefix)) {
+      const name = reader.octets();
+      setCell(table.cells, name, reader.bytes());
+      table.long.set(name, Number(rest));
+      table.lastLong = Math.max(table.lastLong, Number(rest));
+    } else if (key.startsWith(childPrefix)) table.children.set(rest, readConfig(reader));
+    else {
+      table.applied = reader.count();
+      table.hash = reader.count();
+      table.version = reader.count();
+      table.time = reader.float();
+    }
   }
   return table;
 }
 
 /** What has to be written so that a storage has the table as it is; the table counts as written then. */
 export function takeDirty(table: Table): [string, Uint8Array | null][] {
-  const rows: [string, Uint8Array | null][] = [...table.dirty].map(([key, value]) => [
-    userPrefix + key,
-    value,
-  ]);
+  const rows: [string, Uint8Array | null][] = [];
+  for (const [key, value] of table.dirty)
+    if (key.length <= rowKeyMax) rows.push([userPrefix + key, value]);
+    else pushLong(rows, table, key, value);
+  for (const gid of table.newChildren.splice(0)) {
+    const writer = new ByteWriter();
+    const config = table.children.get(gid);
+    if (config !== undefined) writeConfig(writer, config);
+    rows.push([childPrefix + gid, writer.done()]);
+  }
   const { applied, hash, version, time } = table;
   const meta = new ByteWriter().count(applied).count(hash).count(version).float(time).done();
   rows.push([metaKey, meta]);
@@ -63,38 +137,56 @@ export function takeDirty(table: Table): [string, Uint8Array | null][] {
   return rows;
 }
 
+/** The row of a long key has a number for its key: which, does not matter, and may differ between replicas. */
+function pushLong(
+  rows: [string, Uint8Array | null][],
+  table: Table,
+  key: string,
+  value: Uint8Array | null,
+): void {
+  const number = table.long.get(key) ?? ++table.lastLong;
+  if (value === null) table.long.delete(key);
+  else table.long.set(key, number);
+  const row = value === null ? null : new ByteWriter().octets(key).bytes(value).done();
+  rows.push([longPrefix + number, row]);
+}
+
 /**
  * Applies an entry.
  *
  * @param twice applies it to a shadow too, and compares (D1)
- * @returns the result of a command, else null
  * @throws what the machine throws; KithError `KITH_PAXOS_INVARIANT`. Nothing of the entry is applied then
  */
-export function applyEntry(
-  table: Table,
-  machine: Machine,
-  entry: Entry,
-  twice: boolean,
-): Uint8Array | null {
+export function applyEntry(table: Table, machine: Machine, entry: Entry, twice: boolean): Change {
   const { index } = entry;
   ensure(index === table.applied + 1, "G3", () => `${index} is applied after ${table.applied}`);
   const time = Math.max(table.time, entry.time);
   const { version } = table;
   ensureVersion(machine, version);
-  let result: Uint8Array | null = null;
+  let change = nothing;
   let hash = mix(table.hash, entry.term);
   if (entry.kind === "command") {
-    const overlay = new Overlay(table);
     const { data: command } = entry;
-    result = machine.apply({ command, table: overlay, index, time, version });
-    hash = foldBytes(overlay.digest(hash), result);
+    const apply = (overlay: Overlay): { result: Uint8Array; hash: number } => {
+      const spawn = (gid: string, cells: ReadonlyMap<string, Uint8Array>): void =>
+        overlay.spawn({ gid, cells });
+      const result = machine.apply({ command, table: overlay, index, time, version, spawn });
+      return { result, hash: foldBytes(overlay.digest(hash), result) };
+    };
+    const overlay = new Overlay(table);
+    const applied = apply(overlay);
     if (twice) {
-      const shadow = new Overlay(table);
-      const again = machine.apply({ command, table: shadow, index, time, version });
-      const other = foldBytes(shadow.digest(mix(table.hash, entry.term)), again);
-      ensure(other === hash, "D1", () => `entry ${index} was applied twice with two results`);
+      const again = apply(new Overlay(table));
+      ensure(
+        again.hash === applied.hash,
+        "D1",
+        () => `entry ${index} was applied twice with two results`,
+      );
     }
+    ({ hash } = applied);
     overlay.merge();
+    const { written, spawned } = overlay;
+    change = { result: applied.result, written, spawned };
   } else if (entry.kind === "upgrade") {
     const { version: wanted } = entry;
     ensureVersion(machine, wanted);
@@ -103,18 +195,22 @@ export function applyEntry(
   table.hash = hash;
   table.applied = index;
   table.time = time;
-  return result;
+  return change;
 }
 
 /** Asks the machine a query. @throws what the machine throws; KithError where it lacks the group's version */
 export function queryTable(table: Table, machine: Machine, query: Uint8Array): Uint8Array {
-  const { version, time, cells } = table;
+  const { version, time, cells, applied: index } = table;
   ensureVersion(machine, version);
   const reader: TableReader = {
-    get: (key) => cells.get(key),
-    keys: (from, to, limit) => inRange([...cells.keys()], from, to, limit),
+    get: (key) => cells.values.get(key),
+    keys: (from = "", to, limit = Infinity) => {
+      const found: string[] = [];
+      visitKeys(cells, from, to, (key) => found.length < limit && found.push(key) > 0);
+      return found;
+    },
   };
-  return machine.query({ query, table: reader, time, version });
+  return machine.query({ query, table: reader, index, time, version });
 }
 
 /** Folds rows into a digest, in their order: what a snapshot is checked by. */
@@ -133,57 +229,92 @@ function ensureVersion({ versions }: Machine, version: number): void {
 
 /** Writes that are not part of the table yet. */
 class Overlay implements TableWriter {
+  readonly written = new Map<string, Uint8Array | null>();
+  readonly spawned: Spawned[] = [];
   readonly #table: Table;
-  readonly #written = new Map<string, Uint8Array | null>();
 
   constructor(table: Table) {
     this.#table = table;
   }
 
   get(key: string): Uint8Array | undefined {
-    const written = this.#written.get(key);
+    const written = this.written.get(key);
     if (written === null) return undefined;
-    return written ?? this.#table.cells.get(key);
+    return written ?? this.#table.cells.values.get(key);
   }
 
-  keys(from?: string, to?: string, limit?: number): string[] {
-    const keys = [...this.#table.cells.keys()].filter((key) => this.#written.get(key) !== null);
-    for (const [key, value] of this.#written)
-      if (value !== null && !this.#table.cells.has(key)) keys.push(key);
-    return inRange(keys, from, to, limit);
+  keys(from = "", to?: string, limit = Infinity): string[] {
+    const { cells } = this.#table;
+    const added: string[] = [];
+    for (const [key, value] of this.written)
+      if (value !== null && key >= from && (to === undefined || key < to) && !cells.values.has(key))
+        added.push(key);
+    added.sort(compare);
+    const found: string[] = [];
+    let next = 0;
+    const addUpTo = (end: string | undefined): void => {
+      for (; next < added.length && found.length < limit; next++) {
+        const key = added[next] ?? "";
+        if (end !== undefined && key > end) return;
+        found.push(key);
+      }
+    };
+    visitKeys(cells, from, to, (key) => {
+      addUpTo(key);
+      if (found.length < limit && this.written.get(key) !== null) found.push(key);
+      return found.length < limit;
+    });
+    addUpTo(undefined);
+    return found;
   }
 
   put(key: string, value: Uint8Array): void {
-    this.#written.set(key, value);
+    if (key.length > keyLengthMax || value.length > cellBytesMax)
+      throw paxosError(
+        "KITH_PAXOS_ARGUMENT",
+        `A key of ${key.length} bytes with a value of ${value.length} bytes does not fit into a table.`,
+      );
+    this.written.set(key, value);
   }
 
   delete(key: string): void {
-    this.#written.set(key, null);
+    this.written.set(key, null);
+  }
+
+  spawn(what: Spawned): void {
+    if (!groupName.test(what.gid))
+      throw paxosError("KITH_PAXOS_ARGUMENT", `A group cannot have the id ${what.gid}.`);
+    const isNew = !this.#table.children.has(what.gid);
+    ensure(
+      isNew && !this.spawned.some(({ gid }) => gid === what.gid),
+      "G8",
+      () => `a second group ${what.gid} was to be made`,
+    );
+    this.spawned.push(what);
   }
 
   digest(hash: number): number {
-    for (const [key, value] of this.#written) {
+    for (const [key, value] of this.written) {
       hash = foldText(hash, key);
       hash = value === null ? mix(hash, 1) : foldBytes(hash, value);
+    }
+    for (const { gid, cells } of this.spawned) {
+      hash = foldText(hash, gid);
+      for (const [key, value] of cells) hash = foldBytes(foldText(hash, key), value);
     }
     return hash;
   }
 
   merge(): void {
     const { cells, dirty } = this.#table;
-    for (const [key, value] of this.#written) {
+    for (const [key, value] of this.written) {
       // What the machine keeps of its own array must not change the table.
       const own = value === null ? null : new Uint8Array(value);
-      if (own === null) cells.delete(key);
-      else cells.set(key, own);
+      if (own === null) deleteCell(cells, key);
+      else setCell(cells, key, own);
       dirty.set(key, own);
     }
   }
-}
-
-function inRange(keys: string[], from = "", to?: string, limit = Infinity): string[] {
-  const found = keys.filter((key) => key >= from && (to === undefined || key < to)).sort(compare);
-  return found.length > limit ? found.slice(0, limit) : found;
 }
 
 function compare(a: string, b: string): number {

@@ -149,6 +149,8 @@ export interface Checkpoint<K extends ComponentClass = ComponentClass> {
   /** @internal */
   readonly counts: SavedCounts;
   /** @internal */
+  readonly waitingMax: number;
+  /** @internal */
   readonly places: readonly SavedPlace[];
   /** @internal */
   readonly nodes: readonly SavedNode[];

@@ -174,6 +174,7 @@ function build(codec = true, transport: "stream" | "datagram" = "stream"): World
   world.at(35, (at) => {
     at.node(0).system.swapThen("/Main-1/box/adder", { cls: Adder2 }, () => undefined);
   });
+  world.at(38, (at) => at.limitQueues(1));
   world.at(48, (at) => at.node(2).stop());
   world.at(50, (at) => at.node(0).crash());
   world.at(52, (at) => at.node(0).start({ identity: "reused" }));

@@ -145,6 +145,7 @@ class Capture {
       engine: engine.save(),
       rules: fabric.rules.save(),
       counts: { ...fabric.counts },
+      waitingMax: fabric.waitingMax,
       places: fabric.places().map((place) => ({
         name: place.name,
         within: place.within,

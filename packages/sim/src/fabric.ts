@@ -52,6 +52,8 @@ export class Fabric {
   readonly rules: Rules;
   /** Messages sent again or lost by rules, lost with connections, and refused because too many wait. */
   readonly counts = { rules: 0, broken: 0, full: 0 };
+  /** How many messages may wait for one peer. */
+  waitingMax: number;
   readonly #engine: Engine;
   readonly #options: FabricOptions;
   readonly #streams: Streams;
@@ -64,7 +66,8 @@ export class Fabric {
     this.#engine = engine;
     this.rules = rules;
     this.#options = options;
-    this.#streams = new Streams(engine, this, options.waitingMax);
+    this.#streams = new Streams(engine, this);
+    this.waitingMax = options.waitingMax;
   }
 
   /** The place of a node. */

@@ -268,6 +268,22 @@ describe("what waits for a peer", () => {
     expect(root(simulation, 1).numbers.at(-1)).to.equal(151);
   });
 
+  it("has another bound from when that is said", () => {
+    const simulation = posts(2, { waitingMax: 1 });
+    root(simulation, 0).send(peerAt(1), 1, 2);
+    simulation.runFor(1000);
+    expect(root(simulation, 0).drops).to.have.length(1);
+    simulation.limitQueues();
+    root(simulation, 0).send(peerAt(1), ...range(150));
+    simulation.runFor(1000);
+    expect(root(simulation, 0).drops).to.have.length(1);
+    simulation.limitQueues(2);
+    root(simulation, 0).send(peerAt(1), 1, 2, 3);
+    expect(() => simulation.limitQueues(0)).to.throw("queue of 0");
+    simulation.runFor(1000);
+    expect(root(simulation, 0).drops).to.have.length(2);
+  });
+
   it("fills up while the peer is paused", () => {
     const simulation = posts(2, { waitingMax: 10 });
     root(simulation, 0).send(peerAt(1), 0);

@@ -80,10 +80,11 @@ class Resumption<K extends ComponentClass> {
   }
 
   #network(): void {
-    const { rules, counts, places, items, lanes, lives } = this.#checkpoint;
+    const { rules, counts, waitingMax, places, items, lanes, lives } = this.#checkpoint;
     const { fabric } = this.#simulation;
     fabric.rules.load(rules);
     Object.assign(fabric.counts, counts);
+    fabric.waitingMax = waitingMax;
     for (const { name, within, sent } of places) fabric.place(name).load(within, sent);
     this.#items = items.map((item) => ({ ...item }));
     this.#lanes = lanes.map(

@@ -244,6 +244,13 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
     return this.fabric.rules.add(rule);
   }
 
+  /** From now on so many messages may wait for one peer; without a number as many as where nothing is said. */
+  limitQueues(waitingMax: number = defaultWaitingMax): void {
+    if (!(Number.isSafeInteger(waitingMax) && waitingMax > 0))
+      throw simError("KITH_SIM_ARGUMENT", `A queue of ${waitingMax} messages was asked for.`);
+    this.fabric.waitingMax = waitingMax;
+  }
+
   /** Breaks the connection between two nodes: both learn it, each in its time; a suffix of what was sent is lost. */
   reset(a: SimNode<K>, b: SimNode<K>): void {
     this.fabric.reset(a.name, b.name);

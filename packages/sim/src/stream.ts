@@ -44,25 +44,23 @@ type StreamDeed = Extract<Deed, { readonly lane: Lane }>;
 export class Streams {
   readonly #engine: Engine;
   readonly #fabric: Fabric;
-  readonly #waitingMax: number;
 
-  constructor(engine: Engine, fabric: Fabric, waitingMax: number) {
+  constructor(engine: Engine, fabric: Fabric) {
     this.#engine = engine;
     this.#fabric = fabric;
-    this.#waitingMax = waitingMax;
   }
 
   /** Sends a message over the connection to its receiver, which is made where there is none. */
   send(from: Endpoint, route: Route, item: Item): void {
     const lane = from.lane(item.to.host) ?? this.#connect(from, item.to, route);
-    if (lane.waiting >= this.#waitingMax) {
+    if (lane.waiting >= this.#fabric.waitingMax) {
       this.#fabric.counts.full++;
       this.#fabric.drop(from, item, "full");
       return;
     }
     item.number = ++lane.messages;
     if (!lane.up || lane.blocked || !this.#launch(lane, item)) (lane.outbox ??= []).push(item);
-    if (!lane.full && lane.waiting * 2 >= this.#waitingMax) {
+    if (!lane.full && lane.waiting * 2 >= this.#fabric.waitingMax) {
       lane.full = true;
       from.indicate(new NetworkFull({ peer: lane.to }));
     }
@@ -293,7 +291,7 @@ export class Streams {
     lane.flying--;
     this.#fabric.accept(other.end, item, lane.key);
     if (item.asked?.until === "acknowledged") this.#acknowledge(lane, other, item, 0);
-    if (lane.closed || !lane.full || lane.waiting * 4 > this.#waitingMax) return;
+    if (lane.closed || !lane.full || lane.waiting * 4 > this.#fabric.waitingMax) return;
     lane.full = false;
     lane.end.indicate(new NetworkDrained({ peer: lane.to }));
   }

@@ -40,10 +40,10 @@ export function answer(
         return { kind: "wrong-range", descriptors: known(meta) };
       return {
         kind: "readings",
-        readings: query.keys.map((key) => readingOf(table, meta, key, query.values)),
+        readings: query.keys.map((key) => readingOf(table, meta, key, query.values, time)),
       };
     case "scan":
-      return scan(table, meta, query);
+      return scan(table, meta, query, time);
     case "registers": {
       const name = nameOf(query.tx);
       const row = table.get(rowKeys.tx(name));
@@ -76,22 +76,26 @@ export function readingOf(
   meta: MetaRow,
   position: Position,
   values: boolean,
+  time: number,
 ): Reading {
   const lock = table.get(rowKeys.lock(position));
   const lockedBy = lock === undefined ? null : lockRow.decode(lock).writer;
   const bytes = table.get(rowKeys.value(position));
   if (bytes === undefined) {
     const version = meta.deleteFloor;
-    return { position, lockedBy, version, expireAt: 0, value: null, present: false };
+    return { position, lockedBy, version, expiresIn: 0, value: null, present: false };
   }
   const { version, expireAt, value } = valueRow.decode(bytes);
-  return { position, lockedBy, version, expireAt, value: values ? value : null, present: true };
+  // What is due is there until it is deleted: in a moment.
+  const expiresIn = expireAt === 0 ? 0 : Math.max(1, Math.ceil(expireAt - time));
+  return { position, lockedBy, version, expiresIn, value: values ? value : null, present: true };
 }
 
 function scan(
   table: TableReader,
   meta: MetaRow,
   { from, to, limit, values }: Extract<Query, { kind: "scan" }>,
+  time: number,
 ): Answer {
   if (!covers(meta, from)) return { kind: "wrong-range", descriptors: known(meta) };
   const end = meta.hi === null ? to : to === null || to > meta.hi ? meta.hi : to;
@@ -108,7 +112,7 @@ function scan(
       next = position;
       break;
     }
-    const reading = readingOf(table, meta, position, values);
+    const reading = readingOf(table, meta, position, values, time);
     if (!reading.present && reading.lockedBy === null) continue;
     bytes += reading.value?.length ?? 0;
     readings.push(reading);

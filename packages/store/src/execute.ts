@@ -7,6 +7,8 @@ import { type Position, valueBytesMax } from "./position.ts";
 import type { Outcome, RefusalReason, Result, ResultOf } from "./result.ts";
 import { nameOf, type TxName, type ValueRow } from "./rows.ts";
 
+/** How many bytes of values the result of a command may tell. */
+const toldBytesMax = 8 * valueBytesMax;
 const integerMin = -(2n ** 63n);
 const integerMax = 2n ** 63n - 1n;
 
@@ -62,14 +64,17 @@ interface Draft {
 /** Looks whether all operations can be done, one after the other, without doing them. */
 function tryAll(group: GroupTable, operations: readonly Operation[]): Result | undefined {
   const drafts = new Map<Position, Draft | null>();
+  let told = 0;
   for (const [at, operation] of operations.entries()) {
-    const { position } = operation;
+    const { kind, position } = operation;
     let draft = drafts.get(position);
     if (draft === undefined) {
       const row = group.value(position);
       draft = row === undefined ? null : { value: row.value, version: row.version };
     }
-    const next = after(draft, operation);
+    // The result tells what was there before, and is kept in one row.
+    if (kind !== "add" && kind !== "append") told += draft?.value.length ?? 0;
+    const next = told > toldBytesMax ? "too-large" : after(draft, operation);
     if (typeof next === "string") {
       const version = draft?.version ?? 0;
       return { kind: "refused", at, reason: next, version, value: draft?.value ?? null };

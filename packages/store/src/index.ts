@@ -14,6 +14,7 @@ export {
   type Token,
 } from "./command.ts";
 export type { StoreErrorCode } from "./errors.ts";
+export { Caretaker, type CaretakerInit } from "./caretaker.ts";
 export { applyCommand, type Place } from "./machine.ts";
 export {
   covers,
@@ -27,6 +28,42 @@ export {
   type Range,
   valueBytesMax,
 } from "./position.ts";
+export {
+  Aborted,
+  Ambiguous,
+  Applied,
+  Apply,
+  Busy,
+  type Change,
+  Changes,
+  Commit,
+  Committed,
+  Delete,
+  Entries,
+  type Entry,
+  Get,
+  Got,
+  type Key,
+  NotDone,
+  type NotDoneReason,
+  Put,
+  Read,
+  type Refusal,
+  Refused,
+  Registers,
+  Resync,
+  Scan,
+  type Seen,
+  Store,
+  StoreAnswer,
+  Unwatch,
+  type Update,
+  type Updated,
+  Watch,
+  type Watched,
+  type Writing,
+  Written,
+} from "./port.ts";
 export {
   type Answer,
   decodeAnswer,
@@ -58,4 +95,26 @@ export {
 } from "./rows.ts";
 export { openSeqsMax } from "./sessions.ts";
 export type { Spawn } from "./split.ts";
+export { type KnownGroup, StoreClient, type StoreClientInit } from "./store-client.ts";
+export { type ManagerSettings, managerSettings } from "./manager/state.ts";
+export { keysMax } from "./requests.ts";
+export { commandBytesMax, storeMachine } from "./store-machine.ts";
+export {
+  Founding,
+  FoundingAnswer,
+  FoundingFailed,
+  FoundStore,
+  StoreFounded,
+  StoreMember,
+  type StoreMemberInit,
+} from "./store-member.ts";
+export {
+  GroupSplit,
+  Operator,
+  OperatorAnswer,
+  SplitFailed,
+  SplitGroup,
+  StoreOperator,
+} from "./operator.ts";
+export { Conclude, Concluded, Recovery } from "./recovery.ts";
 export { checkStep, checkTable, checkTables } from "./table-invariants.ts";

@@ -49,8 +49,8 @@ export interface Reading {
   readonly lockedBy: TxName | null;
   /** Of an absent key the highest version that any delete was given: it changes with each (the ABA case). */
   readonly version: number;
-  /** 0 for never. */
-  readonly expireAt: number;
+  /** How long it has still to live, in whole milliseconds of the group's time; 0 for ever. */
+  readonly expiresIn: number;
   /** Null where the key is absent, and where only versions were asked for. */
   readonly value: Uint8Array | null;
   readonly present: boolean;
@@ -260,12 +260,12 @@ function readMaybe(reader: ByteReader): Octets | null {
 }
 
 function writeReading(writer: ByteWriter, reading: Reading): void {
-  const { position, lockedBy, version, expireAt, value, present } = reading;
+  const { position, lockedBy, version, expiresIn, value, present } = reading;
   writer
     .octets(position)
     .octets(lockedBy ?? "")
     .count(version)
-    .count(expireAt);
+    .count(expiresIn);
   if (value === null) writer.count(present ? 1 : 0);
   else writer.count(2).bytes(value);
 }
@@ -274,14 +274,14 @@ function readReading(reader: ByteReader): Reading {
   const position = reader.octets();
   const lockedBy = reader.octets();
   const version = reader.count();
-  const expireAt = reader.count();
+  const expiresIn = reader.count();
   const kind = reader.count();
   const value = kind === 2 ? reader.bytes() : null;
   return {
     position,
     lockedBy: lockedBy === "" ? null : lockedBy,
     version,
-    expireAt,
+    expiresIn,
     value,
     present: kind > 0,
   };

@@ -76,7 +76,7 @@ export class Manager extends Component {
   /** White box: what is kept of transactions. */
   kept(): { readonly accepting: string[]; readonly managing: string[] } {
     const { core } = this.child as unknown as { core: { instance: PaxosCommit } };
-    const { committer } = core.instance.state;
+    const { machine: committer } = core.instance.state;
     return {
       accepting: [...(committer?.accepting.keys() ?? [])],
       managing: [...(committer?.managing.keys() ?? [])],

@@ -1,45 +1,19 @@
 /**
  * Paxos Commit as a component: acceptor where the peer is one of those, resource manager for whoever is connected, and
- * leader of what is begun here.
- *
- * Votes and what an acceptor says leave when every write that was under way is flushed. Each life of the peer takes a number
- * on its storage before it says anything, so that no transaction and no ballot of an earlier life is named again.
+ * leader of what is begun here. Votes and what an acceptor says wait for the disk.
  */
 
+import { type Millis, mix, type ReplyToken, streamKey } from "@kith/core";
+import { message, type PeerRef } from "@kith/network";
+import type { Entry } from "@kith/storage";
 import {
-  AskTimeout,
-  Component,
-  type Millis,
-  mix,
-  type ReplyToken,
-  ScheduleTimeout,
-  streamKey,
-  timeout,
-  Timer,
-} from "@kith/core";
-import {
-  ConnectionUp,
-  Dropped,
-  message,
-  Network,
-  parsePeer,
-  type PeerRef,
-  self as ownPeer,
-} from "@kith/network";
-import {
-  after,
-  Entries,
-  type Entry,
-  Flushed,
-  Scan,
-  Storage,
-  StorageLost,
-  Write,
-} from "@kith/storage";
-import type { PeerAddress } from "../config.ts";
-import { heardOf, met, type PeerBook } from "../decide/peer-book.ts";
-import { putLife } from "../decide/records.ts";
-import { paxosError } from "../errors.ts";
+  type Doings,
+  earlyMax,
+  FamilyHost,
+  type FamilyInit,
+  type Waiting,
+} from "../decide/family-host.ts";
+import { heardOf } from "../decide/peer-book.ts";
 import { Busy, type ConsensusAnswer, Unknown } from "../port.ts";
 import { operationsFor, readCommits } from "./commit-records.ts";
 import { begin, cast, committer, end, isBusy, receive, take, tick, turn } from "./committer.ts";
@@ -55,12 +29,8 @@ import {
   VoteAsked,
 } from "./port.ts";
 
-/** The init of the component. */
-export interface CommitInit {
-  /** The acceptors, at all peers the same for ever; 2F + 1 of them bear F that are gone. One is two-phase commit. */
-  readonly acceptors: readonly PeerAddress[];
-  /** Keeps several of these of one peer apart, on the network and on the disk; default `commit`. */
-  readonly scope?: string;
+/** The init of the component. 2F + 1 acceptors bear F that are gone, one is two-phase commit; the default scope is `commit`. */
+export interface CommitInit extends FamilyInit {
   readonly settings?: Partial<CommitSettings>;
 }
 
@@ -70,143 +40,73 @@ class CommitWords extends message("paxos/CommitWords")<{
   readonly words: readonly CommitWord[];
 }> {}
 
-class Tick extends timeout("paxos/CommitTick") {}
-
-interface Waiting {
+interface Early {
+  readonly asked: Begin | AskOutcome;
   readonly token: ReplyToken<ConsensusAnswer>;
-  readonly until: Millis;
 }
 
-const tickMs = 20;
 const withinMs = 30_000;
-const earlyMax = 1000;
 
 /** Commits transactions over resource managers that are single peers. */
-export class PaxosCommit extends Component {
+export class PaxosCommit extends FamilyHost<Committer, CommitWord, CommitLetter, Early> {
   readonly commit = this.provides(AtomicCommit);
-  protected readonly network = this.requires(Network);
-  protected readonly disk = this.requires(Storage);
-  protected readonly timer = this.requires(Timer);
 
-  readonly state = this.declareState({
-    /** Null until it is known what earlier lives have done, and this life has its number. */
-    committer: emptyCommitter(),
-    rows: emptyRows(),
-    early: noneAsked(),
-    waiting: new Map<string, Waiting[]>(),
-    book: emptyBook(),
-    /** Writes that were asked for with a flush, and how many of them are flushed. */
-    written: 0,
-    flushed: 0,
-    held: nothingHeld(),
-    ticking: false,
-  });
-
-  readonly #init: CommitInit;
-  readonly #self: PeerRef;
-  readonly #write = this.disk.onAnswer(Write, (answer, _, context: { readonly write: number }) => {
-    if (answer instanceof AskTimeout) return;
-    if (answer instanceof Flushed) this.#onFlushed(context.write);
-    else if ("code" in answer)
-      throw paxosError("KITH_PAXOS_STORAGE", `A write failed: ${answer.detail} (${answer.code}).`);
-  });
-  readonly #scan = this.disk.onAnswer(Scan, (answer, scan) => {
-    if (answer instanceof Entries) {
-      this.state.rows.push(...answer.entries);
-      const last = answer.entries.at(-1);
-      if (answer.more && last !== undefined) this.#load(after(last.key));
-      else this.#recover();
-    } else this.#load(scan.from); // A read may fail; it is asked again.
-  });
+  protected readonly protocol = "commit";
+  protected readonly folder = "commit";
+  protected readonly tag = CommitWords.tag;
+  readonly #settings: Partial<CommitSettings> | undefined;
 
   constructor(init: CommitInit) {
-    super();
-    this.#init = init;
-    this.#self = parsePeer(this.setting(ownPeer));
-    const { book } = this.state;
-    for (const peer of init.acceptors) heardOf(book, peer);
-    this.network.on(CommitWords, ({ from, scope, words }) => {
-      if (scope !== this.#scope) return;
-      met(this.state.book, from);
-      // Before that it is as if they were lost: they come again.
-      this.#do((one) => {
+    super(init);
+    this.#settings = init.settings;
+    this.network.on(CommitWords, ({ from, scope, words }) =>
+      this.hear(from, scope, (one) => {
         for (const word of words) receive(one, from, word);
-      });
-    });
-    this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
-    this.network.on(Dropped, ({ reason, from, tag }) => {
-      // It was for an earlier life of this process: tell the sender which one this is.
-      if (reason !== "wrong-incarnation" || tag !== CommitWords.tag) return;
-      met(this.state.book, from);
-      this.network.trigger(new CommitWords({ to: from, scope: this.#scope, words: [] }));
-    });
-    this.disk.on(StorageLost, ({ code, detail }) => {
-      throw paxosError("KITH_PAXOS_STORAGE", `The storage is lost: ${detail} (${code}).`);
-    });
-    this.timer.on(Tick, () => this.#tick());
-    this.commit.on(Begin, (asked, token) => this.#begin(asked, token));
-    this.commit.on(AskOutcome, (asked, token) => this.#ask(asked, token));
-    this.commit.on(CastVote, ({ transaction, prepared }) =>
-      this.#do((one) => cast(one, transaction, prepared)),
+      }),
     );
-    this.commit.on(OutcomeTaken, ({ transaction }) => this.#do((one) => take(one, transaction)));
-    this.onStart(() => this.#load());
-  }
-
-  get #scope(): string {
-    return this.#init.scope ?? "commit";
-  }
-
-  get #namespace(): string {
-    return `commit/${this.#scope}`;
-  }
-
-  /** Does something with the committer, at the present time, and what follows from it. */
-  #do(action: (one: Committer) => void): void {
-    const { committer: one } = this.state;
-    if (one === null) return;
-    one.now = this.clock.monotonic;
-    action(one);
-    this.#turn(one);
+    this.commit.on(Begin, (asked, token) => this.ask({ asked, token }));
+    this.commit.on(AskOutcome, (asked, token) => this.ask({ asked, token }));
+    this.commit.on(CastVote, ({ transaction, prepared }) =>
+      this.act((one) => cast(one, transaction, prepared)),
+    );
+    this.commit.on(OutcomeTaken, ({ transaction }) => this.act((one) => take(one, transaction)));
   }
 
   // --- requests ----------------------------------------------------------------------------------
 
-  #begin(asked: Begin, token: ReplyToken<ConsensusAnswer>): void {
-    if (this.#isEarly({ asked, token })) return;
-    this.#do((one) => {
-      const { managers, body } = asked;
-      for (const peer of managers) heardOf(this.state.book, peer);
-      const name = begin(one, managers, body);
-      if (name === null) this.commit.reply(token, new Busy());
-      else this.#wait(name, { token, until: Infinity });
+  protected override ask(early: Early): void {
+    const { asked, token } = early;
+    if (this.state.machine === null) {
+      if (this.state.early.length < earlyMax) this.state.early.push(early);
+      else this.reply(token, new Busy());
+      return;
+    }
+    for (const peer of asked.managers) heardOf(this.state.book, peer);
+    this.act((one) => {
+      if (asked instanceof Begin) this.#begin(one, asked, token);
+      else this.#outcome(one, asked, token);
     });
   }
 
-  #ask(asked: AskOutcome, token: ReplyToken<ConsensusAnswer>): void {
-    if (this.#isEarly({ asked, token })) return;
-    this.#do((one) => {
-      const { transaction, managers, within = withinMs } = asked;
-      for (const peer of managers) heardOf(this.state.book, peer);
-      const lead = one.leading.get(transaction);
-      if (lead?.phase === "over" && lead.committed === null)
-        return this.commit.reply(token, new Unknown());
-      if (lead !== undefined && lead.committed !== null) {
-        const { committed } = lead;
-        return this.commit.reply(token, new Ended({ transaction, committed }));
-      }
-      this.#wait(transaction, { token, until: this.clock.monotonic + within });
-      if (end(one, transaction, managers)) return;
-      this.state.waiting.delete(transaction);
-      this.commit.reply(token, new Busy());
-    });
+  #begin(one: Committer, { managers, body }: Begin, token: ReplyToken<ConsensusAnswer>): void {
+    const name = begin(one, managers, body);
+    if (name === null) this.reply(token, new Busy());
+    else this.#wait(name, { token, until: Infinity });
   }
 
-  #isEarly(one: Early): boolean {
-    if (this.state.committer !== null) return false;
-    if (this.state.early.length < earlyMax) this.state.early.push(one);
-    else this.commit.reply(one.token, new Busy());
-    return true;
+  #outcome(
+    one: Committer,
+    { transaction, managers, within = withinMs }: AskOutcome,
+    token: ReplyToken<ConsensusAnswer>,
+  ): void {
+    const lead = one.leading.get(transaction);
+    if (lead?.phase === "over" && lead.committed === null) return this.reply(token, new Unknown());
+    if (lead !== undefined && lead.committed !== null)
+      return this.reply(token, new Ended({ transaction, committed: lead.committed }));
+    this.#wait(transaction, { token, until: this.clock.monotonic + within });
+    if (end(one, transaction, managers)) return;
+    this.state.waiting.delete(transaction);
+    this.reply(token, new Busy());
   }
 
   #wait(name: string, one: Waiting): void {
@@ -214,141 +114,72 @@ export class PaxosCommit extends Component {
     waiting.set(name, [...(waiting.get(name) ?? []), one]);
   }
 
-  #tick(): void {
-    const { state } = this;
-    state.ticking = false;
-    const now = this.clock.monotonic;
-    for (const [name, all] of state.waiting) {
-      const left = all.filter(({ until }) => now < until);
-      if (left.length === all.length) continue;
-      for (const { token, until } of all) if (now >= until) this.commit.reply(token, new Unknown());
-      if (left.length > 0) state.waiting.set(name, left);
-      else state.waiting.delete(name);
-    }
-    this.#do((one) => tick(one, now));
-  }
+  // --- what a family's host asks of it -----------------------------------------------------------
 
-  // --- the end of a turn -------------------------------------------------------------------------
-
-  #turn(one: Committer): void {
-    const { state } = this;
+  protected override turnOf(one: Committer): Doings<CommitLetter> {
     const { dirty, dirtyLives, flush, replies, requests, news } = turn(one);
-    if (dirty.size > 0 || dirtyLives.size > 0) {
-      const operations = operationsFor(one, dirty, dirtyLives);
-      const write = flush ? ++state.written : 0;
-      this.#write(new Write({ namespace: this.#namespace, operations, flush }), {
-        context: { write },
-      });
-    }
-    if (state.written > state.flushed) {
-      if (replies.length > 0) state.held.push({ write: state.written, letters: [...replies] });
-      this.#post(requests);
-    } else this.#post([...replies, ...requests]);
-    for (const what of news) {
-      const { transaction } = what;
-      if (what.kind === "vote-asked") {
-        const { managers, body } = what;
-        this.commit.trigger(new VoteAsked({ transaction, managers, body }));
-      } else if (what.kind === "outcome")
-        this.commit.trigger(new OutcomeKnown({ transaction, committed: what.committed }));
-      else this.#ended(transaction, what.committed);
-    }
-    if (state.ticking || !(isBusy(one) || state.waiting.size > 0)) return;
-    state.ticking = true;
-    this.timer.trigger(new ScheduleTimeout({ delay: tickMs, timeout: new Tick() }));
+    const operations =
+      dirty.size > 0 || dirtyLives.size > 0 ? operationsFor(one, dirty, dirtyLives) : [];
+    const tell = (): void => {
+      for (const what of news) {
+        const { transaction } = what;
+        if (what.kind === "vote-asked") {
+          const { managers, body } = what;
+          this.commit.trigger(new VoteAsked({ transaction, managers, body }));
+        } else if (what.kind === "outcome")
+          this.commit.trigger(new OutcomeKnown({ transaction, committed: what.committed }));
+        else
+          this.answer(
+            transaction,
+            what.committed === null
+              ? new Unknown()
+              : new Ended({ transaction, committed: what.committed }),
+          );
+      }
+    };
+    return { operations, flush, replies, requests, tell };
   }
 
-  #ended(transaction: string, committed: boolean | null): void {
-    const { waiting } = this.state;
-    for (const { token } of waiting.get(transaction) ?? []) {
-      if (committed === null) this.commit.reply(token, new Unknown());
-      else this.commit.reply(token, new Ended({ transaction, committed }));
-    }
-    waiting.delete(transaction);
-  }
-
-  #post(letters: readonly CommitLetter[]): void {
-    const bundles = new Map<number, CommitWord[]>();
-    const { book } = this.state;
-    for (const { to, word } of letters) {
-      if (to.host !== "") heardOf(book, to);
-      const bundle = bundles.get(to.peerId);
-      if (bundle === undefined) bundles.set(to.peerId, [word]);
-      else bundle.push(word);
-    }
-    for (const [to, words] of bundles) {
-      const peer = to === this.#self.peerId ? this.#self : book.get(to);
-      if (peer !== undefined)
-        this.network.trigger(new CommitWords({ to: peer, scope: this.#scope, words }));
-    }
-  }
-
-  // --- the storage -------------------------------------------------------------------------------
-
-  #load(from?: Uint8Array): void {
-    const range = from === undefined ? {} : { from };
-    this.#scan(new Scan({ namespace: this.#namespace, ...range }));
-  }
-
-  /** Everything was read: this life takes its number. */
-  #recover(): void {
-    const operations = [putLife(readCommits(this.state.rows).lives + 1)];
-    this.#write(new Write({ namespace: this.#namespace, operations }), { context: { write: 0 } });
-  }
-
-  #onFlushed(write: number): void {
-    const { state } = this;
-    if (state.committer === null) return this.#ready();
-    state.flushed = Math.max(state.flushed, write);
-    const ready = state.held.filter((one) => one.write <= state.flushed);
-    state.held = state.held.filter((one) => one.write > state.flushed);
-    for (const { letters } of ready) this.#post(letters);
-  }
-
-  #ready(): void {
-    const { state } = this;
-    const { lives, ...durable } = readCommits(state.rows.splice(0));
-    const { peerId, host, port, incarnation } = this.#self;
-    const life = lives + 1;
-    state.committer = committer(
+  protected override makeMachine(life: number, rows: readonly Entry[]): Committer {
+    const { peerId, host, port, incarnation } = this.self;
+    return committer(
       {
         self: { peerId, host, port },
         life,
-        acceptors: this.#init.acceptors,
-        seed: mix(streamKey(this.#scope, peerId, incarnation).low, life),
+        acceptors: this.acceptors,
+        seed: mix(streamKey(this.scope, peerId, incarnation).low, life),
         now: this.clock.monotonic,
-        ...(this.#init.settings === undefined ? {} : { settings: this.#init.settings }),
+        ...(this.#settings === undefined ? {} : { settings: this.#settings }),
       },
-      durable,
+      readCommits(rows),
     );
-    this.#turn(state.committer);
-    for (const { asked, token } of state.early.splice(0))
-      if (asked instanceof Begin) this.#begin(asked, token);
-      else this.#ask(asked, token);
   }
-}
 
-interface Early {
-  readonly asked: Begin | AskOutcome;
-  readonly token: ReplyToken<ConsensusAnswer>;
-}
+  protected override livesIn(rows: readonly Entry[]): number {
+    return readCommits(rows).lives;
+  }
 
-function emptyCommitter(): Committer | null {
-  return null;
-}
+  protected override say(to: PeerRef, words: readonly CommitWord[]): void {
+    this.network.trigger(new CommitWords({ to, scope: this.scope, words }));
+  }
 
-function emptyBook(): PeerBook {
-  return new Map();
-}
+  protected override reply(token: ReplyToken<ConsensusAnswer>, answer: ConsensusAnswer): void {
+    this.commit.reply(token, answer);
+  }
 
-function emptyRows(): Entry[] {
-  return [];
-}
+  /** A transaction goes on, whoever waits for its outcome. */
+  protected override abandon(): void {}
 
-function noneAsked(): Early[] {
-  return [];
-}
+  protected override tickMachine(one: Committer, now: Millis): void {
+    tick(one, now);
+  }
 
-function nothingHeld(): { readonly write: number; readonly letters: readonly CommitLetter[] }[] {
-  return [];
+  protected override isBusy(one: Committer): boolean {
+    return isBusy(one) || this.state.waiting.size > 0;
+  }
+
+  protected override receiverOf({ to }: CommitLetter): number {
+    if (to.host !== "") heardOf(this.state.book, to);
+    return to.peerId;
+  }
 }

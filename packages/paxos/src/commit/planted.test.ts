@@ -67,9 +67,9 @@ const bugs: readonly Bug[] = [
   },
   {
     what: "votes and promises leave before the disk has them",
-    file: "commit/paxos-commit.ts",
-    text: "if (state.written > state.flushed) {",
-    planted: "if (state.written < 0) {",
+    file: "decide/family-host.ts",
+    text: "if (written > flushed) {",
+    planted: "if (written < 0) {",
     seed: 21,
   },
   {

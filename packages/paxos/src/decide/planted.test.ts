@@ -112,7 +112,7 @@ const bugs: readonly Bug[] = [
   },
   {
     what: "an acceptor answers before its disk has it",
-    file: "decide/decide-host.ts",
+    file: "decide/family-host.ts",
     text: "if (written > flushed) {",
     planted: "if (written < 0) {",
     seed: 11,
@@ -126,9 +126,9 @@ const bugs: readonly Bug[] = [
   },
   {
     what: "a proposer uses a ballot of an earlier life again",
-    file: "decide/decide-host.ts",
-    text: "const life = lives + 1;",
-    planted: "const life = 1 + 0 * lives;",
+    file: "decide/family-host.ts",
+    text: "this.makeMachine(this.livesIn(rows) + 1, rows);",
+    planted: "this.makeMachine(1, rows);",
     seed: 14,
   },
   {

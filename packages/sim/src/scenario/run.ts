@@ -336,6 +336,7 @@ class Run<K extends ComponentClass> implements Office {
     this.#phase = "healed";
     this.#callers.stop();
     this.#network.heal();
+    simulation.limitQueues();
     for (const remove of this.#diskRules) remove();
     this.#cold.stop();
     this.#nodes.heal();

@@ -11,7 +11,7 @@ import type { Position } from "../position.ts";
 import { type Answer, encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
 import { ticketOf } from "./execute.ts";
-import { ask, byGroup, ensureSessions, execute, learn, retry } from "./routing.ts";
+import { ask, byGroup, ensureSessions, execute, learn, lost, retry } from "./routing.ts";
 import { startRead } from "./read.ts";
 import { type Call, close, type CommitJob, type Ended, type ManagerState, reply } from "./state.ts";
 
@@ -51,8 +51,11 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
     // It was final everywhere. Its own manager has been answered, or it would not have been forgotten.
     answer(state, job, { kind: "unknown" });
     end(state, job);
+  } else {
+    if (kind === "unknown-session") lost(state, call.gid);
     // No session, or a number that is too old: it can only be found out.
-  } else if (job.phase === "preparing") recover(state, job);
+    if (job.phase === "preparing") recover(state, job);
+  }
 }
 
 /** A group tells its registers, after another one had no session for the transaction. */

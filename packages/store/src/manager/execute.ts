@@ -7,7 +7,7 @@
 
 import { encodeCommand, type Ticket } from "../command.ts";
 import type { Result } from "../result.ts";
-import { byGroup, ensureSessions, execute, learn, retry, tokenOf } from "./routing.ts";
+import { byGroup, ensureSessions, execute, learn, lost, retry, sessionOf } from "./routing.ts";
 import {
   ackedBelow,
   type Call,
@@ -52,7 +52,10 @@ export function executed(state: ManagerState, job: ExecuteJob, call: Call, resul
     retry(state, call, job.tries++);
   } else if (kind === "locked" || kind === "busy") retry(state, call, job.tries++);
   // The session is gone: an earlier copy may have been executed in it.
-  else end(state, job, { kind: "unknown" });
+  else {
+    if (kind === "unknown-session") lost(state, call.gid);
+    end(state, job, { kind: "unknown" });
+  }
 }
 
 /** Makes a call of the job again. */
@@ -96,8 +99,10 @@ function cancel(state: ManagerState, job: ExecuteJob): void {
 
 /** By what a command is known in a group; undefined where there is no session. */
 export function ticketOf(state: ManagerState, gid: string, seq: number): Ticket | undefined {
-  const token = tokenOf(state, gid);
-  if (token === undefined) return undefined;
+  const session = sessionOf(state, gid);
+  const token = session?.token ?? null;
+  if (session === undefined || token === null) return undefined;
+  session.usedAt = state.now;
   return { client: state.client, seq, ackedBelow: ackedBelow(state), token };
 }
 

@@ -4,12 +4,13 @@
  */
 
 import { encodeCommand } from "../command.ts";
-import { decodeAnswer, encodeQuery } from "../query.ts";
+import { decodeAnswer, encodeQuery, type KnownTx } from "../query.ts";
 import { decodeResult } from "../result.ts";
 import { txOf } from "../rows.ts";
 import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from "./commit.ts";
 import { driveExecute, executeAgain, executed, executeTick } from "./execute.ts";
 import { push, readAgain, readTick, startRead, wasRead } from "./read.ts";
+import { scanAgain, scanTick, startScan, wasScanned } from "./scan.ts";
 import { ask, byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
 import {
   ackedBelow,
@@ -23,7 +24,6 @@ import {
   type ReadJob,
   reply,
   type Work,
-  worksOn,
 } from "./state.ts";
 
 /** What a group has answered: what its machine gave, or that it gave nothing (in time, or at all). */
@@ -31,20 +31,33 @@ export type Heard = Uint8Array | "nothing";
 
 const forgetMs = 5000;
 const sweepMax = 100;
+/** How exactly deadlines are kept. */
+const lookMs = 50;
 
-/** Begins a piece of work. @returns its number, by which its end is told in `out.replies` */
-export function begin(state: ManagerState, work: Work, now: number): number {
+/**
+ * Begins a piece of work.
+ *
+ * @param within how long it is tried, in milliseconds; default `withinMs` of the settings
+ * @returns its number, by which its end is told in `out.replies`
+ */
+export function begin(
+  state: ManagerState,
+  work: Work,
+  now: number,
+  within = state.settings.withinMs,
+): number {
   state.now = now;
   const asked = ++state.lastWork;
-  const deadline = now + state.settings.withinMs;
+  const deadline = now + within;
   // Those that are answered may still hold their numbers.
   if (state.jobs.size >= jobsMax || state.nextSeq - ackedBelow(state) >= jobsMax)
     reply(state, asked, { kind: "failed", reason: "busy" });
   else if (work.kind === "read") {
     const keys = [...new Set(work.keys)];
-    if (keys.length > 0) startRead(state, asked, keys, deadline);
+    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart);
     else reply(state, asked, { kind: "readings", readings: [] });
-  } else start(state, jobOf(state, asked, work, deadline));
+  } else if (work.kind === "scan") startScan(state, asked, work, deadline);
+  else start(state, jobOf(state, asked, work, deadline));
   return asked;
 }
 
@@ -83,9 +96,43 @@ export function tickManager(state: ManagerState, now: number): void {
   for (const job of state.jobs.values()) {
     if (job.kind === "execute") executeTick(state, job);
     else if (job.kind === "commit") commitTick(state, job);
-    else readTick(state, job);
+    else if (job.kind === "read") readTick(state, job);
+    else scanTick(state, job);
   }
   if (now >= state.forgetAt) forgetAll(state);
+}
+
+/** When time has to pass again, at the latest; `Infinity` where nothing waits for it. */
+export function nextDue(state: ManagerState): number {
+  let due = state.jobs.size > 0 ? state.now + lookMs : Infinity;
+  for (const { at } of state.retries) due = Math.min(due, at);
+  if (state.sessions.size > 0 && ackedBelow(state) !== state.forgotten)
+    due = Math.min(due, state.forgetAt);
+  return due;
+}
+
+/**
+ * Finds out what became of a transaction of any client, and carries it out everywhere.
+ *
+ * @returns the number of the job: where that is over, the transaction is final at all its keys. Null where nobody knows its keys
+ */
+export function conclude(
+  state: ManagerState,
+  { name, participants }: KnownTx,
+  now: number,
+): number | null {
+  state.now = now;
+  const tx = txOf(name);
+  for (const job of state.jobs.values()) {
+    if (job.kind !== "commit" || job.tx === null) continue;
+    if (job.tx.client === tx.client && job.tx.seq === tx.seq) return job.id;
+  }
+  if (participants.length === 0) return null;
+  const keys = participants.map(({ position }) => position);
+  const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
+  state.jobs.set(job.id, job);
+  recover(state, job);
+  return job.id;
 }
 
 function start(state: ManagerState, job: ExecuteJob | CommitJob): void {
@@ -102,7 +149,7 @@ function drive(state: ManagerState, job: Job): void {
 function jobOf(
   state: ManagerState,
   asked: number,
-  work: Exclude<Work, { kind: "read" }>,
+  work: Exclude<Work, { kind: "read" | "scan" }>,
   deadline: number,
 ): ExecuteJob | CommitJob {
   if (work.kind === "execute") return executeJob(state, asked, work.operations, deadline);
@@ -177,6 +224,7 @@ function heardBy(state: ManagerState, job: Job, call: Call, what: Uint8Array): v
     if (withLocks) lockToRead(state, job);
     return;
   }
+  if (job.kind === "scan") return wasScanned(state, job, call, decodeAnswer(what));
   if (job.kind === "commit" && call.purpose === "recheck")
     return rechecked(state, job, call, decodeAnswer(what));
   const result = decodeResult(what);
@@ -212,15 +260,8 @@ function heardByAll(state: ManagerState, call: Call, what: Uint8Array): void {
     const found = decodeAnswer(what);
     if (found.kind === "wrong-range") learn(state, call.gid, found.descriptors);
     if (found.kind !== "transactions") return;
-    for (const { name, participants, states } of found.transactions) {
-      const tx = txOf(name);
-      const inDoubt = states.some((one) => one.state === "P");
-      if (!inDoubt || participants.length === 0 || worksOn(state, tx)) continue;
-      const keys = participants.map(({ position }) => position);
-      const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
-      state.jobs.set(job.id, job);
-      recover(state, job);
-    }
+    for (const one of found.transactions)
+      if (one.states.some((vote) => vote.state === "P")) conclude(state, one, state.now);
   }
 }
 
@@ -233,6 +274,7 @@ function again(state: ManagerState, call: Call): void {
   if (job?.kind === "execute") executeAgain(state, job);
   else if (job?.kind === "commit") commitAgain(state, job, call);
   else if (job?.kind === "read") readAgain(state, job, call);
+  else if (job?.kind === "scan") scanAgain(state, job, call);
 }
 
 /** Tells the groups that results are needed no more, where no command has told them. */

@@ -23,12 +23,14 @@ export function startRead(
   asked: number,
   keys: readonly Position[],
   deadline: Millis,
+  apart = false,
 ): void {
   const job: ReadJob = {
     kind: "read",
     id: ++state.lastJob,
     asked,
     keys,
+    apart,
     deadline,
     round: 1,
     first: new Map(),
@@ -103,6 +105,10 @@ export function readTick(state: ManagerState, job: ReadJob): void {
 function roundEnds(state: ManagerState, job: ReadJob): boolean {
   if (job.round === 1) {
     if (!job.keys.every((key) => job.first.has(key))) return false;
+    if (job.apart) {
+      end(state, job, [...job.first.values()]);
+      return false;
+    }
     job.round = 2;
     send(state, job, job.keys);
     return false;

@@ -12,7 +12,7 @@ import type { Answer } from "../query.ts";
 import { encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
 import type { Descriptor } from "../rows.ts";
-import { type Call, type ManagerState, pause } from "./state.ts";
+import { type Call, type ManagerState, pause, type Session } from "./state.ts";
 
 /**
  * The group that has a key, as far as is known: of several the newest. Where none is known to have it, the one
@@ -48,10 +48,16 @@ export function learn(state: ManagerState, from: string, descriptors: readonly D
     const known = state.directory.get(one.gid);
     if (known !== undefined && known.epoch >= one.epoch) continue;
     state.directory.set(one.gid, one);
+    if (known === undefined) state.origins.set(one.gid, from);
     const token = tokenOf(state, from);
     if (one.gid !== from && token !== undefined && !state.sessions.has(one.gid))
-      state.sessions.set(one.gid, { token });
+      state.sessions.set(one.gid, { token, usedAt: state.now });
   }
+}
+
+/** The session in a group, open or about to be. */
+export function sessionOf(state: ManagerState, gid: string): Session | undefined {
+  return state.sessions.get(gid);
 }
 
 /** The token for a group; undefined while there is none. */
@@ -63,10 +69,14 @@ export function tokenOf(state: ManagerState, gid: string): Token | undefined {
 export function ensureSessions(state: ManagerState, keys: readonly Position[]): boolean {
   let open = true;
   for (const gid of byGroup(state, keys).keys()) {
-    if (tokenOf(state, gid) !== undefined) continue;
+    const session = state.sessions.get(gid);
+    // The group may have ended what was not used for long.
+    const isOld = session !== undefined && state.now - session.usedAt > state.settings.idleMs;
+    const token = session?.token ?? null;
+    if (token !== null && !isOld) continue;
     open = false;
-    if (state.sessions.has(gid)) continue;
-    state.sessions.set(gid, { token: null });
+    if (session?.token === null) continue;
+    state.sessions.set(gid, { token: null, usedAt: state.now });
     sayHello(state, gid);
   }
   return open;
@@ -95,8 +105,14 @@ export function opened(state: ManagerState, { gid }: Call, result: Result): bool
     return false;
   }
   learn(state, gid, result.descriptors);
-  state.sessions.set(gid, { token: { gid: result.gid, index: result.index } });
+  const token = { gid: result.gid, index: result.index };
+  state.sessions.set(gid, { token, usedAt: state.now });
   return true;
+}
+
+/** A group does not know a session any more: what comes next goes in another one. */
+export function lost(state: ManagerState, gid: string): void {
+  if (tokenOf(state, gid) !== undefined) state.sessions.delete(gid);
 }
 
 /** Asks a group something. */

@@ -30,7 +30,19 @@ export type Work =
       readonly writes: readonly Writing[];
     }
   /** Keys as they are at one instant. */
-  | { readonly kind: "read"; readonly keys: readonly Position[] };
+  | {
+      readonly kind: "read";
+      readonly keys: readonly Position[];
+      /** Whether each key for itself is enough. */
+      readonly apart?: boolean;
+    }
+  /** Keys in their order, as they are at one instant; at most `limit`. */
+  | {
+      readonly kind: "scan";
+      readonly from: Position;
+      readonly to: Position | null;
+      readonly limit: number;
+    };
 
 /** What became of it. */
 export type Ended =
@@ -46,6 +58,12 @@ export type Ended =
   /** Nothing was done, and nothing will be: something that was read has changed, or another one was faster. */
   | { readonly kind: "aborted" }
   | { readonly kind: "readings"; readonly readings: readonly Reading[] }
+  /** Of a scan; `next` is where to go on, null at its end. */
+  | {
+      readonly kind: "scanned";
+      readonly readings: readonly Reading[];
+      readonly next: Position | null;
+    }
   /** Nothing was done: the keys lie in several groups. A transaction can do it. */
   | { readonly kind: "scattered" }
   /** Nothing was done, and nothing will be: there was too much to do, or no time left. */
@@ -72,6 +90,8 @@ export interface Call {
   readonly purpose: Purpose;
   readonly gid: string;
   readonly keys: readonly Position[];
+  /** Of a scan: in which round it was made. */
+  readonly round?: number;
 }
 
 /** A call that is to be made again. */
@@ -83,6 +103,8 @@ export interface Retry extends Call {
 export interface Session {
   /** Null until it is open. */
   token: Token | null;
+  /** When something was last sent in it. */
+  usedAt: Millis;
 }
 
 /** Work on one command of one group. */
@@ -145,6 +167,8 @@ export interface ReadJob {
   /** The work that it is done for. */
   readonly asked: number;
   readonly keys: readonly Position[];
+  /** Whether the first round is enough. */
+  readonly apart: boolean;
   readonly deadline: Millis;
   round: 1 | 2;
   readonly first: Map<Position, Reading>;
@@ -154,8 +178,39 @@ export interface ReadJob {
   tries: number;
 }
 
+/** What a scan has found in one group. */
+export interface ScanPiece {
+  readonly from: Position;
+  /** Where the next piece begins; null at the end of all. */
+  readonly next: Position | null;
+  readonly readings: readonly Reading[];
+  /** The last deletion there. */
+  readonly deleteFloor: number;
+}
+
+/** Work on a scan. */
+export interface ScanJob {
+  readonly kind: "scan";
+  readonly id: number;
+  /** The work that it is done for. */
+  readonly asked: number;
+  readonly from: Position;
+  readonly to: Position | null;
+  readonly limit: number;
+  readonly deadline: Millis;
+  /** Where it is, in the first round. */
+  at: Position;
+  pieces: ScanPiece[];
+  /** The pieces that were looked at again, by their beginnings. */
+  readonly seen: Set<Position>;
+  round: 1 | 2;
+  /** How many rounds were begun: answers to earlier ones are not waited for any more. */
+  rounds: number;
+  tries: number;
+}
+
 /** Work that is under way. */
-export type Job = ExecuteJob | CommitJob | ReadJob;
+export type Job = ExecuteJob | CommitJob | ReadJob | ScanJob;
 
 /** Something to send. */
 export interface Outgoing {
@@ -175,6 +230,8 @@ export interface ManagerSettings {
   readonly withinMs: Millis;
   /** How long a cancellation is tried before the answer is that nobody knows. */
   readonly cancelMs: Millis;
+  /** A session that was not used for longer is looked for anew: shorter than the groups keep it. */
+  readonly idleMs: Millis;
 }
 
 /** What holds where nothing else is said (algorithms.md §6.5.4 to §6.5.6). */
@@ -183,6 +240,7 @@ export const managerSettings: ManagerSettings = {
   pushMs: 2000,
   withinMs: 10_000,
   cancelMs: 10_000,
+  idleMs: 1_200_000,
 };
 
 /** The state of a manager. */
@@ -196,6 +254,8 @@ export interface ManagerState {
   /** Numbers that are not finished, in their order. */
   readonly openSeqs: Set<number>;
   readonly directory: Map<string, Descriptor>;
+  /** Of groups that were learnt of: the group that told. */
+  readonly origins: Map<string, string>;
   readonly sessions: Map<string, Session>;
   readonly jobs: Map<number, Job>;
   readonly calls: Map<number, Call>;
@@ -232,6 +292,7 @@ export function managerOf(
     nextSeq: 1,
     openSeqs: new Set(),
     directory: new Map(groups.map((one) => [one.gid, one])),
+    origins: new Map(),
     sessions: new Map(),
     jobs: new Map(),
     calls: new Map(),
