@@ -10,6 +10,7 @@ import { familySuites } from "./paxos/family.ts";
 import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
+import { storeSuites } from "./store/cases.ts";
 
 /** Suites and their cases. */
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
@@ -19,6 +20,7 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...simSuites,
   ...codecSuites,
   ...storageSuites,
+  ...storeSuites,
   ...networkSuites,
   ...checkerSuites,
   ...overlaySuites,

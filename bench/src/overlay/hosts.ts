@@ -7,7 +7,7 @@
 import { PeerHost, type PeerHostInit } from "@kith/peer";
 import type { PeerRef } from "@kith/network";
 import type { RelaxedRing, RingState } from "@kith/ring";
-import { simulate, type Simulation } from "@kith/sim";
+import { partition, simulate, type Simulation } from "@kith/sim";
 
 /** The kernel's side of a child, as far as it is looked at here. */
 interface Handle {
@@ -120,20 +120,40 @@ export class Hosts {
     return this.settle();
   }
 
-  /** Runs until the ring of those that are up is in the sorted order. @returns how long that took */
-  settle(): number {
+  /**
+   * Cuts the ring into two of every second process, and lets them meet again when each half is a ring of its own.
+   *
+   * @returns how long the two took to be one ring
+   */
+  rejoin(): number {
+    const halves = [0, 1].map((half) =>
+      this.world.nodes.filter(({ index }) => index % 2 === half).map(({ name }) => name),
+    );
+    const [one = [], other = []] = halves;
+    const heal = this.world.rule(partition(one, other));
+    for (const half of halves) this.settle(half);
+    heal();
+    return this.settle();
+  }
+
+  /**
+   * Runs until the ring of those that are up is in the sorted order. @returns how long that took
+   * @param names of some of the processes: their ring alone
+   */
+  settle(names?: readonly string[]): number {
     const begin = this.world.time;
     this.world.runFor(1);
-    while (!this.#closed()) {
+    const some = names === undefined ? null : new Set(names);
+    while (!this.#closed(some)) {
       if (this.world.time - begin > patienceMillis) throw new Error("the ring does not close");
       this.world.runFor(stepMillis);
     }
     return this.world.time - begin;
   }
 
-  #closed(): boolean {
+  #closed(some: ReadonlySet<string> | null): boolean {
     const rings = this.world.nodes
-      .filter(({ state }) => state === "up")
+      .filter(({ state, name }) => state === "up" && (some === null || some.has(name)))
       .flatMap(({ root }) => root.states())
       .sort(([a], [b]) => a - b);
     return rings.every(([, { status, successors, predecessor }], at) => {

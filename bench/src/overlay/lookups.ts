@@ -118,6 +118,8 @@ function lookups(count: number, kind: Kind): Case {
         seed: 1,
         nodes: count,
         codec: false,
+        // Opening connections would be counted too: of 1,024 peers each has hardly spoken to any before.
+        transport: "datagram",
         initOf: ({ index }) => ({
           self: at(index),
           predecessor: at(index - 1),

@@ -112,7 +112,8 @@ function suite(place: "memory" | "disk"): Readonly<Record<string, Case>> {
   return cases;
 }
 
-const sizes = [
+/** How many clients, and how much they do together. */
+export const sizes = [
   [1, 300],
   [10, 2000],
   [50, 5000],
@@ -120,7 +121,7 @@ const sizes = [
 ] as const;
 
 /** Clients of three processes, each of which waits for each of its answers. */
-function processCase(
+export function processCase(
   make: () => Promise<Target>,
   kind: Kind,
   clients: number,
@@ -206,7 +207,7 @@ function failoverCase(make: () => Promise<Target>): Case {
 }
 
 /** Says that there is nothing to compare with. */
-const missing: Readonly<Record<string, Case>> = {
+export const missing: Readonly<Record<string, Case>> = {
   "etcd is missing here (Debian's etcd-server): nothing to compare with": {
     unit: "nothing",
     count: 1,

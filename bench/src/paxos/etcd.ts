@@ -41,6 +41,42 @@ export class EtcdClient {
     );
   }
 
+  /** Reads a value and when it was written; revision 0 where the key is absent. Null where it does not answer. */
+  read(key: Uint8Array): Promise<{ key: Uint8Array; value: Uint8Array; revision: number } | null> {
+    return new Promise((resolve) =>
+      this.#connection.call("/etcdserverpb.KV/Range", field(1, key), (answer) => {
+        if (answer === null) return resolve(null);
+        const found = fieldsOf(answer).get(2);
+        const fields =
+          found instanceof Uint8Array ? fieldsOf(found) : new Map<number, bigint | Uint8Array>();
+        const held = fields.get(5);
+        const value = held instanceof Uint8Array ? held : new Uint8Array(0);
+        const revision = Number(fields.get(3) ?? 0n);
+        return resolve({ key, value, revision });
+      }),
+    );
+  }
+
+  /** Writes values where none of the keys was written since. @returns false where one was; null where it does not answer */
+  swap(
+    swaps: readonly { key: Uint8Array; value: Uint8Array; revision: number }[],
+  ): Promise<boolean | null> {
+    const message = swaps.flatMap(({ key, revision }) => {
+      // The target is its last modification, which is to be equal.
+      const compare = [Buffer.of(2 * 8, 2), field(3, key), Buffer.of(6 * 8), varint(revision)];
+      return [field(1, Buffer.concat(compare))];
+    });
+    for (const { key, value } of swaps) {
+      const put = Buffer.concat([field(1, key), field(2, value)]);
+      message.push(field(2, field(2, put)));
+    }
+    return new Promise((resolve) =>
+      this.#connection.call("/etcdserverpb.KV/Txn", Buffer.concat(message), (answer) =>
+        resolve(answer === null ? null : fieldsOf(answer).get(2) === 1n),
+      ),
+    );
+  }
+
   /** Whether it leads; null where it does not answer. */
   leads(): Promise<boolean | null> {
     return new Promise((resolve) =>

@@ -13,8 +13,11 @@ import { type Processes, startProcesses, User } from "@kith/example-group";
 import { real } from "@kith/node";
 import { EtcdClient, EtcdCluster } from "./etcd.ts";
 
-/** What a client does. */
-export type Kind = "put" | "get";
+/**
+ * What a client does: an increment adds to one number, an update reads a value and writes one that depends on it, a transfer
+ * moves something from one account to another. The last three are done again where somebody else was faster.
+ */
+export type Kind = "put" | "get" | "increment" | "update" | "transfer";
 
 /** A cluster that can be asked. */
 export interface Target {
@@ -29,11 +32,57 @@ export interface Target {
   close(): Promise<void>;
 }
 
-const value = new Uint8Array(100).fill(120);
+/** A value of usual size. */
+export const value = new Uint8Array(100).fill(120);
 const ticksPerSecond = 100;
+const accountCount = 1000;
 
-function keyOf(n: number): string {
+/** The accounts of a transfer, never the same twice. */
+export function accountsOf(n: number): readonly [from: string, to: string] {
+  const from = (n * 7919) % accountCount;
+  return [
+    `account-${from}`,
+    `account-${(from + 1 + ((n * 31) % (accountCount - 1))) % accountCount}`,
+  ];
+}
+
+/** The key that is asked for. */
+export function keyOf(n: number): string {
   return `key-${(n * 7919) % 10_000}`;
+}
+
+/** Flushes of processes that have `flushes.ts` before their program: how they are started, and how many there were. */
+export class FlushCounter {
+  readonly node: readonly string[];
+  readonly #counted = new Map<number, (flushes: number) => void>();
+
+  constructor() {
+    const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    this.node = ["--import", fileURLToPath(new URL(`flushes.${suffix}`, import.meta.url))];
+  }
+
+  /** Takes a line that a process has printed. */
+  line(index: number, line: string): void {
+    const found = /^flushes (\d+)$/.exec(line);
+    if (found !== null) this.#counted.get(index)?.(Number(found[1]));
+  }
+
+  /** How many there were, all together. */
+  async all(processes: Processes): Promise<number> {
+    const all = [0, 1, 2].map(
+      (index) =>
+        new Promise<number>((resolve) => {
+          this.#counted.set(index, resolve);
+          processes.child(index)?.kill("SIGUSR2");
+        }),
+    );
+    return (await Promise.all(all)).reduce((sum, one) => sum + one, 0);
+  }
+}
+
+/** The CPU time of three processes, in ns. */
+export function cpuOfAll(processes: Processes): number {
+  return [0, 1, 2].reduce((sum, index) => sum + cpuOf(processes.child(index)?.pid), 0);
 }
 
 /** The CPU time of a process, in ns; 0 where it is gone. Only of Linux. */
@@ -49,20 +98,15 @@ function cpuOf(pid: number | undefined): number {
 
 /** Three processes of Kith. */
 export async function kith(): Promise<Target> {
-  const counted = new Map<number, (flushes: number) => void>();
-  const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const preload = fileURLToPath(new URL(`flushes.${suffix}`, import.meta.url));
+  const counter = new FlushCounter();
   const processes = await startProcesses({
-    node: ["--import", preload],
-    line: (index, line) => {
-      const found = /^flushes (\d+)$/.exec(line);
-      if (found !== null) counted.get(index)?.(Number(found[1]));
-    },
+    node: counter.node,
+    line: (index, line) => counter.line(index, line),
   });
   const world = real({ log: () => undefined });
   const system: System<User> = await run(User, { members: processes.members }, world);
   const user = system.instance;
-  const target = new KithTarget(processes, user, counted, () => system.stop());
+  const target = new KithTarget(processes, user, counter, () => system.stop());
   await target.ask("put", 0);
   return target;
 }
@@ -70,22 +114,18 @@ export async function kith(): Promise<Target> {
 class KithTarget implements Target {
   readonly #processes: Processes;
   readonly #user: User;
-  readonly #counted: Map<number, (flushes: number) => void>;
+  readonly #counter: FlushCounter;
   readonly #stop: () => Promise<void>;
 
-  constructor(
-    processes: Processes,
-    user: User,
-    counted: Map<number, (flushes: number) => void>,
-    stop: () => Promise<void>,
-  ) {
+  constructor(processes: Processes, user: User, counter: FlushCounter, stop: () => Promise<void>) {
     this.#processes = processes;
     this.#user = user;
-    this.#counted = counted;
+    this.#counter = counter;
     this.#stop = stop;
   }
 
   async ask(kind: Kind, n: number): Promise<boolean> {
+    if (kind !== "put" && kind !== "get") throw new Error(`a group has no ${kind}`);
     const key = keyOf(n);
     const { outcome } =
       kind === "put"
@@ -95,18 +135,11 @@ class KithTarget implements Target {
   }
 
   cpuNs(): number {
-    return [0, 1, 2].reduce((sum, index) => sum + cpuOf(this.#processes.child(index)?.pid), 0);
+    return cpuOfAll(this.#processes);
   }
 
-  async flushes(): Promise<number> {
-    const all = [0, 1, 2].map(
-      (index) =>
-        new Promise<number>((resolve) => {
-          this.#counted.set(index, resolve);
-          this.#processes.child(index)?.kill("SIGUSR2");
-        }),
-    );
-    return (await Promise.all(all)).reduce((sum, one) => sum + one, 0);
+  flushes(): Promise<number> {
+    return this.#counter.all(this.#processes);
   }
 
   async killLeader(): Promise<() => Promise<void>> {
@@ -150,13 +183,30 @@ class EtcdTarget implements Target {
   }
 
   async ask(kind: Kind, n: number): Promise<boolean> {
-    const key = Buffer.from(keyOf(n), "latin1");
-    const done = await new Promise<boolean>((resolve) => {
-      if (kind === "put") this.#client?.put(key, value, resolve);
-      else this.#client?.get(key, resolve);
-    });
+    const done = await this.#done(kind, n);
     if (!done) await this.find();
     return done;
+  }
+
+  async #done(kind: Kind, n: number): Promise<boolean> {
+    const client = this.#client;
+    if (client === null) return false;
+    const key = Buffer.from(keyOf(n), "latin1");
+    if (kind === "put") return new Promise((resolve) => client.put(key, value, resolve));
+    if (kind === "get") return new Promise((resolve) => client.get(key, resolve));
+    const keys = kind === "transfer" ? accountsOf(n) : [keyOf(n)];
+    for (;;) {
+      const read = await Promise.all(keys.map((name) => client.read(Buffer.from(name, "latin1"))));
+      const swaps = read.flatMap((one, i) => {
+        if (one === null) return [];
+        const step = kind === "transfer" && i === 0 ? -1 : 1;
+        const next = Buffer.from(String(Number(Buffer.from(one.value).toString()) + step));
+        return [{ key: one.key, revision: one.revision, value: kind === "update" ? value : next }];
+      });
+      if (swaps.length < read.length) return false;
+      const swapped = await client.swap(swaps);
+      if (swapped !== false) return swapped === true;
+    }
   }
 
   cpuNs(): number {

@@ -21,6 +21,8 @@ export interface ProcessesInit {
   readonly node?: readonly string[];
   /** The program, as JavaScript; default that of this example. */
   readonly program?: string;
+  /** More arguments of the program, in each life. */
+  readonly more?: (members: readonly PeerRef[]) => readonly string[];
   /** Told what a process prints, a line at a time. */
   readonly line?: (index: number, line: string) => void;
 }
@@ -60,7 +62,7 @@ export class Processes {
 
   /** Starts a member; in its first life it founds the group with the others. */
   start(index: number): void {
-    const { before, node = [], program, line } = this.#init;
+    const { before, node = [], program, more, line } = this.#init;
     const life = (this.lives[index] ?? 0) + 1;
     this.lives[index] = life;
     const { host = "", port = 0 } = this.members[index] ?? {};
@@ -74,6 +76,7 @@ export class Processes {
       ...["--attached", "--id", `${index + 1}`, "--listen", `${host}:${port}`],
       ...["--data", join(this.directory, `${index + 1}`)],
       ...(life === 1 ? ["--found", founders] : []),
+      ...(more?.(this.members) ?? []),
     ];
     // It ends when its standard input does, so that nobody outlives us.
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });

@@ -3,7 +3,6 @@
 import {
   type Check,
   type Eventually,
-  type Fault,
   type FaultKind,
   type Invariant,
   isReport,
@@ -16,6 +15,7 @@ import type { Millis } from "@kith/core";
 import { AdaptiveDetector, PhiDetector } from "@kith/fd";
 import { ChordRing, RelaxedRing } from "@kith/ring";
 import { FlexibleRouter, KaryRouter } from "@kith/router";
+import { Calls, Lookups, type Standing, struck } from "@kith/router/judging";
 import { Answered, Asked, Believed, Contradicted, Declared, Left, nameOf, Viewed } from "./peer.ts";
 
 /** Where the ring stands; it may be swapped for its first, relaxed kind, or for the second. */
@@ -87,37 +87,51 @@ function lifeOf(node: NodeView): string {
   return nameOf({ peerId: idOf(node), incarnation: node.life });
 }
 
-/** R1 and R3: one perfect ring within so many milliseconds of the healing. */
-export function oneRing(within: number): Eventually {
+/** Who has gone with the healing is noticed in that time: three heartbeats, the longest silence that is borne, and a vote of loss. */
+const noticeMillis = 10_000;
+/** By then a merger has asked somebody of its passive list, and a peer that has come back has asked to be taken in. */
+const probeMillis = 5000;
+/** The merger's round, and how many of them each doubling of the peers may take. */
+const roundMillis = 1000;
+const roundsPerDoubling = 2;
+
+/**
+ * Within how many milliseconds of the healing so many peers have to be one perfect ring, whatever has happened: O(log n)
+ * rounds of the merger, and what comes before the first. That is 20 s for 6 peers, 27 s for 64 and 29 s for 128.
+ */
+export function healsWithin(peers: number): Millis {
+  return noticeMillis + probeMillis + roundMillis * roundsPerDoubling * Math.log2(peers);
+}
+
+/** R1 and R3: one perfect ring, of at most so many peers. */
+export function oneRing(peers: number): Eventually {
   return {
     name: "one perfect ring",
-    within,
+    within: healsWithin(peers),
     holds: (view) => imperfection(view) === undefined,
     why: imperfection,
   };
 }
 
-/** MG1: how long it may take until so many peers are one ring again, counted from the healing. */
-export function oneRingInRounds(bound: (peers: number) => Millis): Invariant {
-  return {
-    name: "one ring in O(log n) rounds (MG1)",
-    inputs: [],
-    begin: () => {
-      let healedAt: Millis | null = null;
-      let merged = false;
-      return (view): string | undefined => {
-        if (view.phase !== "healed" || merged) return undefined;
-        healedAt ??= view.time;
-        const why = imperfection(view);
-        merged = why === undefined;
-        const within = bound(view.nodes.length);
-        return merged || view.time - healedAt <= within
-          ? undefined
-          : `After ${Math.round(within)} ms ${view.nodes.length} peers are not one ring: ${why}.`;
-      };
-    },
-  };
-}
+/** R3 and MG1: one perfect ring within the time that as many peers as there are may take. */
+export const oneRingInRounds: Invariant = {
+  name: "one ring in O(log n) rounds (R3, MG1)",
+  inputs: [],
+  begin: () => {
+    let healedAt: Millis | null = null;
+    let merged = false;
+    return (view): string | undefined => {
+      if (view.phase !== "healed" || merged) return undefined;
+      healedAt ??= view.time;
+      const why = imperfection(view);
+      merged = why === undefined;
+      const within = healsWithin(view.nodes.length);
+      return merged || view.time - healedAt <= within
+        ? undefined
+        : `After ${Math.round(within)} ms ${view.nodes.length} peers are not one ring: ${why}.`;
+    };
+  },
+};
 
 /** R3, while the others are still away: from that time on the living are one perfect ring. */
 export function oneRingFrom(time: number): Invariant {
@@ -255,168 +269,70 @@ export function wakesCalmly(millis: number): Invariant {
 
 // --- lookups -----------------------------------------------------------------------------------------
 
-/** Kinds after which a node may answer nothing for a while. */
-const striking: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  "asymmetric latency",
-  "clogged sender",
-  "clogged receiver",
-  "clogged pair",
-  "split",
-  "isolation",
-  "one way",
-  "bridge",
-  "flapping",
-  "gray link",
-  "slow drip",
-  "half-open",
-  "restart at once",
-  "late restart",
-  "no restart",
-  "crash between effects",
-  "pause",
-  "slow handler",
-  "join",
-  "leave",
-]);
-/** For so long a node may feel what has struck it, in milliseconds. */
-const aftermath = 20_000;
-/** So long a lookup may take until it ends. */
-const lookupMillis = 15_000;
-/** Fewer lookups than that say nothing. */
-const lookupsMin = 30;
-
-/** Since when each node is settled: its neighbours are, as it sees them, its neighbours in the order of all that live. */
-class Settled {
-  readonly #since = new Map<string, Millis>();
-
-  look(view: View): void {
-    const seen = view.last(Viewed);
-    const all = living(view);
-    const now = new Set<string>();
-    for (const [at, node] of all.entries()) {
-      const report = seen.get(node.name);
-      const [after, before] = [all[(at + 1) % all.length], all.at(at - 1)];
-      if (report?.life !== node.life || after === undefined || before === undefined) continue;
-      const { status, predecessor, successors } = report.fact;
-      if (status === "in" && successors[0] === lifeOf(after) && predecessor === lifeOf(before))
-        now.add(lifeOf(node));
-    }
-    for (const name of this.#since.keys()) if (!now.has(name)) this.#since.delete(name);
-    for (const name of now) if (!this.#since.has(name)) this.#since.set(name, view.time);
-  }
-
-  /** Whether a life is settled, and was all the time since then. */
-  has(name: string, time: Millis): boolean {
-    return (this.#since.get(name) ?? Infinity) < time;
-  }
-}
-
-/** All that are up and have not left, in the order of their identifiers. */
-function living(view: View): readonly NodeView[] {
+/** All that are up and have not left, in the order of their identifiers, and what their rings see. */
+function living(view: View): Standing[] {
   const left = view.last(Left);
-  return view.nodes.filter(
-    (node) => node.state === "up" && left.get(node.name)?.life !== node.life,
-  );
+  const seen = view.last(Viewed);
+  return view.nodes
+    .filter((node) => node.state === "up" && left.get(node.name)?.life !== node.life)
+    .map((node) => {
+      const report = seen.get(node.name);
+      const fact = report?.life === node.life && report.fact.status === "in" ? report.fact : null;
+      return {
+        name: lifeOf(node),
+        peerId: idOf(node),
+        predecessor: fact?.predecessor ?? null,
+        successor: fact?.successors[0] ?? null,
+        struck: struck(view.faults, node.index, view.time),
+      };
+    });
 }
 
-/** Whose key it is, and the two beside it. */
-function around(all: readonly NodeView[], key: number): readonly string[] {
-  const found = all.findIndex((one) => idOf(one) >= key);
-  const at = found < 0 ? 0 : found;
-  return [all[at], all.at(at - 1), all[(at + 1) % all.length]].flatMap((one) =>
-    one === undefined ? [] : [lifeOf(one)],
-  );
+/** What is told of the lookups of a run. */
+class Told {
+  readonly lookups = new Lookups();
+  readonly #calls = new Calls();
+
+  /** Takes in what is new. @returns what is wrong with it */
+  hear(view: View): string | undefined {
+    const { news, time, nodes } = view;
+    if (isReport(news, Asked)) {
+      const { node, life, fact } = news;
+      const call = `${node} ${life} ${fact.id}`;
+      const asker = nodes.find(({ name }) => name === node);
+      if (asker !== undefined) this.lookups.begin(call, lifeOf(asker), fact.key, time);
+      this.#calls.begin(call, node, life, time);
+    } else if (isReport(news, Answered)) {
+      const { node, life, fact } = news;
+      const call = `${node} ${life} ${fact.id}`;
+      return this.#calls.end(call) ?? this.lookups.end(call, fact.owner);
+    } else {
+      if (isReport(news, Left)) this.#calls.gone(news.node);
+      this.lookups.look(time, living(view));
+    }
+    return this.#calls.overdue(time, nodes);
+  }
 }
 
-/** The owner that a lookup has named where that is wrong beyond doubt: all who could know better were settled. */
-function wrongOwner(
-  view: View,
-  settled: Settled,
-  asker: string,
-  { key, time }: Lookup,
-  named: string,
-): string | undefined {
-  const [owner = "", ...beside] = around(living(view), key);
-  // A peer that is astray answers for what it takes for its own: that is the ring's relaxed consistency (R2).
-  const sure = [asker, owner, ...beside, named].every((name) => settled.has(name, time));
-  return sure && named !== owner ? owner : undefined;
-}
-
-interface Lookup {
-  readonly key: number;
-  readonly time: Millis;
-  readonly healthy: boolean;
-}
-
-/** Whether nothing strikes a node at that time, and nothing has for a while. */
-function spared(faults: readonly Fault[], index: number, time: number): boolean {
-  return !faults.some(
-    ({ kind, at, nodes = [], others = [], ...fault }) =>
-      striking.has(kind) &&
-      (nodes.includes(index) || others.includes(index)) &&
-      time + lookupMillis > at &&
-      time - aftermath < at + (fault.for ?? Infinity),
-  );
-}
+/** What `Told` has to be asked on. */
+const toldInputs = [Asked, Answered, Viewed, Left, "nodes"] as const;
 
 /**
  * Every lookup ends, once; no wrong owner is named among settled peers; and of those between healthy peers nine of ten
  * find the owner.
  *
- * @param least so many lookups between healthy peers a run has to have, so that this is no empty word; with a few peers
- * hardly anybody is spared
+ * @param least so many lookups between healthy peers a run has to have before the healing, so that this is no empty word
  */
 export function lookupsEnd(least: number): Invariant {
   return {
     name: "lookups end, and name the owner",
-    inputs: [Asked, Answered, Viewed, "nodes"],
+    inputs: toldInputs,
     begin: (): Check => {
-      const open = new Map<string, Lookup>();
-      const ended = new Set<string>();
-      const settled = new Settled();
-      const healthy = { asked: 0, right: 0 };
-      let healedAt: number | null = null;
+      const told = new Told();
       return (view) => {
-        const { news, phase, time } = view;
-        settled.look(view);
-        if (isReport(news, Asked)) {
-          const { node, life, fact } = news;
-          const both = phase === "faults" && areHealthy(view, node, fact.key);
-          open.set(`${node} ${life} ${fact.id}`, { key: fact.key, time, healthy: both });
-          return undefined;
-        }
-        if (isReport(news, Answered)) {
-          const { node, life, fact } = news;
-          const key = `${node} ${life} ${fact.id}`;
-          if (ended.has(key)) return `The lookup ${key} is answered twice.`;
-          ended.add(key);
-          const lookup = open.get(key);
-          open.delete(key);
-          if (lookup === undefined) return undefined;
-          const { owner: named } = fact;
-          const asker = view.nodes.find(({ name }) => name === node);
-          const owner =
-            named === null || asker === undefined
-              ? undefined
-              : wrongOwner(view, settled, lifeOf(asker), lookup, named);
-          if (owner !== undefined)
-            return `The lookup ${key} of ${lookup.key} has found ${String(named)}, and it is ${owner}'s.`;
-          if (lookup.healthy) {
-            healthy.asked++;
-            if (named !== null) healthy.right++;
-          }
-          return undefined;
-        }
-        if (phase !== "healed") return undefined;
-        healedAt ??= time;
-        // A run ends soon after the healing: it is judged as soon as none of these is open.
-        const waits = time - healedAt < 2 * lookupMillis;
-        if (waits && [...open.values()].some((one) => one.healthy)) return undefined;
-        if (healthy.asked < least)
-          return `${healthy.asked} lookups between healthy peers are too few to be judged; ${least} are wanted.`;
-        if (healthy.asked >= lookupsMin && healthy.right < 0.9 * healthy.asked)
-          return `Of ${healthy.asked} lookups between healthy peers ${healthy.right} succeeded.`;
-        return undefined;
+        const wrong = told.hear(view);
+        if (wrong !== undefined || view.phase !== "healed") return wrong;
+        return told.lookups.fewer(least) ?? told.lookups.poor;
       };
     },
   };
@@ -426,47 +342,13 @@ export function lookupsEnd(least: number): Invariant {
 export function ownersJudged(least: number): Sometimes {
   return {
     name: `${least} owners are named among settled peers`,
-    inputs: [Asked, Answered, Viewed, "nodes"],
+    inputs: toldInputs,
     begin: () => {
-      const open = new Map<string, Lookup>();
-      const settled = new Settled();
-      let judged = 0;
+      const told = new Told();
       return (view) => {
-        const { news, time } = view;
-        settled.look(view);
-        if (isReport(news, Asked)) {
-          const { node, life, fact } = news;
-          open.set(`${node} ${life} ${fact.id}`, { key: fact.key, time, healthy: true });
-        }
-        if (!isReport(news, Answered) || news.fact.owner === null) return false;
-        const { node, life, fact } = news;
-        const lookup = open.get(`${node} ${life} ${fact.id}`);
-        const asker = view.nodes.find(({ name }) => name === node);
-        if (lookup === undefined || asker === undefined) return false;
-        const all = [lifeOf(asker), ...around(living(view), lookup.key)];
-        if (all.every((name) => settled.has(name, lookup.time))) judged++;
-        return judged >= least;
+        told.hear(view);
+        return told.lookups.judged >= least;
       };
     },
   };
-}
-
-function areHealthy(view: View, node: string, key: number): boolean {
-  const asker = view.nodes.find(({ name }) => name === node);
-  const left = view.last(Left);
-  const seen = view.last(Viewed);
-  const up = view.nodes.filter(
-    (one) =>
-      one.state === "up" &&
-      left.get(one.name)?.life !== one.life &&
-      seen.get(one.name)?.fact.status === "in",
-  );
-  const owner = up.find((one) => idOf(one) >= key) ?? up[0];
-  const { faults, time } = view;
-  return (
-    asker !== undefined &&
-    owner !== undefined &&
-    spared(faults, asker.index, time) &&
-    spared(faults, owner.index, time)
-  );
 }

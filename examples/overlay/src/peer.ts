@@ -88,9 +88,9 @@ const watcher = "judge";
 class Look extends timeout("overlay/Look") {}
 
 /** How often it is looked whether a founder has a place, in milliseconds. */
-const lookMillis = 5000;
+const lookMillis = 1000;
 /** After so many looks, or up to twice as many, it founds a ring again: others may do so too, and all are merged. */
-const despair = 6;
+const despair = 5;
 
 /** A peer and its users. */
 export class Peer extends Component {

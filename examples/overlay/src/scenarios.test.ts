@@ -19,6 +19,11 @@ const corpus = [
   [smallChurn, 113, "a predecessor that had left was kept, for its process lived on"],
   [smallChurn, 121, "all who joined were sent on to a peer that had left"],
   [smallChurn, 136, "two rings had forgotten each other"],
+  [
+    smallMerge,
+    43,
+    "the φ detector took a partition for a usual gap, and a crash went unnoticed for 80 s",
+  ],
 ] as const;
 
 describe("the overlay", function () {

@@ -23,6 +23,7 @@ describe("the planted bugs", function () {
       "lock",
       "register",
       "group-chaos",
+      "store-abd",
       "router-lookup",
       "overlay",
     ]);

@@ -32,6 +32,8 @@ interface Table {
   readonly exported?: string;
   /** Packages into which bugs are planted, where it is not the folder itself. */
   readonly packages?: readonly string[];
+  /** The name of the table; default `mutants.json`. */
+  readonly table?: string;
 }
 
 const tables: readonly Table[] = [
@@ -39,6 +41,13 @@ const tables: readonly Table[] = [
   { folder: "examples/lock", file: "lock", exported: "lock" },
   { folder: "examples/register", file: "register", exported: "register" },
   { folder: "packages/paxos", file: "group-chaos", exported: "groupChaos" },
+  {
+    folder: "packages/store",
+    file: "store-abd",
+    exported: "storeAbd",
+    table: "mutants-abd.json",
+  },
+  { folder: "packages/store", file: "store-chaos", exported: "storeChaos" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",
@@ -59,9 +68,10 @@ export async function plantedBugs(root: string): Promise<PlantedBug[]> {
   return [...(await bugsOfProviders(root)), ...tables.flatMap((table) => bugsOfTable(root, table))];
 }
 
-function bugsOfTable(root: string, { folder, file, exported, packages }: Table): PlantedBug[] {
+function bugsOfTable(root: string, of: Table): PlantedBug[] {
+  const { folder, file, exported, packages, table = "mutants.json" } = of;
   const from = path.join(root, folder);
-  return readMutants(path.join(from, "mutants.json")).map((mutant) => ({
+  return readMutants(path.join(from, table)).map((mutant) => ({
     scenario: packages === undefined ? file : path.basename(folder),
     what: mutant.what,
     rareSteps: mutant.rareSteps,

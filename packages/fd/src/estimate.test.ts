@@ -71,6 +71,26 @@ describe("the φ-accrual judge", () => {
     expect(judge.suspects(irregular, 0, 7000)).to.be.false;
   });
 
+  it("notices a crash after a long partition as soon as before, nearly", () => {
+    let estimate = judge.adopt(null);
+    for (let i = 0; i < 40; i++) estimate = judge.heard(estimate, 1000);
+    for (let times = 0; times < 2; times++) {
+      estimate = judge.heard(estimate, 30_000);
+      for (let i = 0; i < 5; i++) estimate = judge.heard(estimate, 1000);
+    }
+    expect(judge.suspects(estimate, 0, 9000)).to.be.true;
+  });
+
+  it("is wrong finitely often of a process whose gaps are long from some time on (FD2)", () => {
+    let estimate = judge.adopt(null);
+    let mistakes = 0;
+    for (let i = 0; i < 1000; i++) {
+      if (judge.suspects(estimate, 0, 20_000)) mistakes++;
+      estimate = judge.heard(estimate, 20_000);
+    }
+    expect(mistakes).to.be.within(1, 10);
+  });
+
   it("gives a score that grows with the silence and reaches the threshold where it suspects", () => {
     const estimate = judge.adopt(null);
     const limit = 1000 + 2500 + quantile(8) * 250;

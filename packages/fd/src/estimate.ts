@@ -115,6 +115,10 @@ export interface PhiOptions {
  * taken for normally distributed, and φ is the negative decimal logarithm of the probability that a gap as
  * long as the present one still ends. The window begins with two gaps of a heartbeat, or the first
  * silence would never count.
+ *
+ * A gap in which the process was suspected counts only as long as the silence that was borne. A partition says
+ * nothing of the usual gaps, and one of half a minute among 60 gaps of a second would let the next crash go
+ * unnoticed for more than a minute. Of a process whose gaps are always too long the bound still grows with each.
  */
 export function phiAccrual(options: PhiOptions): Judge<PhiEstimate> {
   const { heartbeat, pause } = options;
@@ -137,7 +141,7 @@ export function phiAccrual(options: PhiOptions): Judge<PhiEstimate> {
     sampled: (estimate, roundTrip) => ({ ...estimate, ...smoothed(estimate, roundTrip) }),
     heard: (estimate, gap) => ({
       ...estimate,
-      gaps: [...estimate.gaps.slice(1 - gapsMax), gap],
+      gaps: [...estimate.gaps.slice(1 - gapsMax), Math.min(gap, silenceMax(estimate))],
     }),
     // The gap that was too long has become part of the window.
     mistaken: (estimate) => estimate,

@@ -1,8 +1,11 @@
-/** The trials that the failure detectors have to stand, each with its numbers. */
+/**
+ * The trials that the failure detectors have to stand, each with its numbers. A standstill of 5 s, ten minutes of loss, and the crash
+ * of half of all are scenarios of `examples/overlay`.
+ */
 
 import { Component, launch, ManualWorld, type System } from "@kith/core";
 import { Deliver, Message, Network, type PeerRef, self } from "@kith/network";
-import { delay, loss, simulate, type Simulation, swapNemesis } from "@kith/sim";
+import { delay, simulate, type Simulation, swapNemesis } from "@kith/sim";
 import { expect } from "chai";
 import { type DetectorClass, type Monitor, monitorOf } from "./compliance/index.ts";
 import {
@@ -47,44 +50,6 @@ for (const kind of kinds)
       seed: number,
       transport: "stream" | "datagram" = "stream",
     ): Watchers => simulate(monitorOf(kind), { seed, nodes, transport });
-
-    it("is frozen for 5 s, and suspects nobody on waking", () => {
-      for (let seed = 1; seed <= 5; seed++) {
-        const world = build(8, seed);
-        everyoneWatches(world);
-        const node = world.node(seed);
-        node.pause();
-        world.runFor(5000);
-        node.resume();
-        world.runFor(30_000);
-        expect(node.root.told, `seed ${seed}`).to.deep.equal([]);
-        expect(verdicts(world, "Absent")).to.equal(0);
-        expect(verdicts(world, "Suspect")).to.equal(verdicts(world, "Restore"));
-      }
-    });
-
-    for (const transport of ["stream", "datagram"] as const)
-      it(`loses 30 % for 10 minutes over ${transport}s, and gives nobody up`, () => {
-        const world = build(6, 3, transport);
-        everyoneWatches(world);
-        const heal = world.rule(loss(0.3));
-        world.runFor(600_000);
-        expect(verdicts(world, "Absent")).to.equal(0);
-        heal();
-        world.runFor(60_000);
-        expect(verdicts(world, "Suspect")).to.equal(verdicts(world, "Restore"));
-      });
-
-    it("finds half of all peers gone at one instant, and only those", () => {
-      const world = build(20, 1);
-      everyoneWatches(world);
-      for (const { index } of world.nodes) if (index % 2 === 0) world.node(index).crash();
-      world.runFor(15_000);
-      expect(verdicts(world, "Suspect")).to.equal(10 * 10);
-      world.runFor(40_000);
-      expect(verdicts(world, "Absent")).to.equal(10 * 10);
-      expect(verdicts(world, "Restore")).to.equal(0);
-    });
 
     it("bears a link of 1.5 s, after mistakes at first", () => {
       const world = build(2, 1);

@@ -58,14 +58,27 @@ export class BootstrapServer extends Component {
 
   #asked(from: PeerRef, cluster: string): void {
     const now = this.clock.monotonic;
-    const known = [...(this.state.clusters.get(cluster)?.values() ?? [])].filter(
-      ({ peer, seen }) => now - seen <= this.#keptMillis && addressOf(peer) !== addressOf(from),
-    );
-    const peers = this.#draw
-      .shuffle(known)
-      .slice(0, namedMax)
-      .map(({ peer }) => peer);
+    const entries = this.state.clusters.get(cluster) ?? new Map<string, Registered>();
+    const drawn = this.#places(entries.size);
+    const known: PeerRef[] = [];
+    let at = 0;
+    for (const { peer, seen } of entries.values())
+      if (
+        (drawn === null || drawn.has(at++)) &&
+        now - seen <= this.#keptMillis &&
+        addressOf(peer) !== addressOf(from)
+      )
+        known.push(peer);
+    const peers = this.#draw.shuffle(known).slice(0, namedMax);
     this.net.trigger(new Answer({ to: from, cluster, peers }));
+  }
+
+  /** Some places of many entries, for the whole of a large cluster is not shuffled for 20 names; null for all of a few. */
+  #places(entries: number): Set<number> | null {
+    if (entries <= 4 * namedMax) return null;
+    const places = new Set<number>();
+    while (places.size < 2 * namedMax) places.add(this.#draw.below(entries));
+    return places;
   }
 
   #register(cluster: string, peer: PeerRef): void {

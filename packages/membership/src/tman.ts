@@ -25,6 +25,12 @@ export class Neighbours extends message("membership/Neighbours")<{
 
 class Round extends timeout("membership/TManRound") {}
 
+/** Clockwise, and counterclockwise; the nearest first. */
+interface Sides {
+  readonly successors: readonly Entry[];
+  readonly predecessors: readonly Entry[];
+}
+
 /** Rounds after which a reference that its peer has not renewed is dropped. */
 const ageLimit = 12;
 const randomMax = 8;
@@ -71,8 +77,8 @@ export class TMan extends Component {
 
   #round(): void {
     this.#age();
-    const near = [...this.#sides(this.#self.peerId, this.state.view).values()].flat();
-    const closest = near.slice(0, 2).map(({ peer }) => peer);
+    const { successors, predecessors } = this.#sides(this.#self.peerId, this.state.view);
+    const closest = [...successors, ...predecessors].slice(0, 2).map(({ peer }) => peer);
     const targets = [...closest, ...this.state.random.slice(0, 1)];
     if (targets.length > 0) this.#send(this.#draw.pick(targets), true);
   }
@@ -90,8 +96,7 @@ export class TMan extends Component {
       ...this.state.random.map((peer) => ({ peer, age: ageLimit })),
     ];
     const useful = known.filter(({ peer }) => peer.peerId !== to.peerId);
-    const best = new Set([...this.#sides(to.peerId, useful).values()].flat());
-    const entries = [...best, { peer: this.#self, age: 0 }];
+    const entries = [...this.#both(to.peerId, useful), { peer: this.#self, age: 0 }];
     this.net.trigger(
       new Neighbours({ to, from: this.#self, cluster: this.#cluster, entries, wanted }),
     );
@@ -100,8 +105,7 @@ export class TMan extends Component {
   #take(incoming: readonly Entry[]): void {
     this.#age();
     const all = merge(this.state.view, incoming, [], this.#self, Number.MAX_SAFE_INTEGER);
-    const sides = this.#sides(this.#self.peerId, all);
-    const [successors = [], predecessors = []] = [...sides.values()];
+    const { successors, predecessors } = this.#sides(this.#self.peerId, all);
     this.state.view = [...new Set([...successors, ...predecessors])];
     this.nearness.trigger(
       new Nearest({
@@ -112,15 +116,23 @@ export class TMan extends Component {
   }
 
   /** The nearest of these on both sides of a point: clockwise, then counterclockwise. */
-  #sides(point: number, entries: readonly Entry[]): Map<"successors" | "predecessors", Entry[]> {
-    const others = entries.filter(({ peer }) => peer.peerId !== point && !isSelf(peer, this.#self));
-    const clockwise = others.toSorted(
+  #sides(point: number, entries: readonly Entry[]): Sides {
+    const clockwise = entries.filter(
+      ({ peer }) => peer.peerId !== point && !isSelf(peer, this.#self),
+    );
+    clockwise.sort(
       (a, b) =>
         distance(point, a.peer.peerId, this.#size) - distance(point, b.peer.peerId, this.#size),
     );
-    return new Map([
-      ["successors", clockwise.slice(0, this.#side)],
-      ["predecessors", clockwise.toReversed().slice(0, this.#side)],
-    ]);
+    return {
+      successors: clockwise.slice(0, this.#side),
+      predecessors: clockwise.slice(-this.#side).reverse(),
+    };
+  }
+
+  /** Those of both sides, none twice: where there are few, one may be of both. */
+  #both(point: number, entries: readonly Entry[]): Set<Entry> {
+    const { successors, predecessors } = this.#sides(point, entries);
+    return new Set([...successors, ...predecessors]);
   }
 }

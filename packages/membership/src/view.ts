@@ -6,7 +6,7 @@
  * Of two incarnations of one process the later one stays, and of two references to one life the younger.
  */
 
-import { addressOf, type PeerRef } from "@kith/network";
+import type { PeerRef } from "@kith/network";
 
 /** A reference to a peer. */
 export interface Entry {
@@ -27,9 +27,10 @@ export type Shuffle = <T>(list: readonly T[]) => T[];
  * system smaller than its views, where nothing has to make room, they would go round for ever otherwise.
  */
 export function aged(view: readonly Entry[], rounds: number, ageMax: number): Entry[] {
-  return view
-    .map(({ peer, age }) => ({ peer, age: age + rounds }))
-    .filter(({ age }) => age <= ageMax);
+  const older: Entry[] = [];
+  for (const { peer, age } of view)
+    if (age + rounds <= ageMax) older.push({ peer, age: age + rounds });
+  return older;
 }
 
 /** The oldest entry; of several, the one that a shuffle puts first. */
@@ -57,10 +58,19 @@ export function merge(
   const given = sent.map(({ peer }) => peer.peerId);
   for (const entry of incoming) {
     if (isSelf(entry.peer, self)) continue;
-    const rivals = merged.filter(({ peer }) => rival(peer, entry.peer));
-    if (rivals.length > 0) {
-      if (!rivals.every((other) => younger(entry, other))) continue;
-      for (const other of rivals) merged.splice(merged.indexOf(other), 1);
+    let rivals = 0;
+    let wins = true;
+    for (const other of merged) {
+      if (!rival(other.peer, entry.peer)) continue;
+      rivals++;
+      wins &&= younger(entry, other);
+    }
+    if (rivals > 0) {
+      if (!wins) continue;
+      for (let at = merged.length - 1; at >= 0; at--) {
+        const other = merged[at];
+        if (other !== undefined && rival(other.peer, entry.peer)) merged.splice(at, 1);
+      }
       merged.push(entry);
     } else if (merged.length < max) {
       merged.push(entry);
@@ -89,12 +99,16 @@ export function isSelf(peer: PeerRef, self: PeerRef): boolean {
 /** Whether two references cannot stand in one view. */
 function rival(a: PeerRef, b: PeerRef): boolean {
   if (a.peerId === b.peerId) return true;
-  return a.incarnation !== b.incarnation && addressOf(a) === addressOf(b);
+  return a.incarnation !== b.incarnation && sameAddress(a, b);
 }
 
 function younger(one: Entry, other: Entry): boolean {
   const [a, b] = [one.peer.incarnation, other.peer.incarnation];
-  return a === b || addressOf(one.peer) !== addressOf(other.peer) ? one.age < other.age : a > b;
+  return a === b || !sameAddress(one.peer, other.peer) ? one.age < other.age : a > b;
+}
+
+function sameAddress(a: PeerRef, b: PeerRef): boolean {
+  return a.port === b.port && a.host === b.host;
 }
 
 /** Complains where a view is none; undefined where it is one (CY1). */

@@ -1,6 +1,6 @@
 /**
- * The entry of a peer into the ring: finds others, joins, introduces itself to the gossip, and lets itself
- * be named to newcomers as long as it is in.
+ * The entry of a peer into the ring: finds others, joins, introduces itself to the gossip and what gossip finds to the
+ * router, and lets itself be named to newcomers as long as it is in.
  *
  * Invariant: it founds a ring only where it was told to. An answer that does not come gives nobody that
  * right, so it goes on asking for ever (algorithms.md §6.5.12).
@@ -14,10 +14,12 @@ import {
   Nearness,
   PeerSampling,
   Register,
+  Sample,
   Unregister,
 } from "@kith/membership";
 import { parsePeer, type PeerRef, self } from "@kith/network";
 import { FoundRing, JoinRing, Ring, type RingStatus, RingView } from "@kith/ring";
+import { Learn, Router } from "@kith/router";
 
 /** How a peer begins. */
 export interface EntryInit {
@@ -27,14 +29,25 @@ export interface EntryInit {
   readonly known: readonly PeerRef[];
 }
 
+interface EntryState {
+  status: RingStatus;
+  left: boolean;
+  /** How often Bootstrap was asked since this peer is in. */
+  anew: number;
+}
+
 class Again extends timeout("peer/EntryAgain") {}
 class Anew extends timeout("peer/EntryAnew") {}
 
 /** A join that has not led into the ring for so long is tried with other peers, in milliseconds. */
 const patienceMillis = 5000;
 
-/** Half of the cluster may have forgotten the other half: Bootstrap is asked again now and then, in milliseconds. */
-const anewMillis = 60_000;
+/**
+ * Half of the cluster may have forgotten the other half: Bootstrap is asked again now and then, in milliseconds. Soon after
+ * this peer has come in, for its ring may be as young, and nobody in it know of another; then half as often each time, down to the most.
+ */
+const anewMillisMin = 2500;
+const anewMillisMax = 60_000;
 
 /** Leads a peer into the ring. */
 export class Entry extends Component {
@@ -42,11 +55,9 @@ export class Entry extends Component {
   readonly ring = this.requires(Ring);
   readonly sampling = this.requires(PeerSampling);
   readonly nearness = this.requires(Nearness);
+  readonly router = this.requires(Router);
   readonly timer = this.requires(Timer);
-  readonly state = this.declareState<{ status: RingStatus; left: boolean }>({
-    status: "out",
-    left: false,
-  });
+  readonly state = this.declareState<EntryState>({ status: "out", left: false, anew: 0 });
   readonly #self = parsePeer(this.setting(self));
   readonly #draw = this.random("entry");
   readonly #find = this.bootstrap.onAnswer(FindPeers, (answer) => {
@@ -58,6 +69,8 @@ export class Entry extends Component {
   constructor({ founds, known }: EntryInit) {
     super();
     this.ring.on(RingView, ({ status }) => this.#viewed(status));
+    // Candidates for its fingers, which it asks before it believes in them. A component of its own for that would be dear.
+    this.sampling.on(Sample, ({ peers }) => this.router.trigger(new Learn({ peers })));
     this.timer.on(Again, () => this.#seek());
     this.timer.on(Anew, () => {
       if (this.state.left) return;
@@ -92,7 +105,9 @@ export class Entry extends Component {
 
   /** Two rings of which no peer remembers one of the other meet at the servers of Bootstrap. */
   #later(): void {
-    const delay = anewMillis * (0.5 + this.#draw.float());
+    const period = Math.min(anewMillisMax, anewMillisMin * 2 ** this.state.anew);
+    this.state.anew++;
+    const delay = period * (0.5 + this.#draw.float());
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Anew(), id: "anew" }));
   }
 
@@ -101,7 +116,11 @@ export class Entry extends Component {
     if (status === before) return;
     this.state.status = status;
     const peer = this.#self;
-    if (status === "in") this.bootstrap.trigger(new Register({ peer }));
+    if (status === "in") {
+      this.bootstrap.trigger(new Register({ peer }));
+      this.state.anew = 0;
+      this.#later();
+    }
     if (before !== "in") return;
     // Who was in and is out has left: it does not come back in this life.
     this.state.left = true;

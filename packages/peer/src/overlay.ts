@@ -11,22 +11,11 @@
 
 import { Component } from "@kith/core";
 import { Arrived, Departed, FailureDetector } from "@kith/fd";
-import { Cyclon, PeerSampling, Sample, TMan } from "@kith/membership";
+import { Cyclon, TMan } from "@kith/membership";
 import { Network, parsePeer, self } from "@kith/network";
 import { RelaxedRing, RingGossip, RingMerger } from "@kith/ring";
-import { FlexibleRouter, Learn, Router } from "@kith/router";
+import { FlexibleRouter } from "@kith/router";
 import { Entry, type EntryInit } from "./entry.ts";
-
-/** Tells the router of random peers: candidates for its fingers, which it asks before it believes in them. */
-class RouterGossip extends Component {
-  readonly sampling = this.requires(PeerSampling);
-  readonly router = this.requires(Router);
-
-  constructor() {
-    super();
-    this.sampling.on(Sample, ({ peers }) => this.router.trigger(new Learn({ peers })));
-  }
-}
 
 /** One virtual peer. Each part has a place of its own, such as `Ring`, and can be swapped there. */
 export class Overlay extends Component {
@@ -51,7 +40,6 @@ export class Overlay extends Component {
     this.offers(this.#cyclon.ports.sampling);
     this.offers(this.#tman.ports.nearness);
     this.create(RingGossip, {}, { name: "Gossip" });
-    this.create(RouterGossip, {}, { name: "RouterGossip" });
     this.create(Entry, init, { name: "Entry" });
     this.onStart(() => this.detector.trigger(new Arrived({ peer })));
     this.onStop(() => this.detector.trigger(new Departed({ peer })));

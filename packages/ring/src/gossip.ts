@@ -8,7 +8,15 @@
  */
 
 import { Component } from "@kith/core";
-import { Introduce, Nearest, Nearness, PeerSampling, Sample } from "@kith/membership";
+import {
+  inOpen,
+  Introduce,
+  Nearest,
+  Nearness,
+  PeerSampling,
+  ringSize,
+  Sample,
+} from "@kith/membership";
 import type { PeerRef } from "@kith/network";
 import { Consider, Ring, RingView } from "./port.ts";
 
@@ -20,6 +28,9 @@ export class RingGossip extends Component {
   readonly ring = this.requires(Ring);
   readonly nearness = this.requires(Nearness);
   readonly sampling = this.requires(PeerSampling);
+  readonly #size = this.setting(ringSize);
+  /** The ends of the gap that only a closer successor stands in; null while they are not known. */
+  #gap: readonly [self: PeerRef, successor: PeerRef] | null = null;
 
   constructor() {
     super();
@@ -27,13 +38,22 @@ export class RingGossip extends Component {
     this.sampling.on(Sample, ({ peers }) => this.ring.trigger(new Consider({ peers })));
     this.nearness.on(Nearest, ({ successors, predecessors }) => {
       const closest = [successors, predecessors].flatMap((side) => side.slice(0, consideredMax));
-      if (closest.length > 0) this.ring.trigger(new Consider({ peers: [...new Set(closest)] }));
+      if (closest.some((peer) => this.#isCloser(peer)))
+        this.ring.trigger(new Consider({ peers: [...new Set(closest)] }));
     });
     this.ring.on(RingView, ({ self, predecessor, successors: [successor] }) => {
+      this.#gap = successor === undefined ? null : [self, successor];
       const peers: PeerRef[] = [];
       for (const peer of [predecessor, successor])
         if (peer !== null && peer !== undefined && peer.peerId !== self.peerId) peers.push(peer);
       if (peers.length > 0) this.nearness.trigger(new Introduce({ peers }));
     });
+  }
+
+  /** Whether the ring might take this one up: at rest nobody is closer than its successor, and it need not be asked. */
+  #isCloser({ peerId }: PeerRef): boolean {
+    if (this.#gap === null) return true;
+    const [self, successor] = this.#gap;
+    return inOpen(peerId, self.peerId, successor.peerId, this.#size);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Every order in which the messages of some joins can arrive, for both rings and for mixtures: no key is
- * ever two peers' own, and stabilisation makes a perfect ring of whatever has come of it. Four joins at
- * once into a ring of one take minutes: `KITH_RING_EXHAUSTIVE=1` runs them.
+ * ever two peers' own (R2), every successor knows or is about to hear whose it is (R4), and stabilisation makes a perfect ring of
+ * whatever has come of it (R3). Four joins at once into a ring of one take minutes: `KITH_RING_EXHAUSTIVE=1` runs them.
  */
 
 import { createHash } from "node:crypto";
@@ -18,6 +18,8 @@ interface Explored {
 
 /** Explores all orders from a beginning. `losses` messages may be lost on the way. */
 function explore(begin: Model, losses = 0, everything = false, alone = true): Explored {
+  // Of two kinds, a newcomer tells the other one with its first stabilisation only.
+  const oneKind = new Set(begin.protocols.values()).size === 1;
   const seen = new Set<string>();
   const open: [Model, number][] = [[begin, losses]];
   let ends = 0;
@@ -25,6 +27,8 @@ function explore(begin: Model, losses = 0, everything = false, alone = true): Ex
     const [model, left] = next;
     const double = model.doubleOwner();
     if (double !== undefined && alone) throw new Error(`R2: ${double}`);
+    const untold = losses === 0 && oneKind ? model.untold() : undefined;
+    if (untold !== undefined) throw new Error(`R4: ${untold}`);
     if (model.flying.length === 0) {
       ends++;
       const rounds = model.peers.size + 6;

@@ -147,6 +147,21 @@ export class Model {
     return undefined;
   }
 
+  /** R4: one whose successor does not count it among its followers, with no message to it on the way. */
+  untold(): string | undefined {
+    for (const { self, successors } of this.live) {
+      const [successor] = successors;
+      if (successor === undefined || samePeer(successor, self)) continue;
+      const known = this.at(successor.peerId).followers.some((one) => samePeer(one, self));
+      const told = this.flying.some(
+        ({ from, to }) => samePeer(from, self) && samePeer(to, successor),
+      );
+      if (!known && !told)
+        return `${successor.peerId} does not know that it is the successor of ${self.peerId}`;
+    }
+    return undefined;
+  }
+
   /** R3: what is not as in the sorted order; undefined where all is. */
   imperfection(): string | undefined {
     const ids = this.live

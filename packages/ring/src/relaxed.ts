@@ -318,8 +318,9 @@ export function told(state: RingState, message: Stabilised, effects: Effects): v
 export function consider(state: RingState, peer: PeerRef, effects: Effects): void {
   const successor = successorOf(state);
   if (state.status !== "in" || successor === null) return;
-  if (!usable(state, peer) || !trusted(state, peer) || samePeer(peer, state.self)) return;
-  if (!between(state, peer, state.self, successor)) return;
+  // Hardly any that is considered is closer, so that comes first.
+  if (!between(state, peer, state.self, successor) || samePeer(peer, state.self)) return;
+  if (!usable(state, peer) || !trusted(state, peer)) return;
   effects.send(new Stabilise({ ...effects.to(peer), cluster: state.cluster, linked: false }));
 }
 

@@ -88,6 +88,8 @@ export abstract class RingNode extends Component {
     cluster: this.setting(clusterId),
   });
   #watched: readonly PeerRef[] = [];
+  /** What the watched ones were found from: while it is the same, they are. */
+  #watchedFor: readonly unknown[] = [];
 
   /** @param protocol decides */
   protected constructor(protocol: RingProtocol) {
@@ -265,6 +267,9 @@ export abstract class RingNode extends Component {
     } = this.#state;
     const wanted: PeerRef[] = [];
     const neighbours = [predecessor, successors[0], asking];
+    const reasons = [...neighbours, candidates, followers, suspects];
+    if (reasons.every((one, at) => one === this.#watchedFor[at])) return;
+    this.#watchedFor = reasons;
     // All candidates at one time: each is asked for a moment only, too short for a verdict.
     for (const peer of [...neighbours, ...candidates, ...followers, ...suspects])
       if (peer !== null && peer !== undefined && !samePeer(peer, own) && !includes(wanted, peer))

@@ -101,9 +101,10 @@ export function successorOf({ successors }: RingState): PeerRef | null {
   return successors[0] ?? null;
 }
 
-/** Whether a list has this peer in this life. */
+/** Whether a list has this peer in this life. A loop: every message asks this many times. */
 export function includes(list: readonly PeerRef[], peer: PeerRef): boolean {
-  return list.some((one) => samePeer(one, peer));
+  for (const one of list) if (samePeer(one, peer)) return true;
+  return false;
 }
 
 /** Whether two references are to one life at one address: an identifier may have been given twice. */
@@ -125,10 +126,9 @@ export function trusted(state: RingState, peer: PeerRef | null): peer is PeerRef
 export function usable(state: RingState, peer: PeerRef): boolean {
   const { self, ended, latest } = state;
   if (peer.peerId === self.peerId) return identical(peer, self);
-  return (
-    !ended.some((one) => samePeer(one, peer) || outlives(one, peer)) &&
-    !latest.some((one) => outlives(one, peer))
-  );
+  for (const one of ended) if (samePeer(one, peer) || outlives(one, peer)) return false;
+  for (const one of latest) if (outlives(one, peer)) return false;
+  return true;
 }
 
 /** Whether one is a later life at the address of the other, which is over by that. */
@@ -192,14 +192,20 @@ function remember(list: readonly PeerRef[], peer: PeerRef, max: number): PeerRef
 /** Notes that somebody believes that this peer is its successor. */
 export function follow(state: RingState, peer: PeerRef): void {
   if (samePeer(peer, state.self) || !usable(state, peer)) return;
-  state.followers = remember(state.followers, peer, followersMax);
+  const { followers } = state;
+  const [last] = followers.slice(-1);
+  // At rest the same one says so again and again: the list stays the same, and nothing that hangs on it is looked at.
+  if (last === undefined || !samePeer(last, peer))
+    state.followers = remember(followers, peer, followersMax);
   const [now = [], ...before] = state.heard;
   state.heard = [remember(now, peer, followersMax), ...before];
 }
 
 /** Forgets followers that have not said so for some periods: their farewell may have been lost. */
 export function forgetFollowers(state: RingState): void {
-  state.followers = state.followers.filter((one) => state.heard.some((all) => includes(all, one)));
+  const unheard = (one: PeerRef): boolean => !state.heard.some((all) => includes(all, one));
+  if (state.followers.some(unheard))
+    state.followers = state.followers.filter((one) => !unheard(one));
   state.heard = [[], ...state.heard].slice(0, followerPeriods);
 }
 
@@ -220,10 +226,12 @@ export function doubtPredecessor(state: RingState): void {
 
 /** Notes peers from elsewhere, which may be short cuts. */
 export function noteWays(state: RingState, peers: readonly PeerRef[]): void {
-  const fresh = peers.slice(0, waysMax);
-  const named = new Set(fresh.map(({ peerId }) => peerId));
-  const others = state.ways.filter(({ peerId }) => !named.has(peerId));
-  state.ways = [...fresh, ...others].slice(0, waysMax);
+  const ways = peers.slice(0, waysMax);
+  for (const one of state.ways) {
+    if (ways.length >= waysMax) break;
+    if (!peers.some(({ peerId }) => peerId === one.peerId)) ways.push(one);
+  }
+  state.ways = ways;
 }
 
 /** Notes a suspicion. */
@@ -286,12 +294,14 @@ function earlierLives(state: RingState, peer: PeerRef): PeerRef[] {
 export function contradiction(state: RingState): string | undefined {
   const { self, successors, predecessor, followers, ended, status, successorsMax } = state;
   if (successors.length > successorsMax) return `it has ${successors.length} successors`;
-  const ids = successors.map(({ peerId }) => peerId);
-  if (new Set(ids).size < ids.length) return "a successor is in the list twice";
+  for (let at = 1; at < successors.length; at++)
+    for (let before = 0; before < at; before++)
+      if (successors[at]?.peerId === successors[before]?.peerId)
+        return "a successor is in the list twice";
   if (successors.length > 1 && includes(successors, self)) return "it is among its own successors";
-  for (const peer of [...successors, ...followers]) {
-    if (includes(ended, peer)) return `peer ${peer.peerId} has ended, and is used (R5)`;
-  }
+  for (const list of [successors, followers])
+    for (const peer of list)
+      if (includes(ended, peer)) return `peer ${peer.peerId} has ended, and is used (R5)`;
   if (includes(followers, self)) return "it follows itself";
   if (status === "out" && (successors.length > 0 || predecessor !== null))
     return "it is of no ring, and has neighbours";

@@ -214,11 +214,11 @@ export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): bool
   const address = addressOf(peer);
   const life = state.lives.get(address);
   if (life !== undefined && peer.incarnation < life) return false;
-  if (firstHand) {
-    if (life !== peer.incarnation) begin(state, address, peer.incarnation);
-    state.avoided.delete(nameOf(peer));
-  } else if ((state.avoided.get(nameOf(peer)) ?? now) > now) {
-    return false;
+  if (firstHand && life !== peer.incarnation) begin(state, address, peer.incarnation);
+  // Mostly nobody is avoided, and no name need be made.
+  if (state.avoided.size > 0) {
+    if (firstHand) state.avoided.delete(nameOf(peer));
+    else if ((state.avoided.get(nameOf(peer)) ?? now) > now) return false;
   }
   if (same) return false;
   // The table may have lost earlier lives just now.

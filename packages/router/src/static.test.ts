@@ -65,25 +65,36 @@ function ringOf(ids: readonly number[], kind: Kind, others: number, seed: number
   return { ids, refs, states, table, at: new Map(ids.map((id, index) => [id, index])) };
 }
 
-/** Walks from a peer to the owner of a key; how many hops, and how many tries at the dead. */
+/**
+ * Walks from a peer to the owner of a key; how many hops, how many tries at the dead, and whom it passes.
+ *
+ * @param chooses by what equally good ways are told apart; null for nothing
+ */
 function walk(
   { states, table, at, ids }: Ring,
   from: number,
   key: number,
   dead: ReadonlySet<number>,
   draw: DrawStream,
-): { readonly owner: number; readonly hops: number; readonly tries: number } {
+  chooses: Table | null = table,
+): {
+  readonly owner: number;
+  readonly hops: number;
+  readonly tries: number;
+  readonly way: readonly number[];
+} {
   let here = from;
   let last = false;
   let excluded: PeerRef[] = [];
   let hops = 0;
   let tries = 0;
   let triesHere = 0;
+  const way = [from];
   for (;;) {
     const state = states[here] as RouterState;
     const packet = { key, last, excluded, goal: { kind: "lookup" } as const };
-    const decision = decide(state, packet, table, draw);
-    if (decision.kind === "deliver") return { owner: ids[here] as number, hops, tries };
+    const decision = decide(state, packet, chooses, draw);
+    if (decision.kind === "deliver") return { owner: ids[here] as number, hops, tries, way };
     if (decision.kind !== "forward")
       throw new Error(`From ${from} to ${key}: ${decision.kind} at ${here} after ${hops} hops.`);
     const { to, last: marked } = decision.step;
@@ -98,8 +109,21 @@ function walk(
     hops++;
     triesHere = 0;
     here = at.get(to.peerId) as number;
+    way.push(here);
     last = marked;
   }
+}
+
+/** One-way latencies in milliseconds: in one of five regions it is near, and far between two. */
+function latencies(peers: number): { readonly of: (from: number, to: number) => number } {
+  const draw = new DrawStream(streamKey("regions"));
+  const regions = Array.from({ length: peers }, () => draw.below(5));
+  return {
+    of: (from, to) => {
+      const [a = 0, b = 0] = [regions[from], regions[to]];
+      return a === b ? 2 : 20 + 10 * Math.abs(a - b);
+    },
+  };
 }
 
 /** The first of five attempts that does not come to nothing. */
@@ -175,6 +199,32 @@ describe("ways on a ring that stands still", () => {
       expect(longest).to.be.at.most(9);
     });
   }
+
+  // Chord# has one finger for each level, and nothing to choose from.
+  for (const kind of ["flexible", "kary"] as const)
+    it(`${kind}: are shorter in time where round trips are known, and hardly longer in hops`, () => {
+      const ids = evenIds(300, 5);
+      const ring = ringOf(ids, kind, 200, 5);
+      const { of } = latencies(ids.length);
+      for (const [from, state] of ring.states.entries())
+        for (const entry of state.entries)
+          entry.roundTrip = 2 * of(from, ring.at.get(entry.peer.peerId) as number);
+      const total = (chooses: Table | null): { millis: number; hops: number } => {
+        let millis = 0;
+        let hops = 0;
+        for (const from of ids.keys())
+          for (let other = from % 23; other < ids.length; other += 23) {
+            const { owner, way } = walk(ring, from, ids[other] as number, new Set(), draw, chooses);
+            expect(owner).to.equal(ids[other]);
+            hops += way.length - 1;
+            for (const [step, to] of way.slice(1).entries()) millis += of(way[step] as number, to);
+          }
+        return { millis, hops };
+      };
+      const [blind, sighted] = [total(null), total(ring.table)];
+      expect(sighted.millis / blind.millis).to.be.below(0.92);
+      expect(sighted.hops / blind.hops).to.be.below(1.1);
+    });
 
   it("need log2 n hops with Chord# where identifiers are crowded, and ranges of keys differ by a factor of a million", () => {
     const crowded = Array.from({ length: 200 }, (_, index) => Math.floor(1.16 ** index) + index);

@@ -12,6 +12,8 @@ const nextSteps = {
     "Take the replica out of its group and let it join again; what its table says cannot be understood.",
   KITH_STORE_INVARIANT:
     "Keep the data and report it: the group has stopped here, because going on could lose what was promised.",
+  KITH_STORE_STORAGE:
+    "Stop the peer and start it again: only a new start knows which of its writes are on the disk.",
 } as const;
 
 /** The codes of the errors of `@kith/store`. */

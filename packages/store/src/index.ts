@@ -14,6 +14,12 @@ export {
   type Token,
 } from "./command.ts";
 export type { StoreErrorCode } from "./errors.ts";
+export {
+  AskDirectory,
+  StoreDirectory,
+  type StoreDirectoryInit,
+  TellDirectory,
+} from "./directory.ts";
 export { Caretaker, type CaretakerInit } from "./caretaker.ts";
 export { applyCommand, type Place } from "./machine.ts";
 export {

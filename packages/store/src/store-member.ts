@@ -36,6 +36,7 @@ import {
 import { Caretaker, type CaretakerInit } from "./caretaker.ts";
 import { encodeCommand } from "./command.ts";
 import type { ManagerSettings } from "./manager/state.ts";
+import { StoreDirectory } from "./directory.ts";
 import { StoreOperator } from "./operator.ts";
 import { decodeAnswer, encodeQuery } from "./query.ts";
 import { type KnownGroup, StoreClient } from "./store-client.ts";
@@ -117,6 +118,7 @@ export class StoreMember extends Component {
       { name: "client" },
     );
     this.caretaker = this.create(Caretaker, caretaker, { name: "caretaker" });
+    this.create(StoreDirectory, { groups, ordered }, { name: "directory" });
     const { consensus } = this.groups.ports;
     const { replicated } = this.guest.ports;
     this.connect(consensus, this.gate.ports.consensus);

@@ -214,5 +214,6 @@ function answer(state: ManagerState, job: CommitJob, ended: Ended): void {
 
 function end(state: ManagerState, job: CommitJob): void {
   if (job.own && job.tx !== null) state.openSeqs.delete(job.tx.seq);
+  if (!job.own) state.recovered++;
   close(state, job);
 }

@@ -119,6 +119,7 @@ function roundEnds(state: ManagerState, job: ReadJob): boolean {
     return false;
   }
   job.failures++;
+  state.reread++;
   if (job.failures >= failuresMax) return true;
   begin(state, job);
   return false;

@@ -262,6 +262,9 @@ export interface ManagerState {
   retries: Retry[];
   /** Locks of others that were met: since when. */
   readonly locks: Map<TxName, Millis>;
+  /** Transactions of other clients that it has brought to their end, and reads whose rounds differed. */
+  recovered: number;
+  reread: number;
   lastCall: number;
   lastJob: number;
   lastWork: number;
@@ -298,6 +301,8 @@ export function managerOf(
     calls: new Map(),
     retries: [],
     locks: new Map(),
+    recovered: 0,
+    reread: 0,
     lastCall: 0,
     lastJob: 0,
     lastWork: 0,

@@ -1,0 +1,103 @@
+/** From addresses to a client: a guest of its own in the real world. */
+
+import { type Given, type LogSink, run } from "@kith/core";
+import { type RealOptions, real } from "@kith/node";
+import { Client } from "./client.ts";
+import { type Codec, text } from "./codec.ts";
+import { ClientError } from "./errors.ts";
+import { emitter, tell } from "./events.ts";
+import { Finder, type FoundStore } from "./finder.ts";
+import { Guest } from "./guest.ts";
+
+/** How to reach a store. */
+export interface ConnectOptions extends Pick<RealOptions, "cluster" | "secret" | "tls" | "limits"> {
+  /** Where members may be found, `host:port`: one of them has to answer. */
+  readonly peers: readonly string[];
+  /** How long to look for one, in milliseconds; default 10,000. */
+  readonly within?: number;
+  /** Gives up looking. */
+  readonly signal?: AbortSignal;
+  /** Where log records go; by default warnings and errors go to the console. */
+  readonly log?: LogSink;
+  /** Values of settings for the guest's components. */
+  readonly settings?: readonly Given[];
+}
+
+const findWithin = 10_000;
+
+/**
+ * Connects to a store as a guest. Values are text, unless a codec says otherwise.
+ *
+ * @throws ClientError `KITH_CLIENT_UNREACHABLE` where no peer answers in time, `KITH_CLIENT_ABORTED`
+ */
+export function connect(options: ConnectOptions): Promise<Client>;
+/** Connects to a store whose values are what the codec says. */
+export function connect<V>(
+  options: ConnectOptions & { readonly codec: Codec<V> },
+): Promise<Client<V>>;
+/** Connects. */
+export async function connect<V>(
+  options: ConnectOptions & { readonly codec?: Codec<V> },
+): Promise<Client<V> | Client> {
+  const { codec } = options;
+  const found = await find(options);
+  const system = await run(Guest, found, worldOf(options));
+  const events = emitter();
+  const user = system.instance;
+  user.listen({
+    up: (peer) => tell(events, "up", peer),
+    down: (peer, reason) => tell(events, "down", peer, reason),
+  });
+  const parts = { user, events, ordered: found.ordered, end: () => system.stop() };
+  const client =
+    codec === undefined ? new Client({ ...parts, codec: text }) : new Client({ ...parts, codec });
+  system.done.catch((cause: unknown) => {
+    const what = "The client's own system has failed.";
+    client.failed(new ClientError("KITH_CLIENT_CLOSED", what, "unknown", { cause }));
+  });
+  return client;
+}
+
+/** Asks the addresses, until one answers. */
+async function find(options: ConnectOptions): Promise<FoundStore> {
+  const { peers, within = findWithin, signal } = options;
+  if (peers.length === 0)
+    throw new ClientError("KITH_CLIENT_ARGUMENT", "No peers were named.", "not-done");
+  const system = await run(Finder, { peers }, worldOf(options));
+  try {
+    return await new Promise<FoundStore>((resolve, reject) => {
+      const late = setTimeout(() => reject(unreachable(peers, system.instance.reasons)), within);
+      const abort = (): void => {
+        clearTimeout(late);
+        const cause: unknown = signal?.reason;
+        const what = "The search for a peer was given up.";
+        reject(new ClientError("KITH_CLIENT_ABORTED", what, "not-done", { cause }));
+      };
+      if (signal?.aborted === true) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      return system.instance.whenFound((found) => {
+        clearTimeout(late);
+        signal?.removeEventListener("abort", abort);
+        resolve(found);
+      });
+    });
+  } finally {
+    await system.stop();
+  }
+}
+
+function unreachable(peers: readonly string[], reasons: ReadonlyMap<string, string>): ClientError {
+  const each = peers.map((peer) => `${peer}: ${reasons.get(peer) ?? "no answer"}`).join(", ");
+  return new ClientError("KITH_CLIENT_UNREACHABLE", `No peer has answered (${each}).`, "not-done");
+}
+
+function worldOf({ cluster, secret, tls, limits, log, settings }: ConnectOptions) {
+  return real({
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(secret === undefined ? {} : { secret }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(log === undefined ? {} : { log }),
+    ...(settings === undefined ? {} : { settings }),
+  });
+}

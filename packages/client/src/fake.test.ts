@@ -1,0 +1,104 @@
+/** A store that answers what a test says, and a client on it. */
+
+import { Component, type Event, type ReplyToken, run } from "@kith/core";
+import { real } from "@kith/node";
+import {
+  Apply,
+  Busy,
+  type Changes,
+  Commit,
+  Delete,
+  Get,
+  Put,
+  Read,
+  type Resync,
+  Scan,
+  Store,
+  type StoreAnswer,
+  Unwatch,
+  Watch,
+} from "@kith/store";
+import { Client } from "./client.ts";
+import { text } from "./codec.ts";
+import { type StoreRequest, StoreUser } from "./user.ts";
+
+/** What the store says to a request; null: nothing. */
+export type Script = (request: StoreRequest) => StoreAnswer | null;
+
+class FakeStore extends Component {
+  readonly store = this.provides(Store);
+
+  constructor() {
+    super();
+    this.store.on(Get, (ask, token) => this.#say(ask, token));
+    this.store.on(Put, (ask, token) => this.#say(ask, token));
+    this.store.on(Delete, (ask, token) => this.#say(ask, token));
+    this.store.on(Apply, (ask, token) => this.#say(ask, token));
+    this.store.on(Read, (ask, token) => this.#say(ask, token));
+    this.store.on(Commit, (ask, token) => this.#say(ask, token));
+    this.store.on(Scan, (ask, token) => this.#say(ask, token));
+    this.store.on(Watch, (watch) => {
+      Main.watches.push(watch);
+      for (const told of Main.onWatch(watch)) this.store.trigger(told);
+    });
+    this.store.on(Unwatch, ({ watch }) => void Main.unwatched.push(watch));
+    Main.tell = (told) => this.enter(() => this.store.trigger(told));
+  }
+
+  #say(request: StoreRequest, token: ReplyToken<StoreAnswer>): void {
+    Main.asked.push(request);
+    const answer = Main.script(request);
+    if (answer !== null) this.store.reply(token, answer);
+  }
+}
+
+class Main extends StoreUser {
+  static script: Script = () => new Busy();
+  static onWatch: (watch: Watch) => readonly (Changes | Resync)[] = () => [];
+  static asked: Event[] = [];
+  static watches: Watch[] = [];
+  static unwatched: string[] = [];
+  static tell: (told: Changes | Resync) => void = () => undefined;
+  readonly fake = this.create(FakeStore, {}, { name: "fake" });
+
+  constructor() {
+    super();
+    this.connect(this.fake.ports.store, this.store);
+  }
+}
+
+/** A client whose store answers what the script says, and what that was asked. */
+export interface FakeClient {
+  readonly client: Client;
+  readonly asked: readonly Event[];
+  readonly watches: readonly Watch[];
+  readonly unwatched: readonly string[];
+  /** Says something to a watch. */
+  readonly tell: (told: Changes | Resync) => void;
+  /** What is said at the beginning of a watch. */
+  onWatch: (watch: Watch) => readonly (Changes | Resync)[];
+}
+
+/** Makes one; close the client afterwards. */
+export async function fakeClient(script: Script): Promise<FakeClient> {
+  Main.script = script;
+  Main.asked = [];
+  Main.watches = [];
+  Main.unwatched = [];
+  Main.onWatch = () => [];
+  const system = await run(Main, {}, real());
+  const client = new Client({ user: system.instance, codec: text, end: () => system.stop() });
+  return {
+    client,
+    asked: Main.asked,
+    watches: Main.watches,
+    unwatched: Main.unwatched,
+    tell: (told) => Main.tell(told),
+    set onWatch(said: (watch: Watch) => readonly (Changes | Resync)[]) {
+      Main.onWatch = said;
+    },
+    get onWatch() {
+      return Main.onWatch;
+    },
+  };
+}
