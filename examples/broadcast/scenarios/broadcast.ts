@@ -7,12 +7,15 @@
 import { AskTimeout, Component, event } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import {
+  eachFact,
   exponential,
   Fact,
   isReport,
   Perform,
   Performed,
+  type Reported,
   scenario,
+  someFact,
   type View,
   Workload,
 } from "@kith/sim/scenario";
@@ -50,58 +53,53 @@ export class Peer extends Component {
   }
 }
 
+/** Looks at what is delivered, one by one. */
+type Judge = (report: Reported<Came>, view: View) => string | undefined;
+
 /** Each life of a peer delivers the messages of a stream from the first one on, without a gap, and none twice. */
-function inOrder(): (view: View) => string | undefined {
+function inOrder(): Judge {
   const last = new Map<string, number>();
-  return ({ news }) => {
-    if (!isReport(news, Came)) return undefined;
-    const { origin, life, number } = news.fact;
-    const name = `${news.node} ${news.life} ${origin} ${life}`;
+  return ({ node, life: ownLife, fact: { origin, life, number } }) => {
+    const name = `${node} ${ownLife} ${origin} ${life}`;
     const before = last.get(name) ?? 0;
     last.set(name, number);
     if (number === before + 1) return undefined;
-    return `${news.node} delivered message ${number} of peer ${origin} after ${before}.`;
+    return `${node} delivered message ${number} of peer ${origin} after ${before}.`;
   };
 }
 
 /** A number of a stream is one message, wherever and whenever it is delivered. */
-function sameEverywhere(): (view: View) => string | undefined {
+function sameEverywhere(): Judge {
   const payloads = new Map<string, string>();
-  return ({ news }) => {
-    if (!isReport(news, Came)) return undefined;
-    const { origin, life, number, payload } = news.fact;
+  return ({ node, fact: { origin, life, number, payload } }) => {
     const name = `message ${number} of peer ${origin} in its life ${life}`;
     const other = payloads.get(name);
     payloads.set(name, payload);
     if (other === undefined || other === payload) return undefined;
-    return `${news.node} delivered ${payload} as ${name}, which was ${other} elsewhere.`;
+    return `${node} delivered ${payload} as ${name}, which was ${other} elsewhere.`;
   };
 }
 
 /** What is delivered was broadcast, and is delivered only once by a life. */
-function noneFromNowhere(): (view: View) => string | undefined {
+function noneFromNowhere(): Judge {
   const asked = new Set<string>();
   const came = new Set<string>();
   let read = 0;
-  return ({ news, history }) => {
+  return ({ node, life, fact: { payload } }, { history }) => {
     for (; read < history.length; read++) asked.add(String(history[read]?.value));
-    if (!isReport(news, Came)) return undefined;
-    const { payload } = news.fact;
-    if (!asked.has(payload)) return `${news.node} delivered ${payload}, which nobody broadcast.`;
-    const name = `${news.node} ${news.life} ${payload}`;
-    if (came.has(name)) return `${news.node} delivered ${payload} twice.`;
+    if (!asked.has(payload)) return `${node} delivered ${payload}, which nobody broadcast.`;
+    const name = `${node} ${life} ${payload}`;
+    if (came.has(name)) return `${node} delivered ${payload} twice.`;
     came.add(name);
     return undefined;
   };
 }
 
 /** What a life has delivered, a later life of the same peer delivers too, before anything else: it is in the log. */
-function logged(): (view: View) => string | undefined {
+function logged(): Judge {
   const logs = new Map<string, string[]>();
   const at = new Map<string, number>();
-  return ({ news, nodes }) => {
-    if (!isReport(news, Came)) return undefined;
-    const { node, life, fact } = news;
+  return ({ node, life, fact }, { nodes }) => {
     if (nodes.find(({ name }) => name === node)?.forgetful === true) return undefined;
     const log = logs.get(node) ?? [];
     logs.set(node, log);
@@ -153,10 +151,10 @@ export const broadcast = scenario({
   succeed: { each: 1, mean: 40 },
   fault: "crash",
   invariants: [
-    { name: "in order", inputs: [Came], begin: inOrder },
-    { name: "the same everywhere", inputs: [Came], begin: sameEverywhere },
-    { name: "none from nowhere", inputs: [Came], begin: noneFromNowhere },
-    { name: "logged first", inputs: [Came], begin: logged },
+    { name: "in order", ...eachFact(Came, inOrder) },
+    { name: "the same everywhere", ...eachFact(Came, sameEverywhere) },
+    { name: "none from nowhere", ...eachFact(Came, noneFromNowhere) },
+    { name: "logged first", ...eachFact(Came, logged) },
   ],
   eventually: [
     {
@@ -183,11 +181,7 @@ export const broadcast = scenario({
   sometimes: [
     {
       name: "a message is delivered again by a later life",
-      inputs: [Came],
-      begin:
-        () =>
-        ({ news }) =>
-          news !== null && news.life > 1,
+      ...someFact(Came, ({ life }) => life > 1),
     },
     {
       name: "two origins are delivered in different orders",

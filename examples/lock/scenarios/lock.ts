@@ -7,11 +7,13 @@ import { AskTimeout, Component, event } from "@kith/core";
 import {
   exponential,
   Fact,
+  type Fault,
   isReport,
   type Operation,
   Perform,
   Performed,
   scenario,
+  type Storm,
   type View,
   Workload,
 } from "@kith/sim/scenario";
@@ -28,6 +30,7 @@ import {
   NO_TOKEN,
   type Token,
 } from "../src/index.ts";
+import { Replaced } from "../src/messages.ts";
 
 /** An operation begins. */
 export class Begun extends event("lock-scenario/Begun", Fact)<{
@@ -117,6 +120,39 @@ function forgetfulOf(peers: number): number {
   return peers - 3;
 }
 
+/**
+ * What is rare among faults that are drawn one by one: a minority is cut off for longer than a lease, and as it comes back,
+ * those of the others who may forget lose their disks; where they are less than two, one of the others crashes as it has
+ * acknowledged something. Then as few as can be know the end of a journal. Half of the runs are without.
+ */
+function returns({ draw, duration, nodes, forgetful }: Storm): Fault[] {
+  const faults: Fault[] = [];
+  if (draw.chance(0.5)) return faults;
+  const all = Array.from({ length: nodes }, (_, index) => index);
+  for (let i = draw.between(1, 3); i > 0; i--) {
+    const at = draw.between(0, Math.floor(duration * 0.8));
+    const length = draw.between(500, 2000);
+    const end = at + length;
+    // The first one has the locks: without it nothing is done.
+    const steady = draw.shuffle(all.filter((one) => one > 0 && !forgetful.includes(one)));
+    const away = steady.slice(0, Math.floor((nodes - 1) / 2));
+    const near = draw.shuffle(all.filter((one) => !away.includes(one)));
+    faults.push({ kind: "split", at, for: length, nodes: near, others: away });
+    if (forgetful.length > 1)
+      for (const one of forgetful)
+        faults.push({ kind: "wiped disk", at: end - 15, nodes: [one], for: draw.between(1, 20) });
+    else
+      faults.push({
+        kind: "crash between effects",
+        tag: Replaced.tag,
+        at: end - 150,
+        nodes: near.slice(0, 1),
+        for: 150,
+      });
+  }
+  return faults;
+}
+
 /** The scenario of the lock service. */
 export const lock = scenario({
   name: "lock",
@@ -131,6 +167,7 @@ export const lock = scenario({
   settle: 20_000,
   // There is one lock server, and nobody goes on without it.
   tolerates: { down: () => 0, amnesia: forgetfulOf },
+  faults: { storm: returns },
   processes: [
     {
       name: "client",

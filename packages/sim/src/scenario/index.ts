@@ -11,6 +11,7 @@ export {
   uniform,
   zipf,
 } from "./distribution.ts";
+export { eachFact, someFact } from "./facts.ts";
 export type { HistoryEvent } from "./history.ts";
 export {
   allKinds,

@@ -10,13 +10,15 @@ import {
   planFor,
   Perform,
   Performed,
+  Recording,
   runPlan,
   type RunResult,
   scenario,
   type Scenario,
   Workload,
 } from "./index.ts";
-import { tally } from "./tally.test.ts";
+import { promises } from "./plan.ts";
+import { Get, PutDone, tally } from "./tally.test.ts";
 
 const base: Plan = {
   seed: 7,
@@ -115,6 +117,42 @@ describe("every kind of faults", () => {
   it("can be described", () => {
     for (const kind of allKinds)
       expect(describeFault({ kind, ...examples[kind] })).to.match(new RegExp(`^${kind}.* at \\d`));
+  });
+
+  it("strikes where a certain message leaves, where a crash between effects names one", () => {
+    for (const tag of [PutDone.tag, Get.tag]) {
+      const recording = new Recording();
+      const fault: Fault = { kind: "crash between effects", at: 1000, for: 10, nodes: [0], tag };
+      const lenient = tally("none", { finally: [], invariants: [], closing: () => [] });
+      const { injected } = runPlan(lenient, { ...base, faults: [fault] }, { recording });
+      expect(injected["crash between effects"]).to.equal(1);
+      const lines = recording.shiviz().split("\n");
+      const done = lines.filter((_, i) => lines[i - 1]?.startsWith("n1 ") === true);
+      const [end = ""] = done.filter((line) => line.endsWith("its life ends"));
+      const [time = "-"] = end.split(": ");
+      const last = done.filter((line) => line.startsWith(`${time}: `)).join("\n");
+      expect(last).to.contain(` sends ${tag.replace("tally/", "")} `);
+    }
+  });
+
+  it("can be struck by a storm, which is told who may forget", () => {
+    const told: (readonly number[])[] = [];
+    const stormy = tally("none", {
+      tolerates: { amnesia: (n) => n - 3 },
+      faults: {
+        storm: ({ forgetful, nodes }) => {
+          told.push([nodes, forgetful.length]);
+          return forgetful.map((node) => ({ kind: "wiped disk", at: 17, nodes: [node], for: 3 }));
+        },
+      },
+    });
+    for (let seed = 1; seed <= 20; seed++) {
+      const plan = planFor(stormy, seed);
+      expect(promises(stormy, plan), `seed ${seed}`).to.equal(true);
+      const ours = plan.faults.filter(({ kind, at }) => kind === "wiped disk" && at === 17);
+      expect(ours.length).to.equal(plan.nodes - 3);
+    }
+    expect(new Set(told.map(String))).to.deep.equal(new Set(["3,0", "4,1", "5,2"]));
   });
 
   it("is named deed by deed when it has a rate, and then does the same again", () => {

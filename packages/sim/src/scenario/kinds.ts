@@ -57,7 +57,7 @@ export const faultKinds = {
   "late restart": "process",
   /** A crash, and no new life before the healing. */
   "no restart": "process",
-  /** A crash after the first of several effects of a handler. */
+  /** A crash after the first of several effects of a handler; with a `tag`, of one that begins with such a message. */
   "crash between effects": "process",
   /** Nothing runs for so long; then all happens at once. */
   pause: "process",

@@ -213,7 +213,10 @@ export class NodeNemesis<K extends ComponentClass> {
     }
   }
 
-  /** Crashes a node when the first of several messages has left it that it sends at one instant. */
+  /**
+   * Crashes a node when the first of several messages has left it that it sends at one instant: any, or the first with
+   * the fault's tag.
+   */
   #tripwire(node: SimNode<K>, fault: Fault): void {
     const { simulation } = this.#options;
     let lastTime = -1;
@@ -222,6 +225,7 @@ export class NodeNemesis<K extends ComponentClass> {
       name: `tripwire ${node.name} ${fault.at}`,
       judge: ({ from, time, tag }: Travelling) => {
         if (tripped || from !== node.name || tag === "" || time === lastTime) return undefined;
+        if (fault.tag !== undefined && tag !== fault.tag) return undefined;
         lastTime = time;
         tripped = true;
         // Before anything else happens at this instant: the next message waits for its turn.

@@ -89,7 +89,12 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
   // Some seeds are calm: a protocol has to do its work there, too.
   const hostility = draw.pick([0, 0.1, 0.2, 0.2, 0.35, 0.35, 0.5]);
   const kinds = kindsOf(scenario, carried, victims.length > 0);
-  const storm = scenario.faults?.storm?.({ draw: drawsFor(seed, "storm"), nodes, duration });
+  const storm = scenario.faults?.storm?.({
+    draw: drawsFor(seed, "storm"),
+    nodes,
+    duration,
+    forgetful: victims,
+  });
   const faults = kinds.flatMap((kind) => {
     const own = drawsFor(seed, "plan", kind);
     if (!own.chance(hostility)) return [];

@@ -7,7 +7,7 @@
  * was sent where the codec makes the one of the other.
  */
 
-import type { Event, InspectionRecord, System } from "@kith/core";
+import { type Event, type InspectionRecord, SchedulePeriodic, type System } from "@kith/core";
 import { type Codec, Message, type PeerRef, PlainCodec, type UnknownTag } from "@kith/network";
 import { Fact, Perform, Performed } from "./port.ts";
 
@@ -25,10 +25,14 @@ interface Happening {
   readonly cause: number;
   /** The message whose arrival it is was sent there; -1 for anything else. */
   readonly sent: number;
+  /** Whether it goes on causing something again and again: that says nothing of why it is so now. */
+  readonly periodic: boolean;
 }
 
 const providers: ReadonlySet<string> = new Set(["/Timer", "/Network", "/Storage", "/Workload"]);
 const sliceMax = 30;
+/** From so many happenings a slice goes back. */
+const startsMax = 3;
 
 /** Takes down what happens. */
 export class Recording {
@@ -38,8 +42,13 @@ export class Recording {
   readonly #sendings = new WeakMap<object, number>();
   readonly #origins = new WeakMap<object, object>();
   #lives = 0;
-  /** The last thing that the scenario was told. */
-  #told = -1;
+  /** What the scenario was told: facts and outcomes, in order. */
+  readonly #told: number[] = [];
+  /** The calls, by their ids; and what the outcomes are about: that is what was asked, too. */
+  readonly #calls = new Map<number, string>();
+  readonly #outcomes = new Map<number, string>();
+  /** What was wrong, where it was not the last thing told that was wrong. */
+  #complaint = "";
 
   /** A codec that passes messages on, and remembers which message has become which. */
   codec(): Codec {
@@ -55,7 +64,17 @@ export class Recording {
 
   /** Takes down something that no component did. */
   note(node: string, time: number, text: string): void {
-    this.#add({ node, time, text, shown: true, path: "", cause: -1, sent: -1 });
+    const nobody = { path: "", cause: -1, sent: -1, periodic: false };
+    this.#add({ node, time, text, shown: true, ...nobody });
+  }
+
+  /**
+   * Takes down that the run has failed.
+   *
+   * @param complaint what was wrong, where it is no fault of what the scenario was told last; else nothing
+   */
+  failed(complaint: string): void {
+    this.#complaint = complaint;
   }
 
   #take(record: InspectionRecord, node: string, life: number, time: number): void {
@@ -67,14 +86,18 @@ export class Recording {
       const sent = arrived ? this.#sentAs(event) : -1;
       const text = arrived ? `gets ${show(event)}` : `${path} ${verb(event)} ${show(event)}`;
       const shown = arrived || !providers.has(path) || event instanceof Perform;
-      const index = this.#add({ ...place, text, shown, sent });
+      const periodic = event instanceof SchedulePeriodic;
+      const index = this.#add({ ...place, text, shown, sent, periodic });
       this.#byEvent.set(`${life} ${id}`, index);
+      if (event instanceof Perform) this.#calls.set(event.id, text);
+      if (event instanceof Performed) this.#outcomes.set(index, this.#calls.get(event.id) ?? "");
       if (event instanceof Message && !arrived) this.#sendings.set(event, index);
     } else if (kind === "handle" && path === "/Workload") {
-      this.#told = this.#byEvent.get(`${life} ${id}`) ?? this.#told;
+      const told = this.#byEvent.get(`${life} ${id}`);
+      if (told !== undefined) this.#told.push(told);
     } else if (kind === "fault" || kind === "killed" || kind === "swapped") {
       const text = `${path} ${kind} ${record.detail}`;
-      this.#add({ ...place, text, shown: true, sent: -1 });
+      this.#add({ ...place, text, shown: true, sent: -1, periodic: false });
     }
   }
 
@@ -89,20 +112,15 @@ export class Recording {
   }
 
   /**
-   * What led to the end of the recording, back from the last thing that a component told the scenario:
-   * its causes, over messages, and what the same nodes were told before.
+   * What led to the failure, back from what a component told the scenario: the last thing, or where that is not what was
+   * wrong, what the complaint names (nodes, values). Its causes, over messages, and where they are not known what the
+   * same node had done before.
    */
   slice(): string[] {
+    const starts = this.#named();
+    if (starts.length === 0) starts.push(this.#told.at(-1) ?? this.#happenings.length - 1);
     const chosen = new Set<number>();
-    const queue = [this.#told < 0 ? this.#happenings.length - 1 : this.#told];
-    while (queue.length > 0 && chosen.size < sliceMax) {
-      queue.sort((a, b) => a - b);
-      const at = this.#happenings[queue.pop() ?? 0];
-      if (at === undefined || chosen.has(at.index)) continue;
-      if (at.shown) chosen.add(at.index);
-      for (const before of [at.cause, at.sent, this.#before(at)])
-        if (before >= 0) queue.push(before);
-    }
+    for (const start of starts) this.#back(start, Math.floor(sliceMax / starts.length), chosen);
     return [...chosen]
       .sort((a, b) => a - b)
       .flatMap((index) => {
@@ -113,9 +131,52 @@ export class Recording {
       });
   }
 
-  /** What was shown of a component before, where nothing is known to have caused what it did. */
-  #before({ index, node, path, cause, sent }: Happening): number {
-    if (cause >= 0 || sent >= 0 || path === "") return -1;
+  /** Chooses what led to a happening, the latest first. */
+  #back(start: number, max: number, chosen: Set<number>): void {
+    const enough = chosen.size + max;
+    const seen = new Set<number>();
+    const queue = [start];
+    while (queue.length > 0 && chosen.size < enough) {
+      queue.sort((a, b) => a - b);
+      const at = this.#happenings[queue.pop() ?? 0];
+      if (at === undefined || seen.has(at.index)) continue;
+      seen.add(at.index);
+      if (at.shown) chosen.add(at.index);
+      for (const before of [this.#causeOf(at), at.sent]) if (before >= 0) queue.push(before);
+    }
+  }
+
+  /** What was told of that the complaint names: first what is about its values and little else, and as late as possible. */
+  #named(): number[] {
+    // Times are no values; and what has one digit stands for anything.
+    const names = this.#complaint.replace(/\d+ ms|\[\d+–\d*\]/g, "").match(/\bn\d+\b|\d{2,}/g);
+    const missing = new Set(names);
+    const starts: number[] = [];
+    while (missing.size > 0 && starts.length < startsMax) {
+      let best = { index: -1, values: 0, others: 0, has: new Array<string>() };
+      for (const index of this.#told) {
+        const { node = "", text = "" } = this.#happenings[index] ?? {};
+        const numbers = `${text} ${this.#outcomes.get(index) ?? ""}`.match(/\d{2,}/g);
+        const words = [...new Set(numbers)];
+        const found = words.filter((word) => missing.has(word));
+        const has = missing.has(node) ? [...found, node] : found;
+        const [values, others] = [found.length, words.length - found.length];
+        const isBetter =
+          values > best.values ||
+          (values === best.values && (values === 0 || others <= best.others));
+        if (has.length > 0 && isBetter) best = { index, values, others, has };
+      }
+      if (best.index < 0) break;
+      starts.push(best.index);
+      for (const one of best.has) missing.delete(one);
+    }
+    return starts;
+  }
+
+  /** What caused it; where that says nothing, what was shown of the same node before. */
+  #causeOf({ index, node, path, cause, sent }: Happening): number {
+    if (cause >= 0 && this.#happenings[cause]?.periodic !== true) return cause;
+    if (sent >= 0 || path === "") return -1;
     for (let i = index - 1; i >= Math.max(0, index - 10_000); i--) {
       const other = this.#happenings[i];
       if (other !== undefined && other.node === node && other.shown) return i;

@@ -386,7 +386,10 @@ class Run<K extends ComponentClass> implements Office {
   }
 
   #fail(invariant: string, complaint: string): void {
-    this.#failure ??= { invariant, complaint, time: this.#simulation.time };
+    if (this.#failure !== null) return;
+    this.#failure = { invariant, complaint, time: this.#simulation.time };
+    // News that an invariant has found wrong are the last that was told.
+    if (this.#news === null) this.#recording?.failed(complaint);
   }
 
   /** Listening to a system costs, so it is done only where somebody wants to know. */

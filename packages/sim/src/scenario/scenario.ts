@@ -137,6 +137,8 @@ export interface Storm {
   /** How many nodes there are, and how long faults strike, in milliseconds. */
   readonly nodes: number;
   readonly duration: Millis;
+  /** The nodes that may lose what they had made durable in this run, by their indices; see `Tolerances`. */
+  readonly forgetful: readonly number[];
 }
 
 /** A component that may be swapped while it runs: for its like, or for one of these classes. */

@@ -6,6 +6,7 @@ import {
   decisionsOf,
   describeFault,
   type Fault,
+  type HistoryEvent,
   type Plan,
   planFor,
   Recording,
@@ -17,7 +18,7 @@ import {
   storyFile,
 } from "./index.ts";
 import { indices, promises } from "./plan.ts";
-import { type Bug, tally, Tally, type TallyInit } from "./tally.test.ts";
+import { type Bug, Kept, tally, Tally, type TallyInit } from "./tally.test.ts";
 
 /** From here on it is not far to a seed that fails with a bug, and shrinks in a second or two. */
 const near: Readonly<Record<Exclude<Bug, "none">, number>> = {
@@ -184,6 +185,49 @@ describe("a recording", () => {
     expect(slice.join("\n")).to.match(/sends (Put|Get).*\n(.*\n)*.*gets (Put|Get)/);
     const times = slice.map((line) => Number.parseFloat(line));
     expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+  });
+
+  it("tells of what is named, where a failure is found at the end", () => {
+    let value: unknown;
+    const check = ({ history }: { readonly history: readonly HistoryEvent[] }): string => {
+      ({ value } = history.find((one) => one.type === "ok" && Number(one.value) > 1000) ?? {});
+      return `Wrong: ${String(value)} came to n2 within 9999 ms.`;
+    };
+    const recording = new Recording();
+    const late = tally("none", { finally: [{ name: "late", check }] });
+    const { time } = runSeed(late, 1, { recording });
+    const slice = recording.slice();
+    expect(slice.length).to.be.within(5, 30);
+    const asked = slice.findIndex(
+      (line) => line.includes(`is asked for Perform`) && line.includes(`"value":${String(value)}`),
+    );
+    const answered = slice.findIndex((line, i) => i > asked && line.includes("answers Performed"));
+    expect([asked >= 0, answered > asked]).to.deep.equal([true, true]);
+    expect(Number.parseFloat(slice[answered] ?? "")).to.be.below(time / 2);
+    expect(slice.at(-1)).to.match(/ n2  .*(answers|states)/);
+  });
+
+  it("goes on with what a node did before, where what was told was due again and again", () => {
+    class Teller extends Tally {
+      #ticks = 0;
+      constructor(init: TallyInit) {
+        super(init);
+        this.timer.on(Idle, () => {
+          if (++this.#ticks === 20) this.workload.trigger(new Kept({ count: 0 }));
+        });
+        this.onStart(() =>
+          this.timer.trigger(new SchedulePeriodic({ period: 100, timeout: new Idle() })),
+        );
+      }
+    }
+    const recording = new Recording();
+    const { failure } = runSeed(tally("none", { main: Teller }), 1, { recording });
+    expect(failure?.invariant).to.equal("sets only grow");
+    const slice = recording.slice();
+    expect(slice.length).to.be.above(10);
+    expect(slice.at(-1)).to.match(/states Kept/);
+    // Not from the beginning, where the timer was set.
+    expect(Number.parseFloat(slice[0] ?? "")).to.be.above(500);
   });
 
   it("can be read by ShiViz: each clock counts its own events, and knows no more than it was sent", () => {

@@ -2,6 +2,7 @@ import { KithError } from "@kith/core";
 import { expect } from "chai";
 import { contracts } from "./contracts.test.ts";
 import {
+  eachFact,
   freshSeeds,
   reportOf,
   runSeed,
@@ -9,9 +10,10 @@ import {
   type Scenario,
   type SeedChecks,
   seedChecks,
+  someFact,
   Suite,
 } from "./index.ts";
-import { tally } from "./tally.test.ts";
+import { Kept, tally } from "./tally.test.ts";
 
 const number = Number(process.env["KITH_FRESH"] ?? Date.now());
 
@@ -139,6 +141,31 @@ describe("a suite", () => {
     const { operations, problems } = runSuite(idle, { from: 1, count: 2 });
     expect(operations).to.include({ ok: 4, closing: 4 });
     expect(problems).to.include("0 operations were ok in the mean; 1 are too few.");
+  });
+
+  it("judges each fact of a class, and is reached by some", () => {
+    const scenario = (max: number): Scenario =>
+      tally("none", {
+        invariants: [
+          {
+            name: "few",
+            ...eachFact(Kept, () => {
+              let count = 0;
+              return ({ node }) => (++count > max ? `${node} has kept one too many` : undefined);
+            }),
+          },
+        ],
+        sometimes: [
+          { name: "a second one", ...someFact(Kept, ({ fact }) => fact.count === 2) },
+          { name: "any", ...someFact(Kept) },
+          { name: "none", ...someFact(Kept, ({ life }) => life > 1000) },
+        ],
+      });
+    const { failure } = runSeed(scenario(7), 1);
+    expect(failure?.complaint).to.match(/^n\d has kept one too many$/);
+    const { failure: none, reached } = runSeed(scenario(1_000_000), 1);
+    expect(none).to.equal(null);
+    expect([...reached].sort()).to.deep.equal(["a second one", "any"]);
   });
 
   it("fails where a verdict throws", () => {
