@@ -137,6 +137,18 @@ describe("a body that throws", () => {
       next: null,
     });
 
+  it("asks whether reads fit together, also where they were under way at a time", async () => {
+    const { client, asked } = await fakeClient((request) =>
+      "keys" in request ? entries(request.keys) : new Committed(),
+    );
+    const commits = (): number => asked.filter((one) => "writes" in one).length;
+    await client.transact((tx) => tx.get("a"));
+    expect(commits()).equal(0);
+    await client.transact((tx) => Promise.all([tx.get("a"), tx.get("b")]));
+    expect(commits()).equal(1);
+    await client.close();
+  });
+
   it("ends its transaction where what it had read holds, with nothing written", async () => {
     const { client, asked } = await fakeClient((request) =>
       "keys" in request ? entries(request.keys) : new Committed(),

@@ -94,8 +94,9 @@ class Run<V> implements Transaction<V> {
     string,
     { readonly writing: Writing; readonly value: V | undefined }
   >();
-  /** Whether all that was read was read at one instant. */
-  #atOnce = true;
+  /** How many reads were begun, and whether one of them was of several keys apart. */
+  #reads = 0;
+  #apart = false;
   #over = false;
 
   constructor(host: TransactionHost<V>, until: number, signal: AbortSignal | undefined) {
@@ -163,11 +164,10 @@ class Run<V> implements Transaction<V> {
 
   async #read(keys: readonly string[]): Promise<void> {
     const { user, codec } = this.#host;
-    // A second read may be of another instant: the commit finds out.
-    this.#atOnce = this.#seen.size === 0;
     const names = keys.map((key) => keyOf(key));
     const apart = keys.length > 1;
-    if (apart) this.#atOnce = false;
+    this.#reads++;
+    this.#apart ||= apart;
     const within = this.#left();
     const answer = await call(user, new Read({ keys: names, apart, within }), this.#signal);
     if (!(answer instanceof Entries)) throw failure(answer, "A read of a transaction");
@@ -185,7 +185,9 @@ class Run<V> implements Transaction<V> {
 
   /** Commits. @returns whether it did, or has to be run again */
   async #commit(writes: readonly Writing[], attempt: number): Promise<boolean> {
-    if (writes.length === 0 && (this.#seen.size === 0 || this.#atOnce)) return true;
+    // What one read has found was there at one instant. A second one may be of another: the commit finds out.
+    const atOnce = this.#reads < 2 && !this.#apart;
+    if (writes.length === 0 && (this.#seen.size === 0 || atOnce)) return true;
     const reads = [...this.#seen].map(([key, { version }]) => ({ key: keyOf(key), version }));
     const request = new Commit({ reads, writes, attempt, within: this.#left() });
     const answer = await call(this.#host.user, request, this.#signal);
