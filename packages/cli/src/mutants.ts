@@ -101,7 +101,7 @@ providers (scenario \`contracts\`); each is hunted in ${ranges.length} ranges of
 
 ${results.length} bugs, ${rare.length} of which need two rare steps; ${results.length - missed.length} are found in every range.
 ${small.length} stories are shrunk to at most ${decisionsMax} decisions (faults and calls) and ${nodesMax} nodes within ${seconds} s of CPU time.
-${loud.length === 0 ? "None of the stories fails" : `${loud.length} of the stories fail`} where the bug is not planted.
+${loud.length === 0 ? "None of the stories fails" : `${loud.length} of the stories fail`} in that way where the bug is not planted.
 
 ## Seeds until it is found
 
