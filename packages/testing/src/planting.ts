@@ -118,8 +118,12 @@ export interface PlantedCheck {
 
 /** How the scenario of a folder is run. */
 export interface PlantedFolder {
-  /** Has `mutants.json`, `src`, and the scenario that has to find the bugs. */
+  /** Has the table, `src`, and the scenario that has to find the bugs. */
   readonly folder: string;
+  /** The name of the table; default `mutants.json`. */
+  readonly table?: string;
+  /** Where hunting all takes long: one of so many is hunted, and the others are only planted; default 1. */
+  readonly oneOf?: number;
   /** Has the `node_modules` that copies use. */
   readonly root: string;
   /** What fails where the scenario of a copy runs with a seed; null where nothing does. */
@@ -129,24 +133,27 @@ export interface PlantedFolder {
 /** How many seeds are tried from the one that is known: another draw anywhere makes it another run. */
 const seedsTried = 20;
 
-/** That a scenario finds each bug of its table, and that the seeds which find them pass without one. */
-export function plantedChecks({ folder, root, run }: PlantedFolder): PlantedCheck[] {
-  const mutants = readMutants(path.join(folder, "mutants.json"));
-  const inCopy = async (
-    bug: Mutant | null,
-    look: (copy: string) => Promise<void>,
-  ): Promise<void> => {
+/**
+ * That a scenario finds the bugs of its table, that the seeds which find them pass without one, and that the bugs which are not
+ * hunted can still be planted.
+ */
+export function plantedChecks(of: PlantedFolder): PlantedCheck[] {
+  const { folder, root, run, table = "mutants.json", oneOf = 1 } = of;
+  const mutants = readMutants(path.join(folder, table));
+  const hunted = mutants.filter((_, i) => i % oneOf === 0);
+  const withCopies = async (look: (copies: Copies) => Promise<void> | void): Promise<void> => {
     const copies = new Copies(folder, root);
     try {
-      await look(copies.make(bug));
+      await look(copies);
     } finally {
       copies.remove();
     }
   };
-  const found = mutants.map((mutant) => ({
+  const found = hunted.map((mutant) => ({
     name: `is found where ${mutant.what}`,
     check: () =>
-      inCopy(mutant, async (copy) => {
+      withCopies(async (copies) => {
+        const copy = copies.make(mutant);
         for (let seed = mutant.seed; seed < mutant.seed + seedsTried; seed++)
           if ((await run(copy, seed)) !== null) return;
         const last = mutant.seed + seedsTried - 1;
@@ -156,15 +163,23 @@ export function plantedChecks({ folder, root, run }: PlantedFolder): PlantedChec
   const passes = {
     name: "is what is found: the same seeds pass without one",
     check: () =>
-      inCopy(null, async (copy) => {
-        for (const seed of new Set(mutants.map((mutant) => mutant.seed))) {
+      withCopies(async (copies) => {
+        const copy = copies.make(null);
+        for (const seed of new Set(hunted.map((mutant) => mutant.seed))) {
           const failure = await run(copy, seed);
           if (failure !== null)
             throw testError("KITH_TEST_MISSED", `Seed ${seed}: ${JSON.stringify(failure)}`);
         }
       }),
   };
-  return [...found, passes];
+  const fit = {
+    name: "can be planted, each of them",
+    check: () =>
+      withCopies((copies) => {
+        for (const mutant of mutants) copies.check(mutant);
+      }),
+  };
+  return oneOf === 1 ? [...found, passes] : [...found, passes, fit];
 }
 
 function isMutant(of: unknown): of is Mutant {

@@ -3,18 +3,12 @@
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { seedChecks } from "@kith/sim/scenario";
-import { Copies, type Mutant, readMutants } from "@kith/testing/planting";
-import { expect } from "chai";
+import { plantedChecks } from "@kith/testing/planting";
 import { storeAbd } from "../../scenarios/store-abd.ts";
 
 const number = Number(process.env["KITH_FRESH"] ?? Date.now());
 const folder = fileURLToPath(new URL("../..", import.meta.url));
-// `npm run mutants` hunts all; a few of them show that the table and the scenario fit each other.
-const all = process.env["KITH_STORE_PLANTED"] !== undefined;
-const mutants = readMutants(path.join(folder, "mutants-abd.json"));
-
-/** A few more than the seed that is known: another draw anywhere makes it another run. */
-const seedsMax = 20;
+const file = "scenarios/store-abd.ts";
 
 describe("store-abd", function () {
   this.timeout(120_000);
@@ -25,26 +19,19 @@ describe("store-abd", function () {
 
 describe("the store on quorums with a planted bug", function () {
   this.timeout(900_000);
-  let copies: Copies;
-  before(() => {
-    copies = new Copies(folder, path.resolve(folder, "../.."));
+  const checks = plantedChecks({
+    folder,
+    root: path.resolve(folder, "../.."),
+    table: "mutants-abd.json",
+    // `npm run mutants` hunts all; some of them are enough to see that the table and the scenario fit each other.
+    oneOf: process.env["KITH_STORE_PLANTED"] === undefined ? 6 : 1,
+    run: async (copy, seed) => {
+      const at = pathToFileURL(path.join(copy, file)).href;
+      const module = (await import(at)) as typeof import("../../scenarios/store-abd.ts");
+      // The same way as the copy, so that both have the same framework.
+      const { runSeed } = await import("@kith/sim/scenario");
+      return runSeed(module.storeAbd, seed).failure;
+    },
   });
-  after(() => copies.remove());
-
-  async function failing(bug: Mutant): Promise<boolean> {
-    const file = path.join(copies.make(bug), "scenarios/store-abd.ts");
-    const copy = (await import(
-      pathToFileURL(file).href
-    )) as typeof import("../../scenarios/store-abd.ts");
-    // The same way as the copy, so that both have the same framework.
-    const { runSeed } = await import("@kith/sim/scenario");
-    for (let seed = bug.seed; seed < bug.seed + seedsMax; seed++)
-      if (runSeed(copy.storeAbd, seed).failure !== null) return true;
-    return false;
-  }
-
-  for (const mutant of mutants.filter((_, i) => all || i % 6 === 1))
-    it(`is found where ${mutant.what}`, async () => {
-      expect(await failing(mutant)).equal(true);
-    });
+  for (const { name, check } of checks) it(name, check);
 });
