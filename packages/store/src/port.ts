@@ -94,7 +94,9 @@ export type Refusal =
   | "key-no-octets"
   | "key-twice"
   | "too-many-keys"
-  | "hashed";
+  | "hashed"
+  /** A time, version or limit is below 0, no number, or too large. */
+  | "no-number";
 
 /** Nothing was done, since one operation could not be. */
 export class Refused extends event("store/Refused", StoreAnswer)<{
