@@ -92,11 +92,11 @@ export type Refusal =
   | RefusalReason
   | "key-too-long"
   | "key-no-octets"
+  /** A time, version or limit is below 0, no number, or too large. */
+  | "no-number"
   | "key-twice"
   | "too-many-keys"
-  | "hashed"
-  /** A time, version or limit is below 0, no number, or too large. */
-  | "no-number";
+  | "hashed";
 
 /** Nothing was done, since one operation could not be. */
 export class Refused extends event("store/Refused", StoreAnswer)<{
