@@ -119,7 +119,7 @@ export class Client {
   /** When the connection has ended. */
   readonly closed: Promise<void>;
   #bytes: Buffer = Buffer.alloc(0);
-  #waiting: ((reply: string) => void)[] = [];
+  readonly #waiting: ((reply: string) => void)[] = [];
   #over = false;
 
   constructor(socket: Socket) {

@@ -77,6 +77,7 @@ const refusals: Readonly<Record<Refusal, string>> = {
   "too-many-keys": "too many keys in one command or transaction",
   hashed: "the keys of this store have no order",
   "no-place": "invalid cursor",
+  "no-number": "a number is beyond what the store counts with",
 };
 
 /** The error for a refusal. */
