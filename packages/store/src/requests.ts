@@ -7,6 +7,8 @@ import {
   Ambiguous,
   Applied,
   type Apply,
+  type Browse,
+  Browsed,
   Busy,
   type Commit,
   Committed,
@@ -26,7 +28,16 @@ import {
   type Update,
   Written,
 } from "./port.ts";
-import { keyAt, keyBytesMax, type Position, positionOf, valueBytesMax } from "./position.ts";
+import {
+  hintOf,
+  hintsMax,
+  keyAt,
+  keyBytesMax,
+  type Position,
+  positionFrom,
+  positionOf,
+  valueBytesMax,
+} from "./position.ts";
 import type { Reading } from "./query.ts";
 import type { Expiry, TxWrite } from "./rows.ts";
 
@@ -37,6 +48,7 @@ export type Asked =
   | { readonly kind: "apply" }
   | { readonly kind: "read" }
   | { readonly kind: "commit" }
+  | { readonly kind: "browse" }
   /** A transaction that writes nothing: what it has read has to hold at one instant. */
   | { readonly kind: "check"; readonly versions: readonly number[] };
 
@@ -119,6 +131,18 @@ export class Planner {
     }));
   }
 
+  browse({ from, limit = scanMax }: Browse): Planned {
+    const asked = { kind: "browse" } as const;
+    if (!Number.isInteger(from) || from < 0 || from >= hintsMax)
+      return { work: refused(0, "no-place"), asked };
+    const most = Math.max(1, Math.min(limit, scanMax));
+    const first = positionFrom(from);
+    return {
+      work: { kind: "scan", from: first, to: null, limit: most, browses: true },
+      asked,
+    };
+  }
+
   /** A key, as users name it. */
   key(position: Position): Key {
     return keyAt(position, this.#ordered);
@@ -180,9 +204,15 @@ export function answerTo(planner: Planner, asked: Asked, ended: Ended): StoreAns
       return found(planner, asked, ended.readings);
     case "scanned": {
       const { readings, next } = ended;
+      if (asked.kind === "browse") {
+        const keys = readings.map(({ position }) => planner.key(position));
+        return new Browsed({ keys, next: next === null ? null : hintOf(next) });
+      }
       const entries = readings.map((one) => planner.entry(one));
       return new Entries({ entries, next: next === null ? null : planner.key(next) });
     }
+    case "too-many":
+      return refused(0, "too-many-keys");
     case "scattered":
       return new NotDone({ reason: "scattered" });
     case "failed":
