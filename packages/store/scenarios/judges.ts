@@ -10,8 +10,11 @@ import {
   complaint,
   operationsOf,
 } from "@kith/testing/history";
-import { Aside } from "./facts.ts";
-import { accounts, balance, counter } from "./keys.ts";
+import { revived } from "./expiring.ts";
+import { Aside, Told } from "./facts.ts";
+import { accounts, balance, counter, fleetingPrefix } from "./keys.ts";
+import { ledgerOf, nameOfLife } from "./ledger.ts";
+import { misled } from "./watching.ts";
 
 const registerOps = new Set(["read", "write", "cas"]);
 const operationsMin = 500;
@@ -107,6 +110,22 @@ function causal(history: readonly HistoryEvent[]): string | undefined {
   return undefined;
 }
 
+/** What those who watch were told, life by life. */
+function watched(view: View): string | undefined {
+  const lives = new Map<string, Told[]>();
+  for (const report of view.facts(Told)) {
+    const life = nameOfLife(report);
+    const told = lives.get(life);
+    if (told === undefined) lives.set(life, [report.fact]);
+    else told.push(report.fact);
+  }
+  for (const [life, told] of lives) {
+    const wrong = misled(told, ledgerOf(view).changed);
+    if (wrong !== undefined) return `${life} was told of ${wrong}`;
+  }
+  return undefined;
+}
+
 /** What is judged at the end of a run. */
 export const verdicts: readonly Verdict[] = [
   {
@@ -130,6 +149,14 @@ export const verdicts: readonly Verdict[] = [
   {
     name: "no long fork",
     check: ({ view }) => complaint(checkLongFork(once(view))),
+  },
+  {
+    name: "what has gone does not come back, nor goes before its time",
+    check: ({ view }) => revived(beside(view, fleetingPrefix)),
+  },
+  {
+    name: "each change is told once, in order, or what is there",
+    check: ({ view }) => watched(view),
   },
   { name: "no causal reverse", check: ({ view }) => causal(once(view)) },
   { name: "most of it is done", check: enough },
