@@ -25,28 +25,25 @@ const infoMax = 0.2;
 /** Enough was asked, most of it done, and of little nobody knows: nothing passes by refusing to work. */
 const enough: Verdict["check"] = ({ history }) => {
   const asked = { operations: 0, transactions: 0 };
-  let reached = 0;
   let done = 0;
   let open = 0;
   for (const { type, op, error = "" } of history) {
-    if (type === "invoke") {
-      reached++;
-      asked[op === "txn" ? "transactions" : "operations"]++;
-    }
-    // Of such a call the store has never heard.
-    else if (error === "the node is down") reached--;
+    // Of a call at a node that is down the store has never heard: it does not count at all.
+    if (type === "invoke" || error === "the node is down") continue;
+    asked[op === "txn" ? "transactions" : "operations"]++;
     // A comparison that is answered with another value was done, too.
-    else if (type === "ok" || error === "refused") done++;
+    if (type === "ok" || error === "refused") done++;
     else if (type === "info") open++;
   }
   const { operations, transactions } = asked;
+  const all = operations + transactions;
   const isEnough =
     operations >= operationsMin &&
     transactions >= transactionsMin &&
-    done >= okMin * reached &&
-    open <= infoMax * reached;
+    done >= okMin * all &&
+    open <= infoMax * all;
   if (isEnough) return undefined;
-  return `Of ${reached} calls (${operations} of registers, ${transactions} transactions) ${done} were done, and of ${open} nobody knows.`;
+  return `Of ${all} calls (${operations} of registers, ${transactions} transactions) ${done} were done, and of ${open} nobody knows.`;
 };
 
 /** The history of what was done beside, of keys that begin with a letter. */

@@ -71,6 +71,8 @@ import {
 /** How the groups of a run are in the beginning. */
 export interface Layout {
   readonly ordered: boolean;
+  /** Whether leaders answer reads without asking anybody. */
+  readonly leases: boolean;
   readonly groups: readonly KnownGroup[];
 }
 
@@ -100,7 +102,7 @@ export class WatchedGroups extends ReplicatedGroups {
       if (messages.some(({ kind }) => kind === "snapshot")) this.#look();
     });
     this.onStart(() =>
-      this.timer.trigger(new SchedulePeriodic({ period: 100, timeout: new Look() })),
+      this.timer.trigger(new SchedulePeriodic({ period: 200, timeout: new Look() })),
     );
   }
 
@@ -279,7 +281,7 @@ export class Peer extends Component {
     for (const { descriptor } of this.#own) this.#founding.add(descriptor.gid);
     this.groups = this.create(
       WatchedGroups,
-      { announce: true, twice: index === 0, settings: settingsOf(index) },
+      { announce: true, twice: index === 0, settings: settingsOf(index, layout) },
       {
         name: "groups",
         onFault: ({ cause }) => {
@@ -375,7 +377,7 @@ function leftBy(written: Announced["written"], ordered: boolean): Left[] {
 }
 
 /** What only its own replica goes by may be different at each: how much of the log is kept and sent at once. */
-function settingsOf(index: number): Partial<GroupSettings> {
+function settingsOf(index: number, { leases }: Layout): Partial<GroupSettings> {
   const sizes: Partial<GroupSettings>[] = [
     { keepEntries: 0, cutEntries: 1 },
     { keepEntries: 30, cutEntries: 20, batchBytesMax: 200, inflightMax: 2 },
@@ -388,6 +390,7 @@ function settingsOf(index: number): Partial<GroupSettings> {
     electionMax: 500,
     quietAfter: 600,
     quietHeartbeat: 250,
+    lease: leases ? { drift: 0.0011, margin: 1 } : false,
     ...sizes[index % sizes.length],
   };
 }

@@ -46,7 +46,7 @@ function layoutOf(peers: ChaosInit["peers"], seed: number | string): Layout {
       return { peerId, host, port };
     }),
   }));
-  return { ordered, groups };
+  return { ordered, leases: (draw >>> 1) % 2 === 0, groups };
 }
 
 // --- those who call --------------------------------------------------------------------------------
@@ -84,12 +84,34 @@ const listUser: Omit<ProcessPlan, "name"> = {
   },
 };
 
+/** When so much is done, those that rush stop. */
+const rushes = { operations: 340, transactions: 200 };
+
+/** How many operations are done, as far as that was looked at. */
+interface Done {
+  lines: number;
+  operations: number;
+  transactions: number;
+}
+
+const dones = new WeakMap<View["history"], Done>();
+
+function doneIn({ history }: View): Done {
+  let done = dones.get(history);
+  if (done === undefined) dones.set(history, (done = { lines: 0, operations: 0, transactions: 0 }));
+  for (; done.lines < history.length; done.lines++) {
+    const { type, op } = history[done.lines] ?? {};
+    if (type === "ok") done[op === "txn" ? "transactions" : "operations"]++;
+  }
+  return done;
+}
+
 /** Beyond all values that processes write. */
 const closingValues = 1_000_000_000;
 
 /** The healed core has to do a good deal, one after the other; at the end every key is read once more. */
 const closing: readonly Operation[] = [
-  ...Array.from({ length: 300 }, (_, i): Operation => {
+  ...Array.from({ length: 420 }, (_, i): Operation => {
     const key = registers[Math.floor(i / 2) % registers.length] ?? "";
     const other = lists[i % lists.length] ?? "";
     const value = closingValues + i;
@@ -131,7 +153,7 @@ const sometimes: readonly Sometimes[] = marks.map((mark) => ({
 export const storeChaos = scenario({
   name: "store-chaos",
   about:
-    "The store with groups of three or five replicas on four to six nodes, one group at first or several, up to eight in the end. Clients at every node read, write and compare registers and run transactions over lists, move money, count, write keys one after the other and keys that go after a while, and watch some of them; groups split; messages are lost, nodes crash, disks fail, clocks lie, sessions expire, components are replaced. What clients see is linearizable and strictly serializable, and in the end nothing is locked.",
+    "The store with groups of three or five replicas on four to six nodes, one group at first or several, up to eight in the end. Clients at every node read, write and compare registers and run transactions over lists, move money, count, write keys one after the other and keys that go after a while, and watch some of them; groups split; messages are lost, nodes crash, disks fail, clocks lie, sessions expire, components are replaced. In half of the runs the leaders have leases. What clients see is linearizable and strictly serializable, and in the end nothing is locked.",
   nodes: { min: 4, max: 6 },
   main: Peer,
   init: ({ peers, index, seed, time }) => ({ peers, index, time, layout: layoutOf(peers, seed) }),
@@ -151,17 +173,23 @@ export const storeChaos = scenario({
   // A majority of every group is left.
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
   processes: [
-    // Many at once, so that what the rest of a run refuses is the smaller part of it.
-    { ...registerUser, name: "rush", count: 40, wait: exponential(200), until: { operations: 8 } },
+    // Many, who go on until enough is done: what cannot be done for a while takes a small part of what they ask for.
+    {
+      ...registerUser,
+      name: "rush",
+      count: 80,
+      wait: exponential(1000),
+      until: { when: (view) => doneIn(view).operations >= rushes.operations },
+    },
     {
       ...listUser,
       name: "rush of lists",
-      count: 30,
-      wait: exponential(300),
-      until: { operations: 6 },
+      count: 48,
+      wait: exponential(1000),
+      until: { when: (view) => doneIn(view).transactions >= rushes.transactions },
     },
-    { ...registerUser, name: "register", count: 3, wait: exponential(120) },
-    { ...listUser, name: "list", count: 3, wait: exponential(150) },
+    { ...registerUser, name: "register", count: 2, wait: exponential(250) },
+    { ...listUser, name: "list", count: 2, wait: exponential(300) },
   ],
   closing: () => closing,
   // Beside what closes a run; `enough` asks for the shares of each run.
