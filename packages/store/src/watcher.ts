@@ -189,6 +189,8 @@ export class Watcher extends Component {
     if (client === "") return this.#again(from.peerId, false);
     const part = state.parts.get(number);
     if (client !== state.client || part === undefined || round !== part.round) return;
+    // The network may bring an answer twice.
+    if (!part.asked) return;
     const { watch, lo, hi } = part;
     part.asked = false;
     part.due = this.clock.monotonic + restMs;
