@@ -201,14 +201,18 @@ export class ClusterKeeper extends Component {
       return this.#fail("KITH_PEER_FOUNDED", "The storage is not empty: nothing was founded.");
     if (create !== undefined && join.length === 0) return this.#found(create);
     if (join.length === 0)
-      return this.#fail("KITH_PEER_ALONE", "The process belongs to no cluster, and knows nobody to join.");
+      return this.#fail(
+        "KITH_PEER_ALONE",
+        "The process belongs to no cluster, and knows nobody to join.",
+      );
     return this.#moved("asking", `asks ${join.join(", ")}`);
   }
 
   #met(peer: PeerRef): void {
     const address = addressOf(peer);
     const known = this.#lives.get(address);
-    if (known !== undefined && known.incarnation <= peer.incarnation) this.#lives.set(address, peer);
+    if (known !== undefined && known.incarnation <= peer.incarnation)
+      this.#lives.set(address, peer);
   }
 
   #tell(to: PeerRef): void {
@@ -261,7 +265,8 @@ export class ClusterKeeper extends Component {
         const at = { ...member, peerId: 0, incarnation: 1 };
         if (!servers.has(addressOf(at))) servers.set(addressOf(at), at);
       }
-    servers.delete(addressOf(this.#self));
+    // Its own server is told of its peers, too.
+    servers.set(addressOf(this.#self), this.#self);
     const returns = founds || joins ? null : create === null ? "member" : "founder";
     this.#knewAt = this.clock.monotonic;
     this.#moved("gathering", "");
@@ -459,7 +464,10 @@ export class ClusterKeeper extends Component {
   #storageFailed(answer: StorageFailed | AskTimeout): void {
     if (answer instanceof AskTimeout) return;
     const { code, detail } = answer;
-    throw peerError("KITH_PEER_STORAGE", `The record of the cluster was not written: ${detail} (${code}).`);
+    throw peerError(
+      "KITH_PEER_STORAGE",
+      `The record of the cluster was not written: ${detail} (${code}).`,
+    );
   }
 }
 
@@ -486,8 +494,7 @@ export function ringProblem(
   if (up.length < wanted) return `${up.length} of ${wanted} peers are on the ring`;
   const sorted = up.toSorted((a, b) => a.peer.peerId - b.peer.peerId);
   const isClosed = sorted.every(
-    ({ successors }, i) =>
-      successors[0]?.peerId === sorted[(i + 1) % sorted.length]?.peer.peerId,
+    ({ successors }, i) => successors[0]?.peerId === sorted[(i + 1) % sorted.length]?.peer.peerId,
   );
   return isClosed ? null : "the ring is not closed yet";
 }

@@ -39,7 +39,8 @@ export function readRecord(text: string): ClusterRecord {
     const all = fieldsOf(JSON.parse(text));
     if (all["format"] !== 1) throw new Error(`its format is ${String(all["format"])}`);
     const { clusterId, create, genesis, placed, told, settled } = all;
-    if (typeof told !== "boolean" || typeof settled !== "boolean") throw new Error("a mark is missing");
+    if (typeof told !== "boolean" || typeof settled !== "boolean")
+      throw new Error("a mark is missing");
     return {
       clusterId: textOf(clusterId),
       create: create === null ? null : foundersOf(create),
@@ -65,7 +66,11 @@ function foundersOf(value: unknown): Founders {
 
 function genesisOf(value: unknown): Genesis {
   const { clusterId, ordered, groups } = fieldsOf(value);
-  return { clusterId: textOf(clusterId), ordered: ordered === true, groups: listOf(groups, groupOf) };
+  return {
+    clusterId: textOf(clusterId),
+    ordered: ordered === true,
+    groups: listOf(groups, groupOf),
+  };
 }
 
 function groupOf(value: unknown): KnownGroup {
@@ -101,6 +106,7 @@ function textOf(value: unknown): string {
 }
 
 function numberOf(value: unknown): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new Error("a number is missing");
+  if (typeof value !== "number" || !Number.isSafeInteger(value))
+    throw new Error("a number is missing");
   return value;
 }

@@ -6,14 +6,7 @@
  * nobody else that right, so it goes on asking for ever (algorithms.md §6.5.12).
  */
 
-import {
-  AskTimeout,
-  Component,
-  type Millis,
-  ScheduleTimeout,
-  timeout,
-  Timer,
-} from "@kith/core";
+import { AskTimeout, Component, type Millis, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import {
   Bootstrap,
   FindPeers,

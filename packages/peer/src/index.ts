@@ -24,7 +24,7 @@ export {
 } from "./monitor.ts";
 export { Overlay } from "./overlay.ts";
 export { PeerHost, type PeerHostInit, virtualPeer } from "./peer-host.ts";
-export { PeerDown, PeerManager, type PeerManagerInit, Peers, PeerUp } from "./peer-manager.ts";
+export { PeerManager, type PeerManagerInit } from "./peer-manager.ts";
 export type { StoreSettings } from "./peer-store.ts";
 export { desired, groupsAtGenesis, type PlacementOptions, slots, spreadIds } from "./placement.ts";
 export type { RestartRule } from "./supervisor.ts";

@@ -128,8 +128,7 @@ export function peerIdsOf(index: number, nodes: number, each: number): number[] 
 /** Runs until all processes are ready. */
 export function ready(world: World, within = 60_000): void {
   world.until(
-    () =>
-      world.nodes.every(({ state, root }) => state !== "up" || root.last?.phase === "ready"),
+    () => world.nodes.every(({ state, root }) => state !== "up" || root.last?.phase === "ready"),
     { within },
   );
 }

@@ -18,7 +18,16 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { addressOf, Dropped, Network, parsePeer, type PeerRef, self } from "@kith/network";
+import {
+  addressOf,
+  ConnectionDown,
+  ConnectionUp,
+  Dropped,
+  Network,
+  parsePeer,
+  type PeerRef,
+  self,
+} from "@kith/network";
 import { Cluster, ClusterState } from "./cluster.ts";
 import { AskProcess, TellProcess } from "./cluster-messages.ts";
 import {
@@ -31,6 +40,7 @@ import {
   type PeerReport,
   type ProcessReport,
 } from "./monitor.ts";
+import { Connections } from "./peer-network.ts";
 import { countersOf, PeerTold, Reports, TellNow } from "./peer-monitor.ts";
 
 /** A peer is hosted from now on, or has failed for good, or is gone. */
@@ -63,10 +73,13 @@ export class MonitorServer extends Component {
   readonly reports = this.provides(Reports);
   readonly roster = this.provides(Roster);
   readonly cluster = this.requires(Cluster);
+  readonly connections = this.requires(Connections);
   readonly network = this.requires(Network);
   readonly timer = this.requires(Timer);
   readonly #self = parsePeer(this.setting(self));
   readonly #peers = new Map<number, PeerReport>();
+  /** To which addresses there are connections. */
+  readonly #open = new Set<string>();
   #state: Pick<ClusterState, "phase" | "clusterId" | "detail"> = {
     phase: "reading",
     clusterId: "",
@@ -91,6 +104,8 @@ export class MonitorServer extends Component {
         for (const { host, port: at } of members)
           this.#know({ peerId: 0, host, port: at, incarnation: 1 });
     });
+    this.connections.on(ConnectionUp, ({ peer }) => void this.#open.add(addressOf(peer)));
+    this.connections.on(ConnectionDown, ({ peer }) => void this.#open.delete(addressOf(peer)));
     this.roster.on(PeerListed, (listed) => this.#listed(listed));
     this.monitor.on(AskHere, (_, token) => {
       if (this.#here.length < waitingMax) this.#here.push(token);
@@ -172,7 +187,7 @@ export class MonitorServer extends Component {
 
   #process(): ProcessReport {
     const peers = [...this.#peers.values()];
-    return { process: this.#self, ...this.#state, peers };
+    return { process: this.#self, ...this.#state, connections: this.#open.size, peers };
   }
 
   #asked(from: PeerRef): void {

@@ -75,6 +75,8 @@ export interface ProcessReport {
   readonly phase: ClusterPhase;
   /** What it waits for, a sentence for people; empty where that is nothing. */
   readonly detail: string;
+  /** How many other processes it is connected to. */
+  readonly connections: number;
   readonly peers: readonly PeerReport[];
 }
 

@@ -14,15 +14,13 @@ import {
   ChildKilled,
   ChildStopped,
   Component,
-  event,
   type Fault,
   type FaultPolicy,
   type Millis,
-  port,
 } from "@kith/core";
 import { AdaptiveDetector } from "@kith/fd";
 import { BootstrapClient, BootstrapServer, clusterId } from "@kith/membership";
-import { formatPeer, parsePeer, type PeerRef, self } from "@kith/network";
+import { formatPeer, parsePeer, self } from "@kith/network";
 import { StoreDirectory } from "@kith/store";
 import { Cluster, ClusterFailed, type ClusterInit, ClusterState } from "./cluster.ts";
 import { Admission, Admitted, ClusterKeeper } from "./cluster-keeper.ts";
@@ -49,24 +47,10 @@ export interface PeerManagerInit extends ClusterInit {
   readonly aloneAfter?: Millis;
 }
 
-/** A peer of this process has started. */
-export class PeerUp extends event("peer/Up")<{ readonly peer: PeerRef }> {}
-
-/** A peer of this process is no more. */
-export class PeerDown extends event("peer/Down")<{
-  readonly peer: PeerRef;
-  /** Why it has failed; empty where it was removed. */
-  readonly reason: string;
-}> {}
-
-/** Tells of the peers of a process. Provider: `PeerManager`. */
-export const Peers = port("Peers", { indications: [PeerUp, PeerDown] });
-
 const aloneAfterMs: Millis = 2000;
 
-/** Hosts virtual peers, each at `Peer-` and its identity. Whoever extends it may wire them, in `hosted`. */
+/** Hosts virtual peers, each at `Peer-` and its identity. Whoever extends it may wire them, in `hosted` and `ended`. */
 export class PeerManager extends Component {
-  readonly told = this.provides(Peers);
   protected readonly keeping = this.requires(Cluster);
   protected readonly admission = this.requires(Admission);
   protected readonly roster = this.requires(Roster);
@@ -114,6 +98,7 @@ export class PeerManager extends Component {
     this.connect(keeper.admission, this.admission);
     this.connect(this.#monitor.ports.monitor, keeper.monitor);
     this.connect(this.#monitor.ports.roster, this.roster);
+    this.connect(this.#switchboard.ports.connections, this.#monitor.ports.connections);
     this.offers(this.#detector.ports.detector);
     this.offers(this.#switchboard.ports.losses);
     this.offers(this.#switchboard.ports.connections);
@@ -139,6 +124,9 @@ export class PeerManager extends Component {
    * here belongs to the process, not to the peer: it stays when the peer has gone.
    */
   protected hosted(_peerId: number, _peer: Child<VirtualPeer>): void {}
+
+  /** Called when a peer is no more. @param _reason why it has failed; empty where it was removed */
+  protected ended(_peerId: number, _reason: string): void {}
 
   /**
    * Hosts another peer, from now on or from the moment at which the process belongs to a cluster. To be called in the manager's turn.
@@ -198,7 +186,6 @@ export class PeerManager extends Component {
     this.#spent.add(peerId);
     this.#peers.set(peerId, child);
     this.roster.trigger(new PeerListed({ peer, state: "up", reason: "" }));
-    this.told.trigger(new PeerUp({ peer }));
     this.hosted(peerId, child);
   }
 
@@ -224,7 +211,7 @@ export class PeerManager extends Component {
       const reason = this.#failing.get(peerId) ?? "";
       const state = reason === "" ? "gone" : "failed";
       this.roster.trigger(new PeerListed({ peer, state, reason }));
-      this.told.trigger(new PeerDown({ peer, reason }));
+      this.ended(peerId, reason);
       return;
     }
   }

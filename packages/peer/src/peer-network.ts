@@ -1,5 +1,5 @@
 /**
- * The Network as one virtual peer sees it: its own messages, and what is known about the ways to others.
+ * The Network as the store of one virtual peer sees it: its own messages, and what is known about the ways to others.
  *
  * Messages come under the peer's identity as the key, as everywhere in a peer. What has no key, because it concerns the process as
  * a whole, would not come that way: the `Switchboard` of the process hears it once and hands it on, connections to all peers, lost
@@ -23,6 +23,7 @@ import {
   self,
   withSender,
 } from "@kith/network";
+import { storeMessages } from "@kith/store";
 
 /** A message of one peer of this process, or for it, is lost. */
 export class PeerLoss extends event("peer/Loss")<{
@@ -60,7 +61,7 @@ export class Switchboard extends Component {
   }
 }
 
-/** Provides Network to what is below one virtual peer. */
+/** Provides Network to what one virtual peer has of the store. */
 export class PeerNetwork extends Component {
   readonly network = this.provides(
     Network,
@@ -70,16 +71,15 @@ export class PeerNetwork extends Component {
   readonly losses = this.requires(Losses);
   readonly connections = this.requires(Connections);
   readonly #self = parsePeer(this.setting(self));
-  readonly #deliver = this.shared.onAnswer(
-    Deliver,
-    (answer, _, token: ReplyToken<Delivery>) => {
-      if (!(answer instanceof AskTimeout)) this.network.reply(token, answer);
-    },
-  );
+  readonly #deliver = this.shared.onAnswer(Deliver, (answer, _, token: ReplyToken<Delivery>) => {
+    if (!(answer instanceof AskTimeout)) this.network.reply(token, answer);
+  });
 
   constructor() {
     super();
-    this.shared.on(Message, (message) => this.network.trigger(message));
+    // The overlay beside it hears its messages itself.
+    for (const cls of storeMessages)
+      this.shared.on(cls, (message) => this.network.trigger(message));
     this.network.on(Message, (message) => this.shared.trigger(withSender(message, this.#self)));
     this.network.on(Deliver, ({ message, until }, token) => {
       const own = withSender(message, this.#self);

@@ -90,6 +90,8 @@ export class PeerStorage extends Component {
   }
 
   #all(operations: readonly Operation[]): Operation[] {
-    return operations.map((one) => (one.namespace === undefined ? one : this.#own({ ...one, namespace: one.namespace })));
+    return operations.map((one) =>
+      one.namespace === undefined ? one : this.#own({ ...one, namespace: one.namespace }),
+    );
   }
 }

@@ -2,6 +2,8 @@
  * Where the replicas of a group are placed (algorithms.md §6.5.10, rulings 1 to 3 of §6.5.0): from the end of the group's range
  * in each slot of the ring clockwise to the next peer that fails independently of those chosen before.
  *
+ * Which slot is the first depends on the end of the range, so that the right half of a split stays where the whole was.
+ *
  * A pure function of the ring and the range: wherever the ring is seen alike the answer is the same, and a wrong one costs moves,
  * never data.
  */
@@ -37,13 +39,11 @@ export function desired(
   const domains = new Set<string>();
   const share = size / slots;
   // Ordered keys may be crowded anywhere: their groups lie where chance puts them.
-  const place = ordered
-    ? streamKey(gid).high / 2 ** 32
-    : hi === null
-      ? 1
-      : hintOf(hi) / positions;
-  for (let slot = 0; slot < slots && chosen.length < replicas; slot++) {
-    const from = Math.floor((place + slot) * share) % size;
+  const place = ordered ? streamKey(gid).high / 2 ** 32 : hi === null ? 1 : hintOf(hi) / positions;
+  // Else fewer replicas than slots would leave the peers of the last slots without any.
+  const first = streamKey("slot", ordered ? gid : (hi ?? "")).high % slots;
+  for (let i = 0; i < slots && chosen.length < replicas; i++) {
+    const from = Math.floor((place + ((first + i) % slots)) * share) % size;
     const clockwise = peers.toSorted(
       (a, b) => distance(from, a.peerId, size) - distance(from, b.peerId, size),
     );

@@ -169,7 +169,8 @@ export class StoreFront extends Component {
     const now = this.clock.monotonic;
     for (const [number, one] of this.#open) {
       const { ask, handed, until } = one;
-      if (handed) this.#end(number, writes(ask) ? new Ambiguous() : new NotDone({ reason: "stopped" }));
+      if (handed)
+        this.#end(number, writes(ask) ? new Ambiguous() : new NotDone({ reason: "stopped" }));
       else if (now < until) {
         one.handed = true;
         // The time that it has waited is gone.
