@@ -3,7 +3,7 @@
 import { KithError } from "@kith/core";
 
 const nextSteps = {
-  KITH_CLI_ARGUMENT: "See kith help, or kith help sim.",
+  KITH_CLI_ARGUMENT: "See `kith help`, and `kith help` with the name of the command.",
   KITH_CLI_FILE: "Name a file in a folder that is there and may be written to.",
   KITH_CLI_LOAD:
     "Run the file by itself to see the whole error; TypeScript files need tsx installed.",

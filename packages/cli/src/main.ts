@@ -1,7 +1,7 @@
 /** The kith command: reads its arguments, and sets the exit code: 0 only where what was asked for holds. */
 
-import { KithError } from "@kith/core";
 import { Command } from "commander";
+import { runProgram } from "./failing.ts";
 import { sim, type SimOptions } from "./sim.ts";
 
 const program = new Command("kith")
@@ -32,10 +32,4 @@ program
     if (!holds) process.exitCode = 1;
   });
 
-try {
-  await program.parseAsync();
-} catch (cause) {
-  if (!(cause instanceof KithError)) throw cause;
-  process.stderr.write(`${cause.message}\n`);
-  process.exitCode = 1;
-}
+await runProgram(async () => void (await program.parseAsync()));
