@@ -7,6 +7,8 @@ import {
   Ambiguous,
   Applied,
   type Apply,
+  type Browse,
+  Browsed,
   Busy,
   type Commit,
   Committed,
@@ -26,7 +28,16 @@ import {
   type Update,
   Written,
 } from "./port.ts";
-import { keyAt, keyBytesMax, type Position, positionOf, valueBytesMax } from "./position.ts";
+import {
+  hintOf,
+  hintsMax,
+  keyAt,
+  keyBytesMax,
+  type Position,
+  positionFrom,
+  positionOf,
+  valueBytesMax,
+} from "./position.ts";
 import type { Reading } from "./query.ts";
 
 /** What is to be made of the end of a piece of work. Plain data. */
@@ -36,6 +47,7 @@ export type Asked =
   | { readonly kind: "apply" }
   | { readonly kind: "read" }
   | { readonly kind: "commit" }
+  | { readonly kind: "browse" }
   /** A transaction that writes nothing: what it has read has to hold at one instant. */
   | { readonly kind: "check"; readonly versions: readonly number[] };
 
@@ -110,6 +122,18 @@ export class Planner {
     }));
   }
 
+  browse({ from, limit = scanMax }: Browse): Planned {
+    const asked = { kind: "browse" } as const;
+    if (!Number.isInteger(from) || from < 0 || from >= hintsMax)
+      return { work: refused(0, "no-place"), asked };
+    const most = Math.max(1, Math.min(limit, scanMax));
+    const first = positionFrom(from);
+    return {
+      work: { kind: "scan", from: first, to: null, limit: most, browses: true },
+      asked,
+    };
+  }
+
   /** A key, as users name it. */
   key(position: Position): Key {
     return keyAt(position, this.#ordered);
@@ -167,9 +191,15 @@ export function answerTo(planner: Planner, asked: Asked, ended: Ended): StoreAns
       return found(planner, asked, ended.readings);
     case "scanned": {
       const { readings, next } = ended;
+      if (asked.kind === "browse") {
+        const keys = readings.map(({ position }) => planner.key(position));
+        return new Browsed({ keys, next: next === null ? null : hintOf(next) });
+      }
       const entries = readings.map((one) => planner.entry(one));
       return new Entries({ entries, next: next === null ? null : planner.key(next) });
     }
+    case "too-many":
+      return refused(0, "too-many-keys");
     case "scattered":
       return new NotDone({ reason: "scattered" });
     case "failed":

@@ -31,6 +31,7 @@ import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.
 import { type ManagerSettings, managerOf } from "./manager/state.ts";
 import {
   Apply,
+  Browse,
   Changes,
   Commit,
   Delete,
@@ -127,6 +128,7 @@ export class StoreClient extends Component {
     this.store.on(Read, (ask, token) => this.#begin(this.#planner.read(ask), ask, token));
     this.store.on(Commit, (ask, token) => this.#begin(this.#planner.commit(ask), ask, token));
     this.store.on(Scan, (ask, token) => this.#begin(this.#planner.scan(ask), ask, token));
+    this.store.on(Browse, (ask, token) => this.#begin(this.#planner.browse(ask), ask, token));
     // The watches have a component of their own.
     this.watcher = this.create(Watcher, { groups, ordered }, { name: "watcher" });
     this.connect(this.watcher.ports.watches, this.watches);

@@ -1,0 +1,4 @@
+/** Servers in front of the store, for clients that speak something else than Kith. */
+
+export { type GatewayErrorCode, gatewayError } from "./errors.ts";
+export { AskTraffic, Listener, Listening, Traffic } from "./listening.ts";
