@@ -2,3 +2,4 @@
 
 export { type GatewayErrorCode, gatewayError } from "./errors.ts";
 export { AskTraffic, Listener, Listening, Traffic } from "./listening.ts";
+export * from "./http/index.ts";
