@@ -8,7 +8,7 @@
 
 import { Component, type Millis, port, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { ConnectionDown, ConnectionUp, Dropped, Network } from "@kith/network";
-import { heardOf, met, type PeerAddress, type PeerBook } from "@kith/paxos";
+import { heardOf, met, type PeerAddress, type PeerBook, sharing } from "@kith/paxos";
 import { type Change, Changes, type Entry, Resync, Unwatch, Watch, type Watched } from "./port.ts";
 import { keyAt, type Octets, type Position, positionOf } from "./position.ts";
 import type { Descriptor } from "./rows.ts";
@@ -91,7 +91,9 @@ export class Watcher extends Component {
     this.watches.on(Watch, ({ watch, what }) => this.#watch(watch, what));
     this.watches.on(Unwatch, ({ watch }) => this.#unwatch(watch));
     this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
-    this.network.on(ConnectionDown, ({ peer }) => this.#again(peer.peerId, true));
+    this.network.on(ConnectionDown, ({ peer }) => {
+      for (const peerId of sharing(this.state.book, peer)) this.#again(peerId, true);
+    });
     this.network.on(Dropped, ({ to, reason, tag }) => {
       if (tag === WatchAsk.tag && (reason === "unreachable" || reason === "disconnected"))
         this.#again(to.peerId, true);
