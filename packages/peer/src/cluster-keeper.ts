@@ -9,8 +9,8 @@
  * 3. **Where.** It tells each process that has replicas to found them, again and again, until all have said that they have. Others
  *    ask for the genesis.
  *
- * Invariants: a process has one cluster, for good. Replicas are founded by a process that the founder told to, and by the founder once
- * only: a peer that has lost its disk is not told again, and does not vote as the one that it was.
+ * Invariants: a process has one cluster, for good. Replicas are founded by a process that the founder told to, and on the storage
+ * that was there when they were placed: a peer that has lost its disk does not vote as the one that it was.
  */
 
 import {
@@ -126,10 +126,12 @@ export class ClusterKeeper extends Component {
   /** Peers that want to know what they have to do. */
   readonly #waiting = new Map<number, ReplyToken<Hosting>>();
   readonly #settled = new Set<number>();
+  /** Whether replicas of this process were founded on another storage. */
+  #lost = false;
   /** Who has told this process to found its replicas. */
   #founder: PeerRef | null = null;
   /** The writes under way, in their order, each with what is done when it is durable. */
-  readonly #writes: { readonly record: ClusterRecord; readonly then: () => void }[] = [];
+  readonly #writes: { readonly record: ClusterRecord; readonly done: () => void }[] = [];
   readonly #list = this.storage.onAnswer(ListNamespaces, (answer) => {
     if (answer instanceof Namespaces)
       this.#read(new ReadKey(place), { context: answer.names.length > 0 });
@@ -144,7 +146,7 @@ export class ClusterKeeper extends Component {
     if (!(answer instanceof Flushed)) return;
     const written = this.#writes.shift();
     this.#record = written?.record ?? this.#record;
-    written?.then();
+    written?.done();
   });
   readonly #look = this.monitor.onAnswer(AskView, (answer) => {
     if (!(answer instanceof AskTimeout)) this.#counted(answer);
@@ -161,7 +163,7 @@ export class ClusterKeeper extends Component {
     this.network.on(ConnectionUp, ({ peer }) => this.#met(peer));
     this.network.on(AskCluster, ({ from }) => this.#tell(from));
     this.network.on(TellCluster, (told) => this.#told(told));
-    this.network.on(Place, ({ from, genesis }) => this.#place(from, genesis));
+    this.network.on(Place, (order) => this.#place(order));
     this.network.on(Placed, ({ clusterId, peerIds }) => this.#placed(clusterId, peerIds));
     this.network.on(Dropped, ({ reason, tag, from }) => {
       // Who has an address only does not know this life of the process: now it does.
@@ -227,6 +229,7 @@ export class ClusterKeeper extends Component {
     const address = addressOf(from);
     const record = this.#record;
     if (record !== null) {
+      this.#said.set(address, clusterId);
       if (clusterId === record.clusterId) this.#learn(genesis);
       else if (clusterId !== "" && this.#joins.includes(address)) {
         const what = `${address} belongs to cluster ${clusterId}, and this process to ${record.clusterId}.`;
@@ -251,7 +254,7 @@ export class ClusterKeeper extends Component {
     if (clusterId === "") return;
     // Until that is durable, it asks no more.
     this.#moved("reading", "");
-    this.#latest = { ...recordOf(clusterId), genesis };
+    this.#latest = { ...recordOf(clusterId, this.#name()), genesis };
     this.#change({}, () => this.#admitted(false, true));
   }
 
@@ -282,9 +285,10 @@ export class ClusterKeeper extends Component {
     const record = this.#latest;
     if (record === null || record.create === null || record.genesis !== null) return;
     const { peers: wanted, groups = 8, replicas = 3, ordered = false } = record.create;
-    const peers = processes
-      .filter(({ silent, clusterId }) => !silent && clusterId === record.clusterId)
-      .flatMap((one) => one.peers);
+    const here = processes.filter(
+      ({ silent, clusterId }) => !silent && clusterId === record.clusterId,
+    );
+    const peers = here.flatMap((one) => one.peers);
     const problem = ringProblem(peers, wanted);
     if (problem !== null) return this.#moved("gathering", problem);
     const all = peers.map(({ peer }) => peer);
@@ -294,7 +298,8 @@ export class ClusterKeeper extends Component {
       size: this.setting(ringSize),
     });
     const genesis = { clusterId: record.clusterId, ordered, groups: placed };
-    this.#change({ genesis, told: true }, () => this.#host());
+    const disks = Object.fromEntries(here.map(({ process, disk }) => [addressOf(process), disk]));
+    this.#change({ genesis, disks, told: true }, () => this.#host());
   }
 
   #learn(genesis: Genesis | null): void {
@@ -305,7 +310,7 @@ export class ClusterKeeper extends Component {
 
   // --- where ---------------------------------------------------------------------------------------
 
-  #place(from: PeerRef, genesis: Genesis): void {
+  #place({ from, genesis, disk }: Place): void {
     const record = this.#record;
     if (record === null) return; // It comes again.
     if (genesis.clusterId !== record.clusterId) {
@@ -313,7 +318,13 @@ export class ClusterKeeper extends Component {
       return;
     }
     this.#founder = from;
-    if (record.settled) this.#thank();
+    if (disk !== record.disk) {
+      // They were placed on the storage that was here before.
+      this.#lost = true;
+      this.#learn(genesis);
+      this.#host();
+      this.#thank();
+    } else if (record.settled) this.#thank();
     else if (this.#latest?.told === false)
       this.#change({ genesis, told: true }, () => this.#host());
   }
@@ -322,7 +333,8 @@ export class ClusterKeeper extends Component {
   #host(): void {
     const { genesis = null, told = false, settled = false } = this.#record ?? {};
     if (genesis === null) return;
-    const isLost = !told && this.clock.monotonic >= this.#knewAt + lostAfterMs;
+    const isLate = this.clock.monotonic >= this.#knewAt + lostAfterMs;
+    const isLost = !told && (this.#lost || isLate);
     for (const [peerId, token] of this.#waiting) {
       const isMember = isMemberOf(genesis, peerId);
       if (isMember && !told && !isLost) continue;
@@ -399,11 +411,11 @@ export class ClusterKeeper extends Component {
 
   #tick(): void {
     if (this.#phase === "failed") return;
-    const { genesis = null, create = null } = this.#record ?? {};
+    const { genesis = null, create = null, disks = {} } = this.#record ?? {};
+    const silent = this.#joins.filter((one) => !this.#said.has(one));
+    const isLate =
+      this.clock.monotonic >= this.#began + (this.#init.createWithin ?? createWithinMs);
     if (this.#phase === "asking") {
-      const { createWithin = createWithinMs } = this.#init;
-      const silent = this.#joins.filter((one) => !this.#said.has(one));
-      const isLate = this.clock.monotonic >= this.#began + createWithin;
       if (this.#init.create !== undefined && isLate) {
         const what = `${silent.join(", ")} did not answer: nothing was founded.`;
         return this.#fail("KITH_PEER_SILENT", what);
@@ -413,9 +425,13 @@ export class ClusterKeeper extends Component {
     else if (genesis === null) this.#askAll(this.#joins);
     else {
       const missing = this.#missing();
-      for (const to of missing) this.network.trigger(new Place({ to, genesis }));
+      for (const to of missing)
+        this.network.trigger(new Place({ to, genesis, disk: disks[addressOf(to)] ?? "" }));
       if (this.#waiting.size > 0) this.#host();
-      if (this.#phase === "ready" && missing.length === 0) return;
+      // Those whom it was told to join may be of another cluster.
+      if (!isLate) this.#askAll(silent);
+      const isDone = missing.length === 0 && (isLate || silent.length === 0);
+      if (this.#phase === "ready" && isDone) return;
     }
     this.#again();
   }
@@ -429,18 +445,23 @@ export class ClusterKeeper extends Component {
   }
 
   #found(create: Founders): void {
-    let clusterId = "";
-    while (clusterId.length < 32) clusterId += this.#draw.below(16).toString(16);
-    this.#latest = recordOf(clusterId, create);
+    this.#latest = recordOf(this.#name() + this.#name(), this.#name(), create);
     this.#change({}, () => this.#admitted(true));
   }
 
-  /** Changes the record; `then` is done when that is durable. */
-  #change(change: Partial<ClusterRecord>, then: () => void): void {
+  /** 16 hexadecimal digits that nobody else has. */
+  #name(): string {
+    let name = "";
+    while (name.length < 16) name += this.#draw.below(16).toString(16);
+    return name;
+  }
+
+  /** Changes the record; `done` is called when that is durable. */
+  #change(change: Partial<ClusterRecord>, done: () => void): void {
     if (this.#latest === null) return;
     const record = { ...this.#latest, ...change };
     this.#latest = record;
-    this.#writes.push({ record, then });
+    this.#writes.push({ record, done });
     const value = textBytes(writeRecord(record));
     const { namespace, key } = place;
     this.#write(new Write({ namespace, operations: [{ kind: "put", key, value }] }));
@@ -450,8 +471,8 @@ export class ClusterKeeper extends Component {
     if (this.#phase === "failed" || (this.#phase === phase && this.#detail === detail)) return;
     this.#phase = phase;
     this.#detail = detail;
-    const { clusterId = "", genesis = null } = this.#record ?? {};
-    this.cluster.trigger(new ClusterState({ phase, clusterId, genesis, detail }));
+    const { clusterId = "", disk = "", genesis = null } = this.#record ?? {};
+    this.cluster.trigger(new ClusterState({ phase, clusterId, disk, genesis, detail }));
   }
 
   #fail(code: PeerErrorCode, detail: string): void {

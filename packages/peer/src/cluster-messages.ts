@@ -15,9 +15,13 @@ export class TellCluster extends message("peer/TellCluster")<{
 }> {}
 
 /** Found the replicas that this places at you. Comes from the founder, until it was answered. */
-export class Place extends message("peer/Place")<{ readonly genesis: Genesis }> {}
+export class Place extends message("peer/Place")<{
+  readonly genesis: Genesis;
+  /** The storage on which they were placed; another one does not found them. */
+  readonly disk: string;
+}> {}
 
-/** Those of these peers are founded. */
+/** Those of these peers are founded, or never will be here. */
 export class Placed extends message("peer/Placed")<{
   readonly clusterId: string;
   readonly peerIds: readonly number[];

@@ -10,10 +10,14 @@ import { peerError } from "./errors.ts";
 /** The record. Plain data. */
 export interface ClusterRecord {
   readonly clusterId: string;
+  /** Drawn with the record: tells this storage from one that was put in its place. */
+  readonly disk: string;
   /** At the founder: how it was to be founded. */
   readonly create: Founders | null;
   readonly genesis: Genesis | null;
-  /** At the founder: the peers whose replicas are founded. They are not told to found them again, whatever their disks say. */
+  /** At the founder: on which storage each process has its replicas, by address. No other one is told to found them. */
+  readonly disks: Readonly<Record<string, string>>;
+  /** At the founder: the peers whose replicas are founded. */
   readonly placed: readonly number[];
   /** Whether this process was told to found its replicas, and whether it has. */
   readonly told: boolean;
@@ -24,8 +28,13 @@ export interface ClusterRecord {
 export const recordNamespace = "kith.cluster";
 
 /** A record of a cluster of which nothing else is known. */
-export function recordOf(clusterId: string, create: Founders | null = null): ClusterRecord {
-  return { clusterId, create, genesis: null, placed: [], told: false, settled: false };
+export function recordOf(
+  clusterId: string,
+  disk: string,
+  create: Founders | null = null,
+): ClusterRecord {
+  const nothing = { genesis: null, disks: {}, placed: [], told: false, settled: false };
+  return { clusterId, disk, create, ...nothing };
 }
 
 /** The record as text. */
@@ -38,13 +47,17 @@ export function readRecord(text: string): ClusterRecord {
   try {
     const all = fieldsOf(JSON.parse(text));
     if (all["format"] !== 1) throw new Error(`its format is ${String(all["format"])}`);
-    const { clusterId, create, genesis, placed, told, settled } = all;
+    const { clusterId, disk, create, genesis, disks, placed, told, settled } = all;
     if (typeof told !== "boolean" || typeof settled !== "boolean")
       throw new Error("a mark is missing");
     return {
       clusterId: textOf(clusterId),
+      disk: textOf(disk),
       create: create === null ? null : foundersOf(create),
       genesis: genesis === null ? null : genesisOf(genesis),
+      disks: Object.fromEntries(
+        Object.entries(fieldsOf(disks)).map(([address, one]) => [address, textOf(one)]),
+      ),
       placed: listOf(placed, numberOf),
       told,
       settled,

@@ -51,6 +51,8 @@ export class ClusterState extends event("peer/ClusterState")<{
   readonly phase: ClusterPhase;
   /** Empty while it is not known. */
   readonly clusterId: string;
+  /** Tells this storage from one that was put in its place; empty while it was not written. */
+  readonly disk: string;
   readonly genesis: Genesis | null;
   /** A sentence for people: what is waited for. Empty where that is nothing. */
   readonly detail: string;

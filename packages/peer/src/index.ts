@@ -22,6 +22,7 @@ export {
   type PeerState,
   type ProcessReport,
 } from "./monitor.ts";
+export { MonitorGuest } from "./monitor-guest.ts";
 export { Overlay } from "./overlay.ts";
 export { PeerHost, type PeerHostInit, virtualPeer } from "./peer-host.ts";
 export { PeerManager, type PeerManagerInit } from "./peer-manager.ts";

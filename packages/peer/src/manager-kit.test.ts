@@ -45,6 +45,8 @@ export class Process extends PeerManager {
   failed: ClusterFailed | null = null;
   last: ClusterState | null = null;
   seen: ClusterView | null = null;
+  /** Why peers have ended. */
+  readonly endings: string[] = [];
   readonly #look = this.view.onAnswer(AskView, (answer) => {
     if (!(answer instanceof AskTimeout)) this.seen = answer;
   });
@@ -63,19 +65,12 @@ export class Process extends PeerManager {
     this.enter(() => this.#look(new AskView()));
   }
 
-  within(action: () => void): void {
-    this.enter(action);
-  }
-
-  /** The handle of a peer. */
-  peer(peerId: number): Child<VirtualPeer> {
-    const peer = this.peers.get(peerId);
-    if (peer === undefined) throw new Error(`no peer ${peerId}`);
-    return peer;
-  }
-
   get hostedIds(): number[] {
     return [...this.peers.keys()];
+  }
+
+  protected override ended(_peerId: number, reason: string): void {
+    this.endings.push(reason);
   }
 
   protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
@@ -128,7 +123,7 @@ export function peerIdsOf(index: number, nodes: number, each: number): number[] 
 /** Runs until all processes are ready. */
 export function ready(world: World, within = 60_000): void {
   world.until(
-    () => world.nodes.every(({ state, root }) => state !== "up" || root.last?.phase === "ready"),
+    () => world.nodes.every((node) => node.state !== "up" || node.root.last?.phase === "ready"),
     { within },
   );
 }

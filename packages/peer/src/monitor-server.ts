@@ -24,6 +24,7 @@ import {
   ConnectionUp,
   Dropped,
   Network,
+  parseAddress,
   parsePeer,
   type PeerRef,
   self,
@@ -60,6 +61,12 @@ const gatherMs: Millis = 200;
 const processesMax = 1024;
 const waitingMax = 1024;
 
+/** What a monitor has to know. Plain data. */
+export interface MonitorInit {
+  /** Processes to begin with, `host:port`: for one that is of no cluster itself. */
+  readonly seeds?: readonly string[];
+}
+
 interface Known {
   at: PeerRef;
   report: ProcessReport | null;
@@ -80,11 +87,14 @@ export class MonitorServer extends Component {
   readonly #peers = new Map<number, PeerReport>();
   /** To which addresses there are connections. */
   readonly #open = new Set<string>();
-  #state: Pick<ClusterState, "phase" | "clusterId" | "detail"> = {
+  #state: Pick<ClusterState, "phase" | "clusterId" | "disk" | "detail"> = {
     phase: "reading",
     clusterId: "",
+    disk: "",
     detail: "",
   };
+  /** Which cluster is shown. */
+  #cluster = "";
   /** A gathering of the own peers, and who waits for it. */
   #gathering: { readonly round: number; readonly open: Set<number> } | null = null;
   #gatherings = 0;
@@ -96,10 +106,12 @@ export class MonitorServer extends Component {
   readonly #viewers: ReplyToken<ClusterView>[] = [];
   readonly #known = new Map<string, Known>();
 
-  constructor() {
+  constructor({ seeds = [] }: MonitorInit = {}) {
     super();
-    this.cluster.on(ClusterState, ({ phase, clusterId, detail, genesis }) => {
-      this.#state = { phase, clusterId, detail };
+    for (const seed of seeds) this.#know({ ...parseAddress(seed), peerId: 0, incarnation: 1 });
+    this.cluster.on(ClusterState, ({ phase, clusterId, disk, detail, genesis }) => {
+      this.#state = { phase, clusterId, disk, detail };
+      this.#cluster = clusterId;
       for (const { members } of genesis?.groups ?? [])
         for (const { host, port: at } of members)
           this.#know({ peerId: 0, host, port: at, incarnation: 1 });
@@ -222,8 +234,10 @@ export class MonitorServer extends Component {
     known.report = report;
     known.answered = this.#rounds;
     if (round === null) return;
+    // Who is of no cluster looks at that of the first who answers.
+    if (this.#cluster === "") this.#cluster = report.clusterId;
     // Another cluster's processes are no way to this one's.
-    if (report.clusterId === this.#state.clusterId)
+    if (report.clusterId === this.#cluster)
       for (const { predecessor, successors } of report.peers)
         for (const peer of predecessor === null ? successors : [predecessor, ...successors]) {
           const isNew = !this.#known.has(addressOf(peer));
@@ -266,7 +280,7 @@ export class MonitorServer extends Component {
     this.#round = null;
     const processes: ClusterView["processes"][number][] = [];
     for (const { report, answered } of this.#known.values()) {
-      if (report === null || report.clusterId !== this.#state.clusterId) continue;
+      if (report === null || report.clusterId !== this.#cluster) continue;
       const silent = answered < round.number;
       const peers = silent
         ? report.peers.map((one): PeerReport => ({ ...one, state: "silent" }))

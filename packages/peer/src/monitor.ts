@@ -72,6 +72,8 @@ export interface ProcessReport {
   /** The peer for which it speaks. */
   readonly process: PeerRef;
   readonly clusterId: string;
+  /** Tells its storage from one that was put in its place; empty while it has none. */
+  readonly disk: string;
   readonly phase: ClusterPhase;
   /** What it waits for, a sentence for people; empty where that is nothing. */
   readonly detail: string;

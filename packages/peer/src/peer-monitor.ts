@@ -19,7 +19,7 @@ import {
 import { Ring, type RingStatus, RingView } from "@kith/ring";
 import { decodeAnswer, type Descriptor, encodeQuery } from "@kith/store";
 import type { GroupReport, PeerReport } from "./monitor.ts";
-import { AskCounters, Front, FrontCounters } from "./store-front.ts";
+import { AskCounters, Front, type FrontCounters } from "./store-front.ts";
 
 /** Each peer of the process is to tell how it is. */
 export class TellNow extends event("peer/TellNow")<{ readonly round: number }> {}

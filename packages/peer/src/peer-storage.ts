@@ -62,9 +62,10 @@ export class PeerStorage extends Component {
         storage.reply(context, new Namespaces({ names }));
       } else if (!(answer instanceof AskTimeout)) storage.reply(context, answer);
     });
-    storage.on(Write, (ask, context) =>
-      write(new Write({ ...this.#own(ask), operations: this.#all(ask.operations) }), { context }),
-    );
+    storage.on(Write, ({ namespace, operations, flush = true }, context) => {
+      const own = { namespace: this.#prefix + namespace, operations: this.#all(operations), flush };
+      write(new Write(own), { context });
+    });
     storage.on(ReadBounds, (ask, context) =>
       readBounds(new ReadBounds(this.#own(ask)), { context }),
     );

@@ -208,11 +208,18 @@ function writes(ask: Request): boolean {
 
 /** The same, with less time. */
 function sooner(ask: Request, within: Millis): Request {
-  if (ask instanceof Get) return new Get({ ...ask, within });
-  if (ask instanceof Put) return new Put({ ...ask, within });
-  if (ask instanceof Delete) return new Delete({ ...ask, within });
-  if (ask instanceof Apply) return new Apply({ ...ask, within });
-  if (ask instanceof Read) return new Read({ ...ask, within });
-  if (ask instanceof Commit) return new Commit({ ...ask, within });
-  return new Scan({ ...ask, within });
+  if (ask instanceof Get) return new Get({ key: ask.key, within });
+  if (ask instanceof Put) return new Put({ key: ask.key, value: ask.value, within });
+  if (ask instanceof Delete) return new Delete({ key: ask.key, within });
+  if (ask instanceof Apply) return new Apply({ updates: ask.updates, within });
+  if (ask instanceof Read) {
+    const { keys, apart = false } = ask;
+    return new Read({ keys, apart, within });
+  }
+  if (ask instanceof Commit) {
+    const { reads, writes: all, attempt = 0 } = ask;
+    return new Commit({ reads, writes: all, attempt, within });
+  }
+  const { from, to, limit } = ask;
+  return new Scan({ from, to, within, ...(limit === undefined ? {} : { limit }) });
 }
