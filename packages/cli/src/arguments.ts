@@ -7,7 +7,7 @@ import { cliError } from "./errors.ts";
 
 /** A whole number. @param what what it is, for the error: "a number of peers" @throws KithError `KITH_CLI_ARGUMENT` */
 export function wholeNumber(text: string, what: string, min: number, max: number): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
   throw cliError("KITH_CLI_ARGUMENT", `${text} is not ${what} from ${min} to ${max}.`);
 }

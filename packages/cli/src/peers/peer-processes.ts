@@ -11,7 +11,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { Founders } from "@kith/peer";
 import { cliError } from "../errors.ts";
 import { addressText } from "./addresses.ts";
@@ -45,18 +44,12 @@ interface Peer {
   http: Place | null;
   /** How often it has died in a row before it was ready. */
   failures: number;
+  /** How often it was started. */
+  lives: number;
   again: NodeJS.Timeout | null;
 }
 
 const failuresMax = 5;
-const mainFile = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js", import.meta.url),
-);
-/** What Node needs to run the sources, where this is one of them. */
-const nodeArguments = import.meta.url.endsWith(".ts")
-  ? ["--import", "tsx", "--conditions", "source"]
-  : [];
-
 /** The processes. */
 export class PeerProcesses {
   readonly events = new EventEmitter();
@@ -83,6 +76,7 @@ export class PeerProcesses {
       redis: null,
       http: null,
       failures: 0,
+      lives: 0,
       again: null,
     }));
     this.#ids = drawnIds(init.listen.length);
@@ -152,11 +146,13 @@ export class PeerProcesses {
     const { index } = peer;
     const { line, verbose } = this.#init;
     // In a group of its own: Ctrl-C is for whoever has started it, who ends it in order.
-    const child = spawn(process.execPath, [...nodeArguments, mainFile, ...this.#arguments(peer)], {
+    const command = [...process.execArgv, process.argv[1] ?? "", ...this.#arguments(peer)];
+    const child = spawn(process.execPath, command, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       detached: true,
     });
     peer.child = child;
+    peer.lives++;
     peer.isUp = false;
     const name = `peer ${index + 1}`;
     let failure = "";
@@ -169,6 +165,7 @@ export class PeerProcesses {
       if (message.kind === "waits") this.#init.waits(`${name}: ${message.detail}`);
       else if (message.kind === "failed") failure = message.text;
       else {
+        if (peer.lives > 1) line(`${name} is up again, as process ${child.pid ?? 0}.`);
         Object.assign(peer, { isUp: true, redis: message.redis, http: message.http, failures: 0 });
         this.#clusterId = message.clusterId;
         this.#looked();

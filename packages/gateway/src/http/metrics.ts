@@ -75,7 +75,10 @@ export function trafficMeasures(
 ): Measure[] {
   return Object.entries(counts).map(([name, value]) => ({
     kind: "gauge",
-    name: `${prefix}_${name.replaceAll(/[^A-Za-z0-9]+/g, "_").toLowerCase()}`,
+    name: `${prefix}_${name
+      .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
+      .replaceAll(/[^A-Za-z0-9]+/g, "_")
+      .toLowerCase()}`,
     help: `${name}, as that server counts it.`,
     value,
   }));

@@ -110,6 +110,12 @@ function peersOf({ processes }: PlainView) {
     .sort((a, b) => a.peer.peerId - b.peer.peerId);
 }
 
+/** Peers are called by their places on the ring, as `kith status` does: identities have up to sixteen digits. */
+function nameOf(view: PlainView): (peerId: number) => string {
+  const ids = peersOf(view).map(({ peer }) => peer.peerId);
+  return (peerId) => (ids.includes(peerId) ? `${ids.indexOf(peerId) + 1}` : `${peerId}`);
+}
+
 function colourOf(view: PlainView): (peerId: number | null) => string {
   const ids = peersOf(view).map(({ peer }) => peer.peerId);
   return (peerId) =>
@@ -120,12 +126,13 @@ function colourOf(view: PlainView): (peerId: number | null) => string {
 
 function picture(view: PlainView): string {
   const colour = colourOf(view);
+  const name = nameOf(view);
   const peers = peersOf(view);
   const places = new Map(
     peers.map(({ peer }) => [peer.peerId, pointAt(peer.peerId / ringSize, ringRadius)] as const),
   );
   const arcs = groupsOf(view).map(({ lo, hi, gid, leader, members }) => {
-    const title = `${gid}: led by ${leader ?? "nobody"}, replicas at ${members.join(", ")}`;
+    const title = `${gid}: led by ${leader === null ? "nobody" : name(leader)}, replicas at ${members.map(name).join(", ")}`;
     const [from, to] = [fractionOf(lo), hi === null ? 1 : fractionOf(hi)];
     return `<path class="group" d="${arc(from, to)}" stroke="${colour(leader)}"><title>${text(title)}</title></path>`;
   });
@@ -133,7 +140,10 @@ function picture(view: PlainView): string {
     const from = places.get(peer.peerId);
     const to = places.get(successors[0]?.peerId ?? -1);
     if (from === undefined || to === undefined || state !== "up" || silent) return [];
-    return [`<path class="link" d="M${from} Q${middle},${middle} ${to}"/>`];
+    // Along the ring, in its direction: a ring that is closed shows no gap.
+    const distance = ((successors[0]?.peerId ?? 0) - peer.peerId + ringSize) % ringSize;
+    const isLarge = distance > ringSize / 2 ? 1 : 0;
+    return [`<path class="link" d="M${from} A${ringRadius},${ringRadius} 0 ${isLarge} 1 ${to}"/>`];
   });
   const dots = peers.map(({ peer, state, ring, silent, process }) => {
     const id = peer.peerId;
@@ -141,9 +151,9 @@ function picture(view: PlainView): string {
     const isHere =
       process.port === view.here.process.port && process.host === view.here.process.host;
     const [x = "", y = ""] = (places.get(id) ?? "").split(",");
-    const [labelX = "", labelY = ""] = pointAt(id / ringSize, ringRadius + 34).split(",");
+    const [labelX = "", labelY = ""] = pointAt(id / ringSize, ringRadius + 28).split(",");
     const title = `peer ${id} at ${peer.host}:${peer.port}, life ${peer.incarnation}: ${isUp ? `ring ${ring}` : silent ? "silent" : state}`;
-    return `<g class="${isUp ? "up" : "down"}"><circle cx="${x}" cy="${y}" r="${isHere ? 13 : 11}" fill="${isUp ? colour(id) : "none"}" stroke="${colour(id)}"><title>${text(title)}</title></circle><text x="${labelX}" y="${labelY}">${text(shortId(id))}</text></g>`;
+    return `<g class="${isUp ? "up" : "down"}"><circle cx="${x}" cy="${y}" r="${isHere ? 13 : 11}" fill="${isUp ? colour(id) : "none"}" stroke="${colour(id)}"><title>${text(title)}</title></circle><text x="${labelX}" y="${labelY}">${text(name(id))}</text></g>`;
   });
   const count = peers.filter(({ state, silent }) => state === "up" && !silent).length;
   return `<svg viewBox="0 0 ${size} ${size}" role="img" aria-label="The ring of peers, and inside it the groups of keys"><circle class="ring" cx="${middle}" cy="${middle}" r="${ringRadius}"/>${links.join("")}${arcs.join("")}${dots.join("")}<text class="count" x="${middle}" y="${middle}">${count} of ${peers.length}</text><text class="unit" x="${middle}" y="${middle + 22}">peers are up</text></svg>`;
@@ -151,25 +161,22 @@ function picture(view: PlainView): string {
 
 function peersTable(view: PlainView): string {
   const colour = colourOf(view);
+  const name = nameOf(view);
   const rows = peersOf(view).map(({ peer, state, reason, ring, silent, groups, counters }) => {
     const how = silent ? "silent" : state === "up" ? `up, ring ${ring}` : `${state}: ${reason}`;
     const led = groups.filter(({ role }) => role === "leader").length;
-    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(shortId(peer.peerId))}</td><td>${text(`${peer.host}:${peer.port}`)}</td><td>${text(how)}</td><td>${peer.incarnation}</td><td>${led} of ${groups.length}</td><td>${counters.done}</td><td>${counters.unknown}</td></tr>`;
+    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(`${peer.host}:${peer.port}`)}</td><td>${text(how)}</td><td>${peer.incarnation}</td><td>${led} of ${groups.length}</td><td>${counters.done}</td><td>${counters.unknown}</td></tr>`;
   });
   return `<h2>Peers</h2><table><thead><tr><th>peer</th><th>address</th><th>state</th><th>life</th><th>leads</th><th>done</th><th>unknown</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
 
 function groupsTable(view: PlainView): string {
+  const name = nameOf(view);
   const rows = groupsOf(view).map(({ gid, lo, hi, leader, members, epoch, appliedBy, halted }) => {
-    const at = members.map((id) => `${shortId(id)} at ${appliedBy.get(id) ?? "?"}`).join(", ");
-    return `<tr class="${leader === null || halted !== null ? "down" : "up"}"><td>${text(gid)}</td><td><code>${text(lo.slice(0, 8) || "0")}…${text(hi?.slice(0, 8) ?? "end")}</code></td><td>${leader === null ? "nobody" : text(shortId(leader))}</td><td>${text(at)}</td><td>${epoch}</td></tr>`;
+    const at = members.map((id) => `${name(id)} at ${appliedBy.get(id) ?? "?"}`).join(", ");
+    return `<tr class="${leader === null || halted !== null ? "down" : "up"}"><td>${text(gid)}</td><td><code>${text(lo.slice(0, 8) || "0")}…${text(hi?.slice(0, 8) ?? "end")}</code></td><td>${leader === null ? "nobody" : text(name(leader))}</td><td>${text(at)}</td><td>${epoch}</td></tr>`;
   });
   return `<h2>Groups</h2><table><thead><tr><th>group</th><th>keys</th><th>leader</th><th>replicas, and how far they are</th><th>epoch</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
-}
-
-/** Identities have up to sixteen digits, of which few tell them apart. */
-function shortId(peerId: number): string {
-  return peerId < 1e6 ? String(peerId) : `…${String(peerId).slice(-4)}`;
 }
 
 /** A point of a circle; 0 is at its top, and it goes on clockwise. */
@@ -223,7 +230,7 @@ main{display:grid;grid-template-columns:minmax(280px,480px) minmax(0,1fr);gap:0 
 header{grid-column:1/-1;display:flex;gap:1rem;align-items:baseline}h1{margin:0}header p{margin:0;color:var(--soft)}
 h2{font-size:1rem;margin:1rem 0 .25rem}
 svg{width:100%}svg.key{width:.7em;height:.7em}
-.ring{fill:none;stroke:var(--line);stroke-width:2}.link{fill:none;stroke:var(--line);stroke-width:1.5}
+.ring{fill:none;stroke:var(--line);stroke-width:2}.link{fill:none;stroke:var(--soft);stroke-width:3}
 .group{fill:none;stroke-width:16}.group:hover{stroke-width:22}
 svg g circle{stroke-width:3}svg text{font-size:13px;text-anchor:middle;dominant-baseline:middle;fill:currentColor}
 svg .count{font-size:22px}svg .unit{fill:var(--soft)}.down{opacity:.55}
