@@ -92,6 +92,8 @@ export type Refusal =
   | RefusalReason
   | "key-too-long"
   | "key-no-octets"
+  /** A time, version or limit is below 0, no number, or too large. */
+  | "no-number"
   | "key-twice"
   | "too-many-keys"
   | "hashed"

@@ -14,10 +14,13 @@ import type { CommandOf, Ticket, Token } from "./command.ts";
 import type { GroupTable } from "./group-table.ts";
 import type { Octets } from "./position.ts";
 import type { Result } from "./result.ts";
-import { known, nameOf, rowKeys, type SessionRow, type TxRow } from "./rows.ts";
+import { known, nameOf, rowKeys, type SessionRow, txOf, type TxRow } from "./rows.ts";
 
 /** How many numbers of a client a group keeps apart, beyond those that the client needs no more. */
 export const openSeqsMax = 1024;
+
+/** Behind all numbers in the order of rows. */
+const beyondSeqs = "\u00ff".repeat(8);
 
 /** Opens the session of a client, or tells of the one that it has. */
 export function openSession(
@@ -80,11 +83,13 @@ export function expireSession(
   if (group.time - session.lastSeen < idle) return kept;
   const known = new Set(finished);
   const { ackedBelow } = session;
-  for (let seq = ackedBelow; seq < ackedBelow + openSeqsMax; seq++) {
-    const tx = group.tx(nameOf({ client, seq }));
+  for (const key of group.table.keys(rowKeys.tx(client), rowKeys.tx(client + beyondSeqs))) {
+    const { seq } = txOf(key.slice(1));
+    const tx = group.tx(key.slice(1));
     if (tx !== undefined && !(known.has(seq) && isFinal(tx))) return kept;
   }
   drop(group, client, ackedBelow, ackedBelow + openSeqsMax);
+  dropBeyond(group, client, ackedBelow + openSeqsMax, Number.MAX_SAFE_INTEGER);
   group.table.delete(rowKeys.session(client));
   group.setMeta({ ...group.meta, lastExpiry: index });
   return { kind: "session-expired", ended: true };
@@ -115,6 +120,7 @@ function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: n
     break;
   }
   drop(group, client, session.ackedBelow, Math.min(to, last));
+  if (to > last) to = dropBeyond(group, client, last, to);
   group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
   return to;
 }
@@ -127,6 +133,23 @@ function drop(group: GroupTable, client: Octets, from: number, to: number): void
     const tx = rowKeys.tx(nameOf({ client, seq }));
     if (group.table.get(tx) !== undefined) group.table.delete(tx);
   }
+}
+
+/**
+ * Drops the registers from `from` on, which is beyond the numbers that a client can have open at once: votes against what was
+ * never prepared here, and its outcome, come in no session.
+ *
+ * @returns up to where: the first that is not final, or `to`
+ */
+function dropBeyond(group: GroupTable, client: Octets, from: number, to: number): number {
+  const end = rowKeys.tx(nameOf({ client, seq: to }));
+  for (const key of group.table.keys(rowKeys.tx(nameOf({ client, seq: from })), end)) {
+    const { seq } = txOf(key.slice(1));
+    const tx = group.tx(key.slice(1));
+    if (tx !== undefined && !isFinal(tx)) return seq;
+    group.table.delete(key);
+  }
+  return to;
 }
 
 function isFinal({ registers }: TxRow): boolean {

@@ -50,7 +50,7 @@ import {
 import type { Octets } from "./position.ts";
 import type { KnownTx } from "./query.ts";
 import { Conclude, Concluded, Recovery } from "./recovery.ts";
-import { answerTo, type Asked, type Planned, Planner } from "./requests.ts";
+import { answerTo, type Asked, type Planned, Planner, refused } from "./requests.ts";
 import type { Descriptor } from "./rows.ts";
 import { Watcher, Watches } from "./watcher.ts";
 
@@ -152,6 +152,7 @@ export class StoreClient extends Component {
     single = false,
   ): void {
     if (work instanceof Refused) return this.#reply(token, work, single);
+    if (Number.isNaN(within)) return this.#reply(token, refused(0, "no-number"), single);
     const { manager, waiting } = this.state;
     const number = begin(manager, work, this.clock.monotonic, within);
     waiting.set(number, { asked, token, single });
