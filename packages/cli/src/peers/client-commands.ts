@@ -135,7 +135,8 @@ export class PeerClient {
     );
     if (found === undefined)
       throw cliError("KITH_CLI_LEAVE", `The process at ${address} has not answered.`);
-    const groups = found.peers.flatMap((peer) => peer.groups.map(({ gid }) => gid));
+    const all = found.peers.flatMap((peer) => peer.groups.map(({ gid }) => gid));
+    const groups = [...new Set(all)];
     if (groups.length > 0)
       throw cliError(
         "KITH_CLI_LEAVE",
