@@ -72,7 +72,7 @@ export class Mail {
         if (member === undefined) continue;
         const { host, port } = member;
         let incarnation = 1;
-        for (const one of this.#addresses.peers.values())
+        for (const one of [this.#self, ...this.#addresses.peers.values()])
           if (one.port === port && one.host === host) ({ incarnation } = one);
         return { peerId, host, port, incarnation };
       }

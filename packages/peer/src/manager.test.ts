@@ -87,4 +87,9 @@ describe("a cluster of processes with a manager", () => {
       expect(textIn(ask(world, 1, new Get({ key: `key-${peer}` }), peer))).equal(`${peer}`);
     expect(world.node(1).root.hostedIds).deep.equal(peerIdsOf(1, 3, 4));
   });
+
+  // One peer of a process heard of another before the detector did, and took it for gone for good (seed 21).
+  it("forms a ring of several peers of each process, whatever starts first", () => {
+    for (let seed = 21; seed <= 26; seed++) ready(cluster({ seed, nodes: 3, each: 2 }));
+  });
 });

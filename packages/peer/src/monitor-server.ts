@@ -186,7 +186,7 @@ export class MonitorServer extends Component {
   #report(): void {
     for (const peerId of this.#gathering?.open ?? []) {
       const one = this.#peers.get(peerId);
-      if (one !== undefined) this.#peers.set(peerId, { ...one, state: "silent" });
+      if (one?.state === "up") this.#peers.set(peerId, { ...one, state: "silent" });
     }
     this.#gathering = null;
     const here = this.#process();

@@ -18,7 +18,7 @@ import {
   type FaultPolicy,
   type Millis,
 } from "@kith/core";
-import { AdaptiveDetector } from "@kith/fd";
+import { AdaptiveDetector, Arrived, FailureDetector } from "@kith/fd";
 import { BootstrapClient, BootstrapServer, clusterId } from "@kith/membership";
 import { formatPeer, parsePeer, self } from "@kith/network";
 import { StoreDirectory } from "@kith/store";
@@ -54,6 +54,7 @@ export class PeerManager extends Component {
   protected readonly keeping = this.requires(Cluster);
   protected readonly admission = this.requires(Admission);
   protected readonly roster = this.requires(Roster);
+  protected readonly living = this.requires(FailureDetector);
   readonly #detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
   readonly #switchboard = this.create(Switchboard, {}, { name: "Switchboard" });
   readonly #monitor = this.create(MonitorServer, {}, { name: "Monitor" });
@@ -99,6 +100,7 @@ export class PeerManager extends Component {
     this.connect(this.#monitor.ports.monitor, keeper.monitor);
     this.connect(this.#monitor.ports.roster, this.roster);
     this.connect(this.#switchboard.ports.connections, this.#monitor.ports.connections);
+    this.connect(this.#detector.ports.detector, this.living);
     this.offers(this.#detector.ports.detector);
     this.offers(this.#switchboard.ports.losses);
     this.offers(this.#switchboard.ports.connections);
@@ -140,6 +142,7 @@ export class PeerManager extends Component {
       throw peerError("KITH_PEER_SPENT", `Peer ${peerId} has lived in this life of the process.`);
     if (this.#admitted === null)
       throw peerError("KITH_PEER_ARGUMENT", `The process has no cluster for peer ${peerId} yet.`);
+    this.#announce(peerId);
     this.#host(peerId, this.#admitted);
   }
 
@@ -163,7 +166,13 @@ export class PeerManager extends Component {
     const client = this.create(BootstrapClient, { servers }, options);
     this.create(BootstrapServer, {}, { name: "BootstrapServer", settings });
     this.offers(client.ports.bootstrap);
+    // All before the first begins: one that they hear of and the detector does not would count as gone for good.
+    for (const peerId of this.#init.peers) this.#announce(peerId);
     for (const peerId of this.#init.peers) this.#host(peerId, admitted);
+  }
+
+  #announce(peerId: number): void {
+    this.living.trigger(new Arrived({ peer: virtualPeer(this.#process, peerId) }));
   }
 
   #host(peerId: number, { clusterId: id, founds, returns }: Admitted): void {
