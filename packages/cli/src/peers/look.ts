@@ -51,7 +51,7 @@ export async function viewOf({ peers, within, security }: LookOptions): Promise<
       // This guest is a process, too, and of no interest.
       const processes = view?.processes.filter(({ process }) => process.port !== 0) ?? [];
       if (view !== null && processes.some(({ silent }) => !silent))
-        return new ClusterView({ ...view, processes });
+        return new ClusterView({ here: view.here, processes, complete: view.complete });
       if (performance.now() >= until)
         throw cliError(
           "KITH_CLI_UNREACHABLE",

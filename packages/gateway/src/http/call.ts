@@ -69,7 +69,7 @@ const keysPath = "/keys/";
 
 /** Reads a request up to its body. @throws HttpFailure */
 export function readCall(method: string, target: string): Call {
-  const [path = "", query = ""] = splitAt(target, "?");
+  const [path, query] = splitAt(target, "?");
   if (path.startsWith(keysPath)) return readKeyCall(method, path.slice(keysPath.length), query);
   if (path === "/transactions") {
     allow(method, ["POST"]);
@@ -161,7 +161,7 @@ function optionsOf(query: string): Map<string, string> {
   const options = new Map<string, string>();
   if (query === "") return options;
   for (const part of query.split("&")) {
-    const [name = "", value = ""] = splitAt(part, "=");
+    const [name, value] = splitAt(part, "=");
     if (options.has(name)) throw wrongQuery(`?${name.slice(0, 50)} is there twice.`);
     options.set(name, value);
   }

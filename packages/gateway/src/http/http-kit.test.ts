@@ -13,6 +13,8 @@ export function reportOf(peerId: number, port: number): ProcessReport {
   return {
     process: peer,
     clusterId: "00112233445566778899aabbccddeeff",
+    disk: "d",
+    connections: 2,
     phase: "ready",
     detail: "",
     peers: [

@@ -160,21 +160,20 @@ export class HttpServer extends Component {
     const within = this.#limits.withinMs;
     if (call.kind === "health") return exchange.answer(jsonAnswer(200, { status: "up" }));
     this.#exchanges.set(context, exchange);
-    if (call.kind === "get") return void this.#get(new Get({ key: call.key, within }), { context });
+    if (call.kind === "get") return this.#get(new Get({ key: call.key, within }), { context });
     if (call.kind === "put" || call.kind === "delete") {
       const { key, when } = call;
       const update: Update =
         call.kind === "delete"
           ? { kind: "delete", key, when }
           : { kind: "put", key, when, value: exchange.body, expiry: call.expiresIn ?? "never" };
-      return void this.#apply(new Apply({ updates: [update], within }), { context });
+      return this.#apply(new Apply({ updates: [update], within }), { context });
     }
     if (call.kind === "transaction") return this.#begin(context, exchange);
     if (call.kind === "ready")
-      return void this.#read(new Read({ keys: probes, within: probeMs }), { context });
-    if (call.kind === "metrics")
-      return void this.#here(new AskHere(), { context, timeout: within });
-    return void this.#view(new AskView(), { context, timeout: within });
+      return this.#read(new Read({ keys: probes, within: probeMs }), { context });
+    if (call.kind === "metrics") return this.#here(new AskHere(), { context, timeout: within });
+    return this.#view(new AskView(), { context, timeout: within });
   }
 
   /** Adds what others have to tell, and calls `tell`. */

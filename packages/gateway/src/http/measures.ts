@@ -4,13 +4,19 @@ import type { ProcessReport } from "@kith/peer";
 import type { Measure } from "./metrics.ts";
 
 /** The numbers of a process and its peers. */
-export function measuresOf({ phase, peers }: ProcessReport): Measure[] {
+export function measuresOf({ phase, peers, connections }: ProcessReport): Measure[] {
   const measures: Measure[] = [
     {
       name: "kith_ready",
       help: "Whether the store is founded here.",
       kind: "gauge",
       value: phase === "ready" ? 1 : 0,
+    },
+    {
+      name: "kith_connections",
+      help: "Processes that it is connected to.",
+      kind: "gauge",
+      value: connections,
     },
   ];
   for (const { peer, state, ring, groups, counters } of peers) {

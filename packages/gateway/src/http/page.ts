@@ -6,6 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { octetBytes } from "@kith/paxos";
 import type { ClusterView, GroupReport, ProcessReport } from "@kith/peer";
 
 /** A view as JSON, with the ends of ranges in hexadecimal digits. */
@@ -204,7 +205,7 @@ function fractionOf(hex: string): number {
 }
 
 function hexOf(octets: string): string {
-  return [...octets].map((octet) => octet.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+  return Buffer.from(octetBytes(octets)).toString("hex");
 }
 
 const escapes: Readonly<Record<string, string>> = {
