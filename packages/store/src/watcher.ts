@@ -191,6 +191,8 @@ export class Watcher extends Component {
     if (client === "") return this.#again(from.peerId, false);
     const part = state.parts.get(number);
     if (client !== state.client || part === undefined || round !== part.round) return;
+    // The network may bring an answer twice.
+    if (!part.asked) return;
     const { watch, lo, hi } = part;
     part.asked = false;
     part.due = this.clock.monotonic + restMs;
@@ -198,6 +200,7 @@ export class Watcher extends Component {
       this.#leave(part.gid);
       part.due = this.clock.monotonic + pauseMs;
     } else if (what.kind === "divided") this.#divided(part.gid, what.descriptors);
+    else if (what.kind === "large") this.#halve(number, part, what.at);
     else {
       part.after = what.upTo;
       if (what.kind === "state") {
@@ -229,6 +232,16 @@ export class Watcher extends Component {
       // A half that was split again itself says so when it is asked.
       for (const one of fresh) this.#begin(watch, part, one, after);
     }
+  }
+
+  /** What is there is too much to be told at once: two parts, each for itself. */
+  #halve(number: number, part: Part, at: Position): void {
+    const { descriptor } = this.state.sources.get(part.gid) ?? {};
+    if (descriptor === undefined || at <= part.lo || (part.hi !== null && at >= part.hi)) return;
+    const { watch, after } = part;
+    this.state.parts.delete(number);
+    this.#begin(watch, { ...part, hi: at }, descriptor, after);
+    this.#begin(watch, { ...part, lo: at }, descriptor, after);
   }
 
   #entry({ position, value, version }: WatchedKey): Entry {
