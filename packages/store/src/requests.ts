@@ -64,7 +64,7 @@ export class Planner {
   }
 
   put({ key, value }: Put): Planned {
-    return this.#execute({ kind: "write" }, [{ kind: "put", key, value }]);
+    return this.#execute({ kind: "write" }, [{ kind: "set", key, value }]);
   }
 
   delete({ key }: Delete): Planned {
@@ -125,9 +125,9 @@ export class Planner {
     };
   }
 
-  #execute(asked: Asked, updates: readonly Update[]): Planned {
+  #execute(asked: Asked, updates: readonly (Update | Setting)[]): Planned {
     const values = updates.map((one) =>
-      one.kind === "put" || one.kind === "append" ? one.value : undefined,
+      one.kind === "put" || one.kind === "append" || one.kind === "set" ? one.value : undefined,
     );
     const keys = updates.map(({ key }) => key);
     return this.#checked(asked, keys, values, (positions) => ({
@@ -191,7 +191,14 @@ function found(planner: Planner, asked: Asked, readings: readonly Reading[]): St
     : new Entries({ entries, next: null });
 }
 
-function operationOf(update: Update, position: Position): Operation {
+/** A write whose asker does not want to hear what was there. */
+interface Setting {
+  readonly kind: "set";
+  readonly key: Key;
+  readonly value: Uint8Array;
+}
+
+function operationOf(update: Update | Setting, position: Position): Operation {
   const { key: _, ...rest } = update;
   if (rest.kind === "put") {
     const { expiry = "never" } = rest;

@@ -109,12 +109,15 @@ function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: n
   let to = Math.max(session.ackedBelow, wanted);
   const last = Math.min(to, session.ackedBelow + openSeqsMax);
   for (let seq = session.ackedBelow; seq < last; seq++) {
-    const tx = group.tx(nameOf({ client, seq }));
-    if (tx === undefined || isFinal(tx)) continue;
-    to = seq;
-    break;
+    const name = nameOf({ client, seq });
+    const tx = group.tx(name);
+    if (tx !== undefined && !isFinal(tx)) {
+      to = seq;
+      break;
+    }
+    if (tx !== undefined) group.table.delete(rowKeys.tx(name));
+    dropResult(group, client, seq);
   }
-  drop(group, client, session.ackedBelow, Math.min(to, last));
   group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
   return to;
 }
@@ -122,11 +125,15 @@ function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: n
 /** Drops results and registers of the numbers from `from` to below `to`. */
 function drop(group: GroupTable, client: Octets, from: number, to: number): void {
   for (let seq = from; seq < to; seq++) {
-    const result = rowKeys.result(client, seq);
-    if (group.table.get(result) !== undefined) group.table.delete(result);
+    dropResult(group, client, seq);
     const tx = rowKeys.tx(nameOf({ client, seq }));
     if (group.table.get(tx) !== undefined) group.table.delete(tx);
   }
+}
+
+function dropResult({ table }: GroupTable, client: Octets, seq: number): void {
+  const key = rowKeys.result(client, seq);
+  if (table.get(key) !== undefined) table.delete(key);
 }
 
 function isFinal({ registers }: TxRow): boolean {

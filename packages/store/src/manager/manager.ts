@@ -3,7 +3,7 @@
  * became of it. A state machine without a world; `state.ts` says what it knows.
  */
 
-import { encodeCommand } from "../command.ts";
+import { encodeCommand, type Operation } from "../command.ts";
 import { decodeAnswer, encodeQuery, type KnownTx } from "../query.ts";
 import { decodeResult } from "../result.ts";
 import { txOf } from "../rows.ts";
@@ -24,6 +24,7 @@ import {
   type ReadJob,
   reply,
   type Work,
+  type Writing,
 } from "./state.ts";
 
 /** What a group has answered: what its machine gave, or that it gave nothing (in time, or at all). */
@@ -156,7 +157,7 @@ function jobOf(
   const { reads, writes } = work;
   const keys = [...new Set([...reads, ...writes].map(({ position }) => position))].sort();
   if (byGroup(state, keys).size === 1) {
-    const operations = writes.map(({ position, write }) => ({ position, ...write }));
+    const operations = writes.map(operationOf);
     return { ...executeJob(state, asked, operations, deadline), keys, reads, commits: true };
   }
   const written = new Set(writes.map(({ position }) => position));
@@ -167,6 +168,13 @@ function jobOf(
     keys,
     participants: keys.map((position) => ({ position, writes: written.has(position) })),
   };
+}
+
+/** Nobody wants to hear what was there before a transaction. */
+function operationOf({ position, write }: Writing): Operation {
+  return write.kind === "put" && write.expiry === "never"
+    ? { kind: "set", position, value: write.value }
+    : { position, ...write };
 }
 
 function executeJob(
