@@ -101,13 +101,13 @@ class Guest extends Component {
 
 /** A store in this process. */
 export class Inside {
-  readonly #systems: System<Component>[] = [];
+  readonly systems: readonly System<Component>[];
   readonly guest: Guest;
   /** How often a transaction was run again. */
   aborted = 0;
 
   private constructor(systems: System<Component>[], guest: Guest) {
-    this.#systems = systems;
+    this.systems = systems;
     this.guest = guest;
   }
 
@@ -179,7 +179,7 @@ export class Inside {
 
   /** Stops it, so that the process can end. */
   close(): void {
-    for (const system of this.#systems) void system.stop();
+    for (const system of this.systems) void system.stop();
   }
 }
 

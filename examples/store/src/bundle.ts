@@ -34,9 +34,9 @@ export async function bundled(): Promise<Bundle> {
     plugins: [
       {
         name: "outside",
-        setup: ({ onResolve }) => {
+        setup: (builder) => {
           // It loads a library of the host from beside itself.
-          onResolve({ filter: /^lmdb$/ }, ({ path, importer }) => ({
+          builder.onResolve({ filter: /^lmdb$/ }, ({ path, importer }) => ({
             path: pathToFileURL(createRequire(importer).resolve(path)).href,
             external: true,
           }));

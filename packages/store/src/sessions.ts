@@ -14,10 +14,13 @@ import type { CommandOf, Ticket, Token } from "./command.ts";
 import type { GroupTable } from "./group-table.ts";
 import type { Octets } from "./position.ts";
 import type { Result } from "./result.ts";
-import { known, nameOf, rowKeys, type SessionRow, type TxRow } from "./rows.ts";
+import { known, nameOf, rowKeys, type SessionRow, txOf, type TxRow } from "./rows.ts";
 
 /** How many numbers of a client a group keeps apart, beyond those that the client needs no more. */
 export const openSeqsMax = 1024;
+
+/** How old the time in a session's row may be, in ms of the group's time: not every command writes it. */
+const seenStepMs = 100;
 
 /** Opens the session of a client, or tells of the one that it has. */
 export function openSession(
@@ -107,33 +110,37 @@ export function standingOf(
  */
 function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: number): number {
   let to = Math.max(session.ackedBelow, wanted);
-  const last = Math.min(to, session.ackedBelow + openSeqsMax);
-  for (let seq = session.ackedBelow; seq < last; seq++) {
-    const name = nameOf({ client, seq });
-    const tx = group.tx(name);
-    if (tx !== undefined && !isFinal(tx)) {
-      to = seq;
+  const from = session.ackedBelow;
+  if (to > from) {
+    const last = Math.min(to, from + openSeqsMax);
+    for (const key of txsOf(group, client, from, last)) {
+      const tx = group.tx(key.slice(1));
+      if (tx === undefined || isFinal(tx)) continue;
+      to = txOf(key.slice(1)).seq;
       break;
     }
-    if (tx !== undefined) group.table.delete(rowKeys.tx(name));
-    dropResult(group, client, seq);
+    drop(group, client, from, Math.min(to, last));
   }
-  group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
+  // It is written when it says something new, or its time has grown old.
+  if (to > from || group.time - session.lastSeen >= seenStepMs)
+    group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
   return to;
 }
 
 /** Drops results and registers of the numbers from `from` to below `to`. */
 function drop(group: GroupTable, client: Octets, from: number, to: number): void {
-  for (let seq = from; seq < to; seq++) {
-    dropResult(group, client, seq);
-    const tx = rowKeys.tx(nameOf({ client, seq }));
-    if (group.table.get(tx) !== undefined) group.table.delete(tx);
-  }
+  const { table } = group;
+  for (const key of table.keys(rowKeys.result(client, from), rowKeys.result(client, to)))
+    table.delete(key);
+  for (const key of txsOf(group, client, from, to)) table.delete(key);
 }
 
-function dropResult({ table }: GroupTable, client: Octets, seq: number): void {
-  const key = rowKeys.result(client, seq);
-  if (table.get(key) !== undefined) table.delete(key);
+/** The rows of a client's transactions with numbers from `from` to below `to`, in their order. */
+function txsOf({ table }: GroupTable, client: Octets, from: number, to: number): string[] {
+  return table.keys(
+    rowKeys.tx(nameOf({ client, seq: from })),
+    rowKeys.tx(nameOf({ client, seq: to })),
+  );
 }
 
 function isFinal({ registers }: TxRow): boolean {

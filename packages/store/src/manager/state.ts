@@ -105,6 +105,8 @@ export interface Session {
   token: Token | null;
   /** When something was last sent in it. */
   usedAt: Millis;
+  /** Below which number the group was told that nothing is needed: later than it is so, as each time costs the group something. */
+  acked: number;
 }
 
 /** Work on one command of one group. */
