@@ -115,7 +115,7 @@ export function mergeOf(name: string, nodes: Scenario["nodes"]): Scenario<typeof
       storm: partitions,
     },
     swaps,
-    invariants: [livesInOrder, verdictsAlternate, oneRingInRounds, lookupsEnd(0)],
+    invariants: [livesInOrder, verdictsAlternate, oneRingInRounds, lookupsEnd],
     eventually: [oneRing(mostOf(nodes))],
   });
 }

@@ -76,7 +76,7 @@ function trial({
       storm: (storm) => [...strikes(storm), ...swapping(storm)],
     },
     swaps,
-    invariants: [livesInOrder, verdictsAlternate, oneRingInRounds, lookupsEnd(0), ...invariants],
+    invariants: [livesInOrder, verdictsAlternate, oneRingInRounds, lookupsEnd, ...invariants],
     eventually: [oneRing(mostOf(nodes)), verdictsAreTrue(settle)],
   });
 }

@@ -29,6 +29,8 @@ export interface PhiEstimate extends RoundTrips {
   readonly kind: "phi";
   /** The last gaps between signs of life, in milliseconds, oldest first. */
   readonly gaps: readonly Millis[];
+  /** What is borne beyond the longest silence: grows with each suspicion that was wrong, and never shrinks. */
+  readonly extra: Millis;
 }
 
 /** What a detector of either kind knows. */
@@ -70,6 +72,11 @@ export function timeoutOf({ mean, deviation }: RoundTrips): Millis {
   return Math.min(patienceMax, Math.max(patienceMin, mean + 4 * deviation));
 }
 
+/** The extra after one more suspicion that was wrong. */
+function grown(estimate: Estimate): Millis {
+  return Math.min(extraMax, estimate.extra + timeoutOf(estimate) / 2);
+}
+
 /**
  * The adaptive judge (§1.1): so many pings in a row stay unanswered, each for the usual round trip and an
  * extra that grows whenever that was wrong. So every process gets a bound of its own, and a slow link is
@@ -85,14 +92,11 @@ export function adaptive(missesMax: number): Judge<AdaptiveEstimate> {
             kind: "adaptive",
             mean: known?.mean ?? null,
             deviation: known?.deviation ?? 0,
-            extra: 0,
+            extra: known?.extra ?? 0,
           },
     sampled: (estimate, roundTrip) => ({ ...estimate, ...smoothed(estimate, roundTrip) }),
     heard: (estimate) => estimate,
-    mistaken: (estimate) => ({
-      ...estimate,
-      extra: Math.min(extraMax, estimate.extra + timeoutOf(estimate) / 2),
-    }),
+    mistaken: (estimate) => ({ ...estimate, extra: grown(estimate) }),
     patience: (estimate) => timeoutOf(estimate) + estimate.extra,
     suspects: (_, misses) => misses >= missesMax,
   };
@@ -108,6 +112,8 @@ export interface PhiOptions {
   readonly pause: Millis;
   /** The gap that is expected before any was seen. */
   readonly heartbeat: Millis;
+  /** The longest silence that is borne, whatever the gaps were, until that was wrong. */
+  readonly silenceMax: Millis;
 }
 
 /**
@@ -118,14 +124,16 @@ export interface PhiOptions {
  *
  * A gap in which the process was suspected counts only as long as the silence that was borne. A partition says
  * nothing of the usual gaps, and one of half a minute among 60 gaps of a second would let the next crash go
- * unnoticed for more than a minute. Of a process whose gaps are always too long the bound still grows with each.
+ * unnoticed for more than a minute. Of a process whose gaps are always too long the bound still grows with each. It is
+ * capped, for a few gaps of half a dozen seconds in a young window would have it bear more than 20 s; the cap grows as the extra of the
+ * adaptive judge does, so that a process whose gaps are longer is suspected finitely often, too.
  */
 export function phiAccrual(options: PhiOptions): Judge<PhiEstimate> {
   const { heartbeat, pause } = options;
   const deviations = quantile(options.threshold);
-  const silenceMax = ({ gaps }: PhiEstimate): Millis => {
+  const silenceMax = ({ gaps, extra }: PhiEstimate): Millis => {
     const { mean, deviation } = distribution(gaps);
-    return mean + pause + deviations * deviation;
+    return Math.min(options.silenceMax + extra, mean + pause + deviations * deviation);
   };
   const seeded = [heartbeat * 0.75, heartbeat * 1.25];
   return {
@@ -137,14 +145,15 @@ export function phiAccrual(options: PhiOptions): Judge<PhiEstimate> {
             mean: known?.mean ?? null,
             deviation: known?.deviation ?? 0,
             gaps: seeded,
+            extra: known?.extra ?? 0,
           },
     sampled: (estimate, roundTrip) => ({ ...estimate, ...smoothed(estimate, roundTrip) }),
     heard: (estimate, gap) => ({
       ...estimate,
       gaps: [...estimate.gaps.slice(1 - gapsMax), Math.min(gap, silenceMax(estimate))],
     }),
-    // The gap that was too long has become part of the window.
-    mistaken: (estimate) => estimate,
+    // The gap that was too long has become part of the window besides.
+    mistaken: (estimate) => ({ ...estimate, extra: grown(estimate) }),
     patience: (estimate, silence) => Math.max(patienceMin, silenceMax(estimate) - silence),
     suspects: (estimate, _, silence) => silence >= silenceMax(estimate),
   };

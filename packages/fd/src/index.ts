@@ -47,6 +47,7 @@ export {
   missesMax,
   overhear,
   phiPause,
+  phiSilenceMax,
   phiThreshold,
   stallMin,
   swimPeriod,

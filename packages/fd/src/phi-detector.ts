@@ -2,7 +2,7 @@
 
 import { NodeDetector } from "./detector.ts";
 import { phiAccrual, type PhiEstimate } from "./estimate.ts";
-import { heartbeat, phiPause, phiThreshold } from "./settings.ts";
+import { heartbeat, phiPause, phiSilenceMax, phiThreshold } from "./settings.ts";
 
 /**
  * Suspects a process when the silence has become improbable beside the gaps that it usually has. No better
@@ -16,6 +16,7 @@ export class PhiDetector extends NodeDetector<PhiEstimate> {
         threshold: read(phiThreshold),
         pause: read(phiPause),
         heartbeat: read(heartbeat),
+        silenceMax: read(phiSilenceMax),
       }),
     );
   }

@@ -35,5 +35,11 @@ export const phiThreshold = setting.number("fd.phi.threshold", 8, { min: 1, max:
 /** The silence that `PhiDetector` accepts beyond what is usual, in milliseconds: a collection, a busy peer. */
 export const phiPause = setting.duration("fd.phi.pause", 2500);
 
+/**
+ * The longest silence that `PhiDetector` bears, whatever the usual gaps, in milliseconds: many heartbeats. Raise it: fewer mistakes where
+ * most messages are lost, later verdicts after outages.
+ */
+export const phiSilenceMax = setting.duration("fd.phi.silence", 10_000, { min: 1 });
+
 /** How often `Swim` probes one member, in milliseconds. Raise it: fewer messages, later verdicts. */
 export const swimPeriod = setting.duration("fd.swim.period", 1000, { min: 10 });

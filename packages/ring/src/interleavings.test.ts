@@ -1,19 +1,70 @@
 /**
  * Every order in which the messages of some joins can arrive, for both rings and for mixtures: no key is
  * ever two peers' own (R2), every successor knows or is about to hear whose it is (R4), and stabilisation makes a perfect ring of
- * whatever has come of it (R3). Four joins at once into a ring of one take minutes: `KITH_RING_EXHAUSTIVE=1` runs them.
+ * whatever has come of it (R3). What a merger has a ring consider, at whatever instants, changes nothing of that (MG4). Four joins at once into a ring of one take minutes: `KITH_RING_EXHAUSTIVE=1` runs them.
  */
 
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import { chord, relaxed, type RingProtocol, Successors } from "./index.ts";
-import { Model } from "./model.test.ts";
+import { chord, relaxed, type RingProtocol, type RingState, Successors } from "./index.ts";
+import type { Effects } from "./effects.ts";
+import { Model, peerOf } from "./model.test.ts";
+import { consider } from "./relaxed.ts";
 
 const statesMax = 3_000_000;
 
 interface Explored {
   states: number;
   ends: number;
+}
+
+/** That a merger has peer `at` consider peer `of`, once, at any instant. */
+interface Hint {
+  readonly at: number;
+  readonly of: number;
+}
+
+/** What a ring does with a hint: the test of the test puts something worse in its place. */
+type Hinted = (state: RingState, of: number, effects: Effects) => void;
+const considered: Hinted = (state, of, effects) => consider(state, peerOf(of), effects);
+
+/** As `explore`, with hints at all instants. */
+function exploreHinted(begin: Model, hints: readonly Hint[], hinted = considered): Explored {
+  const seen = new Set<string>();
+  const open: [Model, readonly Hint[]][] = [[begin, hints]];
+  let ends = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [model, left] = next;
+    const double = model.doubleOwner();
+    if (double !== undefined) throw new Error(`R2: ${double}`);
+    const go = (copy: Model, hintsLeft: readonly Hint[]) => {
+      const key = createHash("sha1")
+        .update(`${JSON.stringify(hintsLeft)} ${copy.key}`)
+        .digest("base64");
+      if (!seen.has(key)) open.push([copy, hintsLeft]);
+      seen.add(key);
+    };
+    for (const hint of left) {
+      const copy = model.copy();
+      copy.step(hint.at, (effects, state) => hinted(state, hint.of, effects));
+      go(
+        copy,
+        left.filter((one) => one !== hint),
+      );
+    }
+    for (let at = 0; at < model.flying.length; at++) {
+      const copy = model.copy();
+      copy.deliver(at);
+      go(copy, left);
+    }
+    if (seen.size > statesMax) throw new Error(`more than ${statesMax} states`);
+    if (model.flying.length > 0 || left.length > 0) continue;
+    ends++;
+    for (let round = 0; round < model.peers.size + 6; round++) model.round();
+    const wrong = model.imperfection();
+    if (wrong !== undefined) throw new Error(`R3: ${wrong}`);
+  }
+  return { states: seen.size, ends };
 }
 
 /** Explores all orders from a beginning. `losses` messages may be lost on the way. */
@@ -122,4 +173,39 @@ describe("all orders of messages", function () {
         const alone = name === "relaxed" || newcomers.length < 4;
         expect(explore(model, 0, false, alone).ends).to.be.above(0);
       });
+
+  /** All hints that one peer can be given of another. */
+  const hintsOf = (ids: readonly number[]): Hint[] =>
+    ids.flatMap((at) => ids.filter((of) => of !== at).map((of) => ({ at, of })));
+
+  for (const [name, protocols] of kinds)
+    it(`of a join into a ${name} ring of up to 3, and of what a merger has it consider (MG4)`, () => {
+      let states = 0;
+      for (const members of [
+        [1, 7, 10],
+        [1, 4, 7, 10],
+      ])
+        for (const newcomer of members) {
+          const old = members.filter((id) => id !== newcomer);
+          const begin = () => {
+            const model = ringOf(old, protocols);
+            model.join(newcomer, old[0] ?? 0, protocols(newcomer));
+            return model;
+          };
+          // All pairs of hints in the small ring, each hint alone in the larger one.
+          const all = hintsOf(members);
+          const sets = members.length === 3 ? choose(all, 2) : choose(all, 1);
+          for (const hints of sets) states += exploreHinted(begin(), hints).states;
+        }
+      expect(states).to.be.above(1000);
+    });
+
+  it("finds a ring that believes a hint without having contacted whom it names", () => {
+    const believed: Hinted = (state, of) => {
+      if (state.status === "in") state.predecessor = peerOf(of);
+    };
+    const model = ringOf([1, 7, 10], () => relaxed);
+    model.join(4, 1, relaxed);
+    expect(() => exploreHinted(model, [{ at: 10, of: 4 }], believed)).to.throw(/R2/);
+  });
 });

@@ -84,6 +84,16 @@ const kinds = [FlexibleRouter, KaryRouter, ChordSharpRouter] as const;
 const foundMillis = 6000;
 /** These never leave: the others would have nobody to join. */
 const stayers = 3;
+/** What strikes disks alone. */
+const ofDisks = [
+  "failing flush",
+  "slow flush",
+  "read error",
+  "full disk",
+  "lost write",
+  "torn write",
+  "bit rot",
+] as const;
 /** So many lookups between healthy peers have to have been judged in a run of a suite: in some, faults leave nobody healthy. */
 const healthyMin = 100;
 
@@ -259,6 +269,7 @@ function lifeOf({ index, life }: NodeView): string {
 function living(view: View): Standing[] {
   const left = view.last(Left);
   const placed = view.last(Placed);
+  const isStruck = struck(view.faults, view.time);
   return view.nodes
     .filter((node) => node.state === "up" && left.get(node.name)?.life !== node.life)
     .map((node) => {
@@ -269,7 +280,7 @@ function living(view: View): Standing[] {
         peerId: node.index + 1,
         predecessor: fact?.predecessor ?? null,
         successor: fact?.successor ?? null,
-        struck: struck(view.faults, node.index, view.time),
+        struck: isStruck(node.index),
       };
     });
 }
@@ -357,6 +368,7 @@ export const routerLookup = scenario({
     without: {
       "reused identity":
         "An incarnation counts the lives of a process: the Network and the detector count on it.",
+      ...Object.fromEntries(ofDisks.map((kind) => [kind, "a peer keeps nothing on its disk"])),
     },
   },
   invariants: [

@@ -1,7 +1,7 @@
 /** How a question to a group is answered, out of its table alone. */
 
 import type { TableReader } from "@kith/paxos";
-import { covers, type Position } from "./position.ts";
+import { covers, type Position, valueBytesMax } from "./position.ts";
 import type { Answer, KnownTx, Query, Reading } from "./query.ts";
 import {
   beyond,
@@ -22,6 +22,9 @@ import {
 
 /** About how many bytes of values one answer to a scan holds. */
 const scanBytesMax = 1024 * 1024;
+
+/** How many bytes of values the answer to a read may have: one value at least. */
+const readBytesMax = 8 * valueBytesMax;
 
 /** Answers a question, with the table as it is at this time and place of its log. */
 export function answer(
@@ -46,10 +49,7 @@ export function answer(
     case "read":
       if (!query.keys.every((key) => covers(meta, key)))
         return { kind: "wrong-range", descriptors: known(meta) };
-      return {
-        kind: "readings",
-        readings: query.keys.map((key) => readingOf(table, meta, key, query.values, time)),
-      };
+      return read(table, meta, query, time);
     case "scan":
       return scan(table, meta, query, time);
     case "registers": {
@@ -76,6 +76,24 @@ export function answer(
     case "idle":
       return idle(table, query.before, query.limit);
   }
+}
+
+/** What is at keys, unless it is too much for one message: who asks asks for fewer then. */
+function read(
+  table: TableReader,
+  meta: MetaRow,
+  { keys, values }: Extract<Query, { kind: "read" }>,
+  time: number,
+): Answer {
+  const readings: Reading[] = [];
+  let bytes = 0;
+  for (const key of keys) {
+    const reading = readingOf(table, meta, key, values, time);
+    bytes += reading.value?.length ?? 0;
+    if (bytes > readBytesMax) return { kind: "too-large" };
+    readings.push(reading);
+  }
+  return { kind: "readings", readings };
 }
 
 /** What a reader finds at a key. */
@@ -110,8 +128,12 @@ function scan(
   const upTo = (letter: string): string => (end === null ? beyond(letter) : letter + end);
   // A key that is locked may be absent yet, and be there in a moment.
   const found = new Set<Position>();
-  for (const letter of ["k", "l"])
-    for (const key of table.keys(letter + from, upTo(letter), limit + 1)) found.add(key.slice(1));
+  // All locks: one that is held for reading a key that is absent counts for nothing, and would hide those behind it.
+  for (const [letter, most] of [
+    ["k", limit + 1],
+    ["l", Infinity],
+  ] as const)
+    for (const key of table.keys(letter + from, upTo(letter), most)) found.add(key.slice(1));
   const readings: Reading[] = [];
   let bytes = 0;
   let next: Position | null = null;

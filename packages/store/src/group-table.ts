@@ -124,8 +124,9 @@ export class GroupTable {
   #expireAt(expiry: Expiry, before: ValueRow | undefined): number {
     if (expiry === "never") return 0;
     if (expiry === "keep") return before?.expireAt ?? 0;
-    // Late rather than early: a whole millisecond, and never 0, which says "never".
-    return Math.max(1, Math.ceil(this.time + expiry));
+    // Late rather than early: a whole millisecond, and never 0, which says "never". What is too far off to be counted is
+    // the last time that can be: whatever a client asks for, the group goes on.
+    return Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, Math.ceil(this.time + expiry)));
   }
 
   #store(

@@ -11,7 +11,7 @@ import {
 } from "./command.ts";
 import { applyCommand } from "./machine.ts";
 import { MapTable } from "./map-table.test.ts";
-import { valueBytesMax } from "./position.ts";
+import { covers, valueBytesMax } from "./position.ts";
 import { type Answer, decodeAnswer, decodeQuery, encodeAnswer, encodeQuery } from "./query.ts";
 import type { Query } from "./query.ts";
 import { answer } from "./answer.ts";
@@ -184,6 +184,36 @@ describe("the machine of the store", () => {
       assert.equal(group.value("a"), "1");
     });
 
+    it("keeps no register of what was heard of before its client was", () => {
+      for (const how of ["acked", "expired"]) {
+        const group = new Group();
+        group.ticket(1);
+        const tx = { client, seq: 5000 };
+        const about = { tx, participants: [], keys: ["a"] } as const;
+        group.apply({ kind: "force-abort", ...about });
+        const rows = (): string[] => group.table.keys("t", "u");
+        assert.lengthOf(rows(), 1);
+        group.time += 100;
+        const end = { kind: "expire-session", client, idle: 100, finished: [5000] } as const;
+        assert.include(group.apply(end), { ended: false });
+        const early = group.apply({ kind: "forget", client, ackedBelow: 6000 });
+        assert.deepEqual(early, { kind: "forgot", ackedBelow: 5000 }, "it is not final");
+        group.apply({ kind: "finish", committed: false, ...about });
+        group.time += 100;
+        if (how === "acked") group.apply({ kind: "forget", client, ackedBelow: 6001 });
+        else assert.include(group.apply(end), { ended: true });
+        assert.deepEqual(rows(), [], how);
+      }
+      // What nobody has done with goes in one step, too.
+      const group = new Group();
+      group.ticket(1);
+      const about = { tx: { client, seq: 3000 }, participants: [], keys: ["a"] } as const;
+      group.apply({ kind: "finish", committed: false, ...about });
+      const { kind } = group.apply({ kind: "forget", client, ackedBelow: 4000 });
+      assert.equal(kind, "forgot");
+      assert.deepEqual(group.table.keys("t", "u"), []);
+    });
+
     it("bounds what it keeps of a client", () => {
       const group = new Group();
       assert.equal(group.execute(openSeqsMax, put("a", "1")).kind, "done");
@@ -308,6 +338,14 @@ describe("the machine of the store", () => {
       assert.isNull(group.value("a"));
     });
 
+    it("counts no further than numbers go", () => {
+      const group = new Group();
+      const expiry = Number.MAX_SAFE_INTEGER;
+      const done = group.execute(1, { kind: "put", position: "a", value: bytes("1"), expiry });
+      assert.equal(done.kind, "done");
+      assert.equal(group.value("a"), "1");
+    });
+
     it("keeps, changes and removes the time of a key", () => {
       const group = new Group();
       const due = (): Answer => group.ask({ kind: "due", at: 1e6, limit: 10 });
@@ -331,6 +369,18 @@ describe("the machine of the store", () => {
   });
 
   describe("splits", () => {
+    it("are all told of to who knows the first group alone, however many there were", () => {
+      const group = new Group();
+      for (let n = 0; n < 40; n++) {
+        const at = String.fromCharCode(200 - n);
+        const { epoch } = metaOf(group.table);
+        assert.equal(group.apply({ kind: "split", at, expectedEpoch: epoch }).kind, "split");
+      }
+      const far = group.execute(1, put("\u00f0", "1"));
+      assert(far.kind === "wrong-range");
+      assert.isTrue(far.descriptors.some((one) => covers(one, "\u00f0")));
+    });
+
     it("carries keys, locks, registers, sessions and results to where they belong", () => {
       const group = new Group();
       group.execute(1, put("a", "1"), put("z", "2"));
@@ -388,6 +438,23 @@ describe("the machine of the store", () => {
       ["c"],
     );
     assert.isNull(rest.next);
+  });
+
+  it("scans what is locked behind keys that are absent and only read", () => {
+    const group = new Group();
+    group.execute(1, put("z", "z"));
+    prepare(group, 2, [
+      ["a1", null, 0],
+      ["a2", null, 0],
+      ["a3", null, 0],
+    ]);
+    prepare(group, 3, [["a4", "new"]], other);
+    const found = group.ask({ kind: "scan", from: "", to: null, limit: 1, values: true });
+    assert(found.kind === "scanned");
+    assert.deepEqual(
+      found.readings.map(({ position }) => position),
+      ["a4"],
+    );
   });
 
   it("does the same to the same table, whatever comes (D1)", () => {

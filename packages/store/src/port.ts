@@ -92,9 +92,13 @@ export type Refusal =
   | RefusalReason
   | "key-too-long"
   | "key-no-octets"
+  /** A time, version or limit is below 0, no number, or too large. */
+  | "no-number"
   | "key-twice"
   | "too-many-keys"
-  | "hashed";
+  | "hashed"
+  /** A place is a whole number from 0 to 2^48 - 1. */
+  | "no-place";
 
 /** Nothing was done, since one operation could not be. */
 export class Refused extends event("store/Refused", StoreAnswer)<{
@@ -122,6 +126,13 @@ export class Entries extends event("store/Entries", StoreAnswer)<{
   readonly entries: readonly Entry[];
   /** Of a scan: where to go on; null at its end. */
   readonly next: Key | null;
+}> {}
+
+/** A page of keys. */
+export class Browsed extends event("store/Browsed", StoreAnswer)<{
+  readonly keys: readonly Key[];
+  /** Where to go on, more than `from`; null at the end. */
+  readonly next: number | null;
 }> {}
 
 /** The transaction is committed. */
@@ -211,6 +222,20 @@ export class Scan extends request("store/Scan", answers(Entries, Refused, Busy, 
   readonly within?: Millis;
 }> {}
 
+/**
+ * Goes through all keys, wherever they lie, in the order of their positions: a page of about `limit` keys and where to go
+ * on. Works for hashed keys, too, and needs no memory between pages: a place is a number of 48 bits, good at every
+ * provider. What is there all the time is met exactly once, however long it takes; there is no instant at which the
+ * whole page held.
+ */
+export class Browse extends request("store/Browse", answers(Browsed, Refused, Busy, NotDone))<{
+  /** Where to begin: 0, or the `next` of the page before. */
+  readonly from: number;
+  /** About so many keys; default and at most 1,000. Keys at one place are never torn apart. */
+  readonly limit?: number;
+  readonly within?: Millis;
+}> {}
+
 // --- watches ---------------------------------------------------------------------------------------
 
 /** Which keys are watched: one key, or all that begin with a prefix. */
@@ -265,7 +290,7 @@ export const Registers = port("Registers", { requests: [Get, Put, Delete] });
 
 /** Keys and transactions over them. Provider: `StoreClient`. */
 export const Store = port("Store", {
-  requests: [Get, Put, Delete, Apply, Read, Commit, Scan, Watch, Unwatch],
+  requests: [Get, Put, Delete, Apply, Read, Commit, Scan, Browse, Watch, Unwatch],
   indications: [Changes, Resync],
 });
 

@@ -66,6 +66,18 @@ export function hintOf(position: Position): number {
   return hint;
 }
 
+/** How many places there are: hints are below. */
+export const hintsMax = 2 ** (8 * hashOctets);
+
+/** The first position that has a hint, or a later one. */
+export function positionFrom(hint: number): Position {
+  let octets = "";
+  for (let scale = hintsMax / 256; scale >= 1; scale /= 256)
+    octets += String.fromCharCode(Math.floor(hint / scale) % 256);
+  // Shorter positions count as filled up with zeros.
+  return octets.replace(/\0+$/, "");
+}
+
 /** Compares two strings of bytes. */
 export function compareOctets(a: Octets, b: Octets): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -87,6 +87,8 @@ export type Answer =
       readonly index: number;
     }
   | { readonly kind: "readings"; readonly readings: readonly Reading[] }
+  /** The values of so many keys are too much for one answer. */
+  | { readonly kind: "too-large" }
   | {
       readonly kind: "scanned";
       readonly readings: readonly Reading[];
@@ -170,6 +172,7 @@ const answerKinds = [
   "transactions",
   "keys",
   "sessions",
+  "too-large",
 ] as const satisfies readonly Answer["kind"][];
 
 /** An answer as bytes. */
@@ -177,6 +180,7 @@ export function encodeAnswer(answer: Answer): Uint8Array {
   const writer = new ByteWriter().count(answerKinds.indexOf(answer.kind));
   switch (answer.kind) {
     case "none":
+    case "too-large":
       break;
     case "wrong-range":
       writeList(writer, answer.descriptors, (one) => writeDescriptor(writer, one));
@@ -221,6 +225,7 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
   if (kind === undefined) throw storeError("KITH_STORE_CORRUPT", "An answer is of no known kind.");
   switch (kind) {
     case "none":
+    case "too-large":
       return { kind };
     case "wrong-range":
       return { kind, descriptors: readList(reader, () => readDescriptor(reader)) };

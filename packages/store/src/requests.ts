@@ -7,6 +7,8 @@ import {
   Ambiguous,
   Applied,
   type Apply,
+  type Browse,
+  Browsed,
   Busy,
   type Commit,
   Committed,
@@ -26,8 +28,18 @@ import {
   type Update,
   Written,
 } from "./port.ts";
-import { keyAt, keyBytesMax, type Position, positionOf, valueBytesMax } from "./position.ts";
+import {
+  hintOf,
+  hintsMax,
+  keyAt,
+  keyBytesMax,
+  type Position,
+  positionFrom,
+  positionOf,
+  valueBytesMax,
+} from "./position.ts";
 import type { Reading } from "./query.ts";
+import type { Expiry, TxWrite } from "./rows.ts";
 
 /** What is to be made of the end of a piece of work. Plain data. */
 export type Asked =
@@ -36,6 +48,7 @@ export type Asked =
   | { readonly kind: "apply" }
   | { readonly kind: "read" }
   | { readonly kind: "commit" }
+  | { readonly kind: "browse" }
   /** A transaction that writes nothing: what it has read has to hold at one instant. */
   | { readonly kind: "check"; readonly versions: readonly number[] };
 
@@ -50,6 +63,8 @@ export const keysMax = 4096;
 const scanMax = 1000;
 
 const bytesMax = 8 * valueBytesMax;
+/** A transaction names each key twice: with its values, that has to fit into a command. */
+const namesBytesMax = 1.5 * 1024 * 1024;
 
 /** Makes work of requests. */
 export class Planner {
@@ -86,6 +101,11 @@ export class Planner {
     const twice = doubled(read) ?? doubled(written);
     if (twice !== undefined)
       return { work: refused(twice, "key-twice"), asked: { kind: "commit" } };
+    const at = [
+      ...writes.map(({ write }) => write.kind === "delete" || isExpiry(write.expiry)),
+      ...reads.map(({ version }) => isCount(version)),
+    ].indexOf(false);
+    if (at >= 0) return { work: refused(at, "no-number"), asked: { kind: "commit" } };
     if (writes.length === 0) {
       const versions = reads.map(({ version }) => version);
       const asked = { kind: "check", versions } as const;
@@ -93,7 +113,7 @@ export class Planner {
     }
     return this.#checked({ kind: "commit" }, [...written, ...read], values, (keys) => ({
       kind: "commit",
-      writes: writes.map(({ write }, i) => ({ position: keys[i] ?? "", write })),
+      writes: writes.map(({ write }, i) => ({ position: keys[i] ?? "", write: whole(write) })),
       reads: reads.map(({ version }, i) => ({ position: keys[written.length + i] ?? "", version })),
     }));
   }
@@ -101,6 +121,7 @@ export class Planner {
   scan({ from, to, limit = scanMax }: Scan): Planned {
     const asked = { kind: "read" } as const;
     if (!this.#ordered) return { work: refused(0, "hashed"), asked };
+    if (!isCount(limit)) return { work: refused(0, "no-number"), asked };
     const most = Math.max(1, Math.min(limit, scanMax));
     return this.#checked(asked, to === null ? [from] : [from, to], [], ([first = "", last]) => ({
       kind: "scan",
@@ -108,6 +129,18 @@ export class Planner {
       to: last ?? null,
       limit: most,
     }));
+  }
+
+  browse({ from, limit = scanMax }: Browse): Planned {
+    const asked = { kind: "browse" } as const;
+    if (!Number.isInteger(from) || from < 0 || from >= hintsMax)
+      return { work: refused(0, "no-place"), asked };
+    const most = Math.max(1, Math.min(limit, scanMax));
+    const first = positionFrom(from);
+    return {
+      work: { kind: "scan", from: first, to: null, limit: most, browses: true },
+      asked,
+    };
   }
 
   /** A key, as users name it. */
@@ -126,10 +159,14 @@ export class Planner {
   }
 
   #execute(asked: Asked, updates: readonly (Update | Setting)[]): Planned {
-    const values = updates.map((one) =>
+    // A condition travels with its value, too.
+    const values = updates.flatMap((one) => [
       one.kind === "put" || one.kind === "append" || one.kind === "set" ? one.value : undefined,
-    );
+      one.kind !== "set" && one.when?.kind === "value" ? one.when.value : undefined,
+    ]);
     const keys = updates.map(({ key }) => key);
+    const at = updates.findIndex((one) => one.kind !== "set" && !hasNumbers(one));
+    if (at >= 0) return { work: refused(at, "no-number"), asked };
     return this.#checked(asked, keys, values, (positions) => ({
       kind: "execute",
       operations: updates.map((one, i) => operationOf(one, positions[i] ?? "")),
@@ -167,9 +204,15 @@ export function answerTo(planner: Planner, asked: Asked, ended: Ended): StoreAns
       return found(planner, asked, ended.readings);
     case "scanned": {
       const { readings, next } = ended;
+      if (asked.kind === "browse") {
+        const keys = readings.map(({ position }) => planner.key(position));
+        return new Browsed({ keys, next: next === null ? null : hintOf(next) });
+      }
       const entries = readings.map((one) => planner.entry(one));
       return new Entries({ entries, next: next === null ? null : planner.key(next) });
     }
+    case "too-many":
+      return refused(0, "too-many-keys");
     case "scattered":
       return new NotDone({ reason: "scattered" });
     case "failed":
@@ -202,9 +245,34 @@ function operationOf(update: Update | Setting, position: Position): Operation {
   const { key: _, ...rest } = update;
   if (rest.kind === "put") {
     const { expiry = "never" } = rest;
-    return { ...rest, position, expiry };
+    return { ...rest, position, expiry: wholeExpiry(expiry) };
   }
+  if (rest.kind === "expire") return { ...rest, position, expiry: wholeExpiry(rest.expiry) };
   return { ...rest, position };
+}
+
+/** Whether the numbers of an update can be sent. */
+function hasNumbers(update: Update): boolean {
+  const { kind, when } = update;
+  if (when?.kind === "version" && !isCount(when.version)) return false;
+  return (kind !== "put" && kind !== "expire") || isExpiry(update.expiry ?? "never");
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function isExpiry(expiry: Expiry): boolean {
+  return typeof expiry === "string" || isCount(Math.ceil(expiry));
+}
+
+/** In whole milliseconds: late rather than early. */
+function wholeExpiry(expiry: Expiry): Expiry {
+  return typeof expiry === "string" ? expiry : Math.ceil(expiry);
+}
+
+function whole(write: TxWrite): TxWrite {
+  return write.kind === "delete" ? write : { ...write, expiry: wholeExpiry(write.expiry) };
 }
 
 /** The first thing that is wrong with what was asked. */
@@ -213,19 +281,26 @@ function fault(
   values: readonly (Uint8Array | undefined)[],
 ): Refused | undefined {
   if (keys.length > keysMax) return refused(keysMax, "too-many-keys");
+  let names = 0;
   for (const [at, key] of keys.entries()) {
+    names += key.length;
     if (key.length > keyBytesMax) return refused(at, "key-too-long");
     if (!isOctets(key)) return refused(at, "key-no-octets");
+    if (names > namesBytesMax) return refused(at, "too-large");
   }
   let bytes = 0;
-  for (const [at, value] of values.entries()) {
+  // An update may have two.
+  const each = Math.max(1, values.length / keys.length);
+  for (const [i, value] of values.entries()) {
     bytes += value?.length ?? 0;
-    if ((value?.length ?? 0) > valueBytesMax || bytes > bytesMax) return refused(at, "too-large");
+    if ((value?.length ?? 0) > valueBytesMax || bytes > bytesMax)
+      return refused(Math.floor(i / each), "too-large");
   }
   return undefined;
 }
 
-function refused(at: number, reason: Refusal): Refused {
+/** Nothing is done: so an operation cannot be. */
+export function refused(at: number, reason: Refusal): Refused {
   return new Refused({ at, reason, value: null, version: 0 });
 }
 

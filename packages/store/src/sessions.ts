@@ -22,6 +22,9 @@ export const openSeqsMax = 1024;
 /** How old the time in a session's row may be, in ms of the group's time: not every command writes it. */
 const seenStepMs = 100;
 
+/** Behind all numbers in the order of rows. */
+const beyondSeqs = "\u00ff".repeat(8);
+
 /** Opens the session of a client, or tells of the one that it has. */
 export function openSession(
   group: GroupTable,
@@ -83,11 +86,12 @@ export function expireSession(
   if (group.time - session.lastSeen < idle) return kept;
   const known = new Set(finished);
   const { ackedBelow } = session;
-  for (let seq = ackedBelow; seq < ackedBelow + openSeqsMax; seq++) {
-    const tx = group.tx(nameOf({ client, seq }));
+  for (const key of group.table.keys(rowKeys.tx(client), rowKeys.tx(client + beyondSeqs))) {
+    const { seq } = txOf(key.slice(1));
+    const tx = group.tx(key.slice(1));
     if (tx !== undefined && !(known.has(seq) && isFinal(tx))) return kept;
   }
-  drop(group, client, ackedBelow, ackedBelow + openSeqsMax);
+  drop(group, client, ackedBelow, Number.MAX_SAFE_INTEGER);
   group.table.delete(rowKeys.session(client));
   group.setMeta({ ...group.meta, lastExpiry: index });
   return { kind: "session-expired", ended: true };
@@ -112,14 +116,13 @@ function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: n
   let to = Math.max(session.ackedBelow, wanted);
   const from = session.ackedBelow;
   if (to > from) {
-    const last = Math.min(to, from + openSeqsMax);
-    for (const key of txsOf(group, client, from, last)) {
+    for (const key of txsOf(group, client, from, to)) {
       const tx = group.tx(key.slice(1));
       if (tx === undefined || isFinal(tx)) continue;
       to = txOf(key.slice(1)).seq;
       break;
     }
-    drop(group, client, from, Math.min(to, last));
+    drop(group, client, from, to);
   }
   // It is written when it says something new, or its time has grown old.
   if (to > from || group.time - session.lastSeen >= seenStepMs)
@@ -127,7 +130,10 @@ function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: n
   return to;
 }
 
-/** Drops results and registers of the numbers from `from` to below `to`. */
+/**
+ * Drops results and registers of the numbers from `from` to below `to`; also of those that are beyond the numbers that a client
+ * can have open at once: votes against what was never prepared here, and its outcome, come in no session.
+ */
 function drop(group: GroupTable, client: Octets, from: number, to: number): void {
   const { table } = group;
   for (const key of table.keys(rowKeys.result(client, from), rowKeys.result(client, to)))

@@ -25,7 +25,8 @@ import {
 /** Makes a group out of rows: the way in which a machine gives a part of its table away. */
 export type Spawn = (gid: string, rows: ReadonlyMap<string, Uint8Array>) => void;
 
-const halvesMax = 16;
+/** More splits of one group, and nobody finds what it gave away first. */
+const halvesMax = 1024;
 
 /** Gives everything from a position on to a new group. */
 export function split(

@@ -158,6 +158,57 @@ describe("the client of the store", () => {
     expect(got.entry.value).deep.equal(large);
   });
 
+  it("refuses numbers that are none, and rounds times up", () => {
+    const world = storeWorld(10);
+    const value = textBytes("x");
+    const timed = (expiry: number) =>
+      new Apply({ updates: [{ kind: "put", key: "a", value, expiry }] });
+    const when = { kind: "version", version: -1 } as const;
+    for (const what of [
+      timed(-1),
+      timed(NaN),
+      timed(Infinity),
+      new Apply({ updates: [{ kind: "expire", key: "a", expiry: 2 ** 60 }] }),
+      new Apply({ updates: [{ kind: "check", key: "a", when }] }),
+      new Commit({ reads: [{ key: "a", version: 0.5 }], writes: [] }),
+      new Commit({
+        reads: [],
+        writes: [{ key: "a", write: { kind: "put", value, expiry: -1 } }],
+      }),
+      new Scan({ from: "", to: null, limit: NaN }),
+      new Get({ key: "a", within: NaN }),
+    ])
+      expect(asked(world, Refused, what).reason).equal("no-number");
+    asked(world, Applied, timed(0.5));
+    asked(world, Applied, timed(Number.MAX_SAFE_INTEGER));
+    expect(textOf(asked(world, Got, new Get({ key: "a" })))).equal("x");
+    expect(asked(world, Applied, new Apply({ updates: [] })).updated).deep.equal([]);
+  });
+
+  it("refuses what does not fit into a command, and reads in parts what does not fit into an answer", () => {
+    const world = storeWorld(11);
+    const names = Array.from({ length: 400 }, (_, i) => `${i % 2 === 0 ? "a" : "z"}${i}`);
+    const long = names.map((name) => name.padEnd(keyBytesMax, "x"));
+    const gone = (key: string) => ({ key, write: { kind: "delete" } }) as const;
+    const large = new Commit({ reads: [], writes: long.map(gone) });
+    expect(asked(world, Refused, large).reason).equal("too-large");
+    const value = new Uint8Array(valueBytesMax);
+    const expected = { kind: "value", value } as const;
+    const updates = Array.from(
+      { length: 9 },
+      () => ({ kind: "check", key: "a", when: expected }) as const,
+    );
+    expect(asked(world, Refused, new Apply({ updates }))).include({ reason: "too-large", at: 8 });
+    const keys = names.slice(0, 20).filter((name) => name.startsWith("a"));
+    for (const key of keys) asked(world, Written, new Put({ key, value: value.fill(key.length) }));
+    const { entries } = asked(world, Entries, new Read({ keys }));
+    expect(entries.map(({ key }) => key)).deep.equal(keys);
+    expect(entries.every(({ value: found }) => found?.length === valueBytesMax)).equal(true);
+    // What was there would be told, and is too much: to run it again would not help.
+    const all = new Commit({ reads: [], writes: keys.map(gone) });
+    expect(asked(world, Refused, all).reason).equal("too-large");
+  });
+
   it("says in time what it could not do, and what nobody knows", () => {
     const world = storeWorld(7);
     asked(world, Written, put("a", "one"));

@@ -31,6 +31,7 @@ import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.
 import { type ManagerSettings, managerOf } from "./manager/state.ts";
 import {
   Apply,
+  Browse,
   Changes,
   Commit,
   Delete,
@@ -49,7 +50,7 @@ import {
 import type { Octets } from "./position.ts";
 import type { KnownTx } from "./query.ts";
 import { Conclude, Concluded, Recovery } from "./recovery.ts";
-import { answerTo, type Asked, type Planned, Planner } from "./requests.ts";
+import { answerTo, type Asked, type Planned, Planner, refused } from "./requests.ts";
 import type { Descriptor } from "./rows.ts";
 import { Watcher, Watches } from "./watcher.ts";
 
@@ -127,6 +128,7 @@ export class StoreClient extends Component {
     this.store.on(Read, (ask, token) => this.#begin(this.#planner.read(ask), ask, token));
     this.store.on(Commit, (ask, token) => this.#begin(this.#planner.commit(ask), ask, token));
     this.store.on(Scan, (ask, token) => this.#begin(this.#planner.scan(ask), ask, token));
+    this.store.on(Browse, (ask, token) => this.#begin(this.#planner.browse(ask), ask, token));
     // The watches have a component of their own.
     this.watcher = this.create(Watcher, { groups, ordered }, { name: "watcher" });
     this.connect(this.watcher.ports.watches, this.watches);
@@ -150,6 +152,7 @@ export class StoreClient extends Component {
     single = false,
   ): void {
     if (work instanceof Refused) return this.#reply(token, work, single);
+    if (Number.isNaN(within)) return this.#reply(token, refused(0, "no-number"), single);
     const { manager, waiting } = this.state;
     const number = begin(manager, work, this.clock.monotonic, within);
     waiting.set(number, { asked, token, single });

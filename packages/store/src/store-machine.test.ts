@@ -89,6 +89,15 @@ describe("the machine of a store's group", () => {
     );
   });
 
+  it("votes on no transaction that names a key twice", () => {
+    const { group, ticket } = founded();
+    const part = { position: "a", expected: null, write: { kind: "delete" } } as const;
+    const participants = [{ position: "a", writes: true }];
+    const about = { participants, parts: [part, part], bodyHash: 1, hint: "" };
+    const { kind } = group.apply({ kind: "prepare", ticket: ticket(1), ...about });
+    assert.equal(kind, "mismatch");
+  });
+
   it("says that it is nowhere until it was founded", () => {
     const group = new Group();
     const hello = { gid: "g", index: 1 };

@@ -78,7 +78,10 @@ function refusal(command: Command): Result | undefined {
         ({ position, write }) =>
           fits(position) && (write?.kind !== "put" || write.value.length <= valueBytesMax),
       );
-      return fit && command.participants.every(({ position }) => fits(position))
+      const once = new Set(command.parts.map(({ position }) => position)).size;
+      return fit &&
+        once === command.parts.length &&
+        command.participants.every(({ position }) => fits(position))
         ? undefined
         : mismatch;
     }

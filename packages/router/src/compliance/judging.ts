@@ -4,8 +4,9 @@
  * ring sees, and knows of no world.
  *
  * A peer is *settled* while its neighbours, as its ring sees them, are its neighbours in the order of all that live.
- * A lookup is *healthy* where its asker and the owner of its key have been settled from its beginning to its end, and no
- * fault has kept their messages back meanwhile. Names are of lives: a peer that comes back has another one.
+ * A lookup is *healthy* where its asker, the owner of its key and the two beside the owner have been settled from its
+ * beginning to its end, and no fault has kept the messages of asker and owner back meanwhile: who is not known to its neighbours is not
+ * in the ring yet, whatever it sees itself. Names are of lives: a peer that comes back has another one.
  */
 
 import type { Millis } from "@kith/core";
@@ -51,15 +52,15 @@ const silencing: ReadonlySet<string> = new Set([
 /** By then a connection that is forgotten at one end has been found out. */
 const foundOut = 10_000;
 
-/** Whether something silences a node at that time. */
-export function struck(strikes: readonly Strike[], index: number, time: Millis): boolean {
-  return strikes.some(
-    ({ kind, at, nodes = [], others = [], ...strike }) =>
-      at <= time &&
-      time <= at + (strike.for ?? foundOut) &&
-      silencing.has(kind) &&
-      (nodes.includes(index) || others.includes(index)),
-  );
+/** Whether something silences a node at that time: for the node's index. */
+export function struck(strikes: readonly Strike[], time: Millis): (index: number) => boolean {
+  const silenced = new Set<number>();
+  for (const { kind, at, nodes = [], others = [], ...strike } of strikes) {
+    if (at > time || time > at + (strike.for ?? foundOut) || !silencing.has(kind)) continue;
+    for (const index of nodes) silenced.add(index);
+    for (const index of others) silenced.add(index);
+  }
+  return (index) => silenced.has(index);
 }
 
 /** Of the lookups between healthy peers at least so many have to find the owner. */
@@ -118,7 +119,7 @@ export class Lookups {
     const healthy = (name: string): boolean => (this.#spared.get(name) ?? Infinity) < since;
     const [owner, ...beside] = around(this.#living, key);
     if (owner === undefined) return undefined;
-    if (healthy(asker) && healthy(owner)) {
+    if (healthy(asker) && healthy(owner) && beside.every(settled)) {
       this.healthy.ended++;
       if (found === owner) this.healthy.right++;
     }
@@ -135,14 +136,6 @@ export class Lookups {
     const { ended, right } = this.healthy;
     return ended >= judgedMin && right < shareMin * ended
       ? `Of ${ended} lookups between healthy peers ${right} have found the owner.`
-      : undefined;
-  }
-
-  /** What is wrong where a whole run has had fewer healthy lookups; undefined where it has had so many. */
-  fewer(least: number): string | undefined {
-    const { ended } = this.healthy;
-    return ended < least
-      ? `${ended} lookups between healthy peers are too few to be judged; ${least} are wanted.`
       : undefined;
   }
 }

@@ -172,6 +172,65 @@ describe("a member of the store on quorums", () => {
     ]);
   });
 
+  it("keeps what it has copied for a part of a view that it leaves late, also in another life", () => {
+    const split = followersOf(first, { kind: "split", at: "m" });
+    const [, part = first] = split;
+    const [second = part] = followersOf(part, replaced);
+    const [third = part] = followersOf(second, { kind: "replace", members: first.members });
+    const state = born(3);
+    const rows = new Map<string, Uint8Array>();
+    const copied = [["z", written(1, "acknowledged")]] as const;
+    const page = { kind: "page", view: viewName(second), from: "m", copied, next: null } as const;
+    const come = (): void => {
+      // It was out of reach of 1 and 2, and hears first of what came last.
+      hear(state, 4, { kind: "install", view: second, next: [third] });
+      for (const from of [4, 1]) hear(state, from, page);
+      flush(state, rows);
+    };
+    come();
+    hear(state, 1, { kind: "install", view: first, next: split });
+    hear(state, 1, { kind: "install", view: part, next: [second] });
+    for (const from of [1, 2, 4])
+      for (const view of [first, part])
+        hear(state, from, { kind: "installed", view: viewName(view) });
+    flush(state, rows);
+    // Whoever serves in the third view has what a majority of the second had.
+    expect(ask(reborn(state, rows), "z").view).equal(null);
+    come();
+    for (const life of [state, reborn(state, rows)]) {
+      const reply = ask(life, "z");
+      expect(reply.view && viewName(reply.view)).equal(viewName(third));
+      expect(reply.has).deep.equal(written(1, "acknowledged"));
+    }
+  });
+
+  it("does not go back to the first view of a part in which it has come further", () => {
+    const split = followersOf(first, { kind: "split", at: "m" });
+    const [, part = first] = split;
+    const [second = part] = followersOf(part, replaced);
+    const [third = part] = followersOf(second, { kind: "replace", members: first.members });
+    // A member of the part's third view that was none of the store when that began.
+    const state = born(3, []);
+    hear(state, 4, { kind: "install", view: second, next: [third] });
+    const page = { kind: "page", from: "m", copied: [], next: null } as const;
+    for (const from of [1, 4]) hear(state, from, { ...page, view: viewName(second) });
+    ask(state, "z", written(1, "acknowledged"));
+    // It hears late of the whole that it was to have a part in.
+    const before: View = { ...first, version: 0, members: [1, 2, 4].map(member) };
+    hear(state, 1, { kind: "install", view: before, next: [first] });
+    for (const from of [1, 4]) hear(state, from, { ...page, from: "", view: viewName(before) });
+    hear(state, 1, { kind: "install", view: first, next: split });
+    hear(state, 1, { kind: "install", view: part, next: [second] });
+    for (const from of [1, 2, 4])
+      for (const view of [first, part])
+        hear(state, from, { kind: "installed", view: viewName(view) });
+    const reply = ask(state, "z");
+    expect([reply.view && viewName(reply.view), reply.has]).deep.equal([
+      viewName(third),
+      written(1, "acknowledged"),
+    ]);
+  });
+
   it("has all of it again in another life", () => {
     const state = born(1);
     const rows = new Map<string, Uint8Array>();

@@ -277,7 +277,7 @@ function leave(state: Replica, { view, next }: Installed): void {
   pass(state, view.rid, view.version);
   remove(state, view);
   for (const follower of next)
-    if (isMember(follower, state.self)) {
+    if (isMember(follower, state.self) && !isBehind(state, follower)) {
       use(state, { view: follower, active: true, before: view, next: null });
       state.out.dirty.add(rowOf(follower));
     }
@@ -304,6 +304,11 @@ function onInstall(state: Replica, from: number, view: View, next: readonly View
 /** Begins to copy the data of a view that this peer is new in. */
 function join(state: Replica, before: View, view: View): void {
   if (!isMember(view, state.self)) return;
+  // A view of which this is a part has to be left first: whoever leaves that uses the first view of each part.
+  const whole = [...state.views.values()].find(
+    (one) => view.rid.startsWith(`${one.view.rid}/`) && covers(one.view, view.lo),
+  );
+  if (whole !== undefined) return;
   // A view that it has to leave first comes first: others tell of what follows that.
   if (state.views.has(view.rid) || isPast(state, view)) return;
   use(state, { view, active: false, before, next: null });
@@ -316,6 +321,12 @@ function isPast(state: Replica, view: View): boolean {
   if (!isMember(view, state.self) || (state.past.get(view.rid) ?? 0) >= view.version) return true;
   const one = state.views.get(view.rid);
   return one !== undefined && one.active && one.view.version >= view.version;
+}
+
+/** Whether this peer has come further in the chain of a view, or was further and has left it. */
+function isBehind(state: Replica, { rid, version }: View): boolean {
+  const later = state.views.get(rid)?.view.version ?? 0;
+  return later > version || (state.past.get(rid) ?? 0) >= version;
 }
 
 /** All views of a chain up to this one are past. */
@@ -475,8 +486,12 @@ export function tickReplica(state: Replica, now: Millis): void {
 
 /** The view that this peer has of a position. */
 function installedAt(state: Replica, position: Position): Installed | undefined {
-  for (const one of state.views.values()) if (covers(one.view, position)) return one;
-  return undefined;
+  let found: Installed | undefined;
+  // A part is newer than what it is a part of.
+  for (const one of state.views.values())
+    if (covers(one.view, position) && (found === undefined || one.view.lo > found.view.lo))
+      found = one;
+  return found;
 }
 
 /** What a client may ask instead. */

@@ -4,6 +4,7 @@ import { AskTimeout, Component } from "@kith/core";
 import type { Harness } from "@kith/testing/compliance";
 import {
   Apply,
+  Browse,
   Commit,
   Delete,
   Get,
@@ -84,14 +85,19 @@ export abstract class StoreUsingPeer extends Asker {
   );
   readonly #scan = this.store.onAnswer(Scan, (answer, _, name: string) => this.took(name, answer));
 
+  readonly #browse = this.store.onAnswer(Browse, (answer, _, name: string) =>
+    this.took(name, answer),
+  );
+
   /** Asks; the answer will be found under that name. */
-  ask(name: string, request: Get | Put | Delete | Apply | Read | Commit | Scan): void {
+  ask(name: string, request: Get | Put | Delete | Apply | Read | Commit | Scan | Browse): void {
     if (request instanceof Get) this.#get(request, { context: name });
     else if (request instanceof Put) this.#put(request, { context: name });
     else if (request instanceof Delete) this.#delete(request, { context: name });
     else if (request instanceof Apply) this.#apply(request, { context: name });
     else if (request instanceof Read) this.#read(request, { context: name });
     else if (request instanceof Commit) this.#commit(request, { context: name });
-    else this.#scan(request, { context: name });
+    else if (request instanceof Scan) this.#scan(request, { context: name });
+    else this.#browse(request, { context: name });
   }
 }

@@ -7,6 +7,8 @@ import {
   Aborted,
   Applied,
   Apply,
+  Browse,
+  Browsed,
   Commit,
   Committed,
   Entries,
@@ -278,6 +280,37 @@ export const storeCases: readonly Case<H>[] = [
       const part = yield* asked(harness, peers, 0, new Scan({ from: "a", to: "q" }));
       expect(of(Entries, part).entries.map(({ key }) => key)).deep.equal(["a", "h"]);
       return undefined;
+    },
+  },
+  {
+    name: "all keys are met once, page by page, however they are spread",
+    run: function* (harness): Script {
+      const peers = yield* serving(harness);
+      // Some begin with the same six bytes: of ordered keys those must not be torn apart.
+      const like = Array.from({ length: 7 }, (_, n) => `prefix${n}`);
+      const all = [...spread, ...like, "prefix", "p"];
+      const writes = all.map((key) => writing(key, key));
+      of(Committed, yield* asked(harness, peers, 3, new Commit({ reads: [], writes })));
+      for (const limit of [1, 2, 3, 100]) {
+        const met: string[] = [];
+        for (let from: number | null = 0, n = 0; from !== null; n++) {
+          // Each page may be read elsewhere.
+          const page: Browsed = of(
+            Browsed,
+            yield* asked(harness, peers, n % 4, new Browse({ from, limit })),
+          );
+          met.push(...page.keys);
+          if (page.next !== null) expect(page.next).above(from);
+          from = page.next;
+        }
+        expect(met.toSorted()).deep.equal(all.toSorted());
+      }
+      for (const from of [-1, 0.5, 2 ** 48])
+        expect(of(Refused, yield* asked(harness, peers, 0, new Browse({ from }))).reason).equal(
+          "no-place",
+        );
+      const end = yield* asked(harness, peers, 0, new Browse({ from: 2 ** 48 - 1 }));
+      expect(of(Browsed, end)).deep.equal(new Browsed({ keys: [], next: null }));
     },
   },
   {

@@ -38,8 +38,8 @@ export function driveExecute(state: ManagerState, job: ExecuteJob): void {
 export function executed(state: ManagerState, job: ExecuteJob, call: Call, result: Result): void {
   const { kind } = result;
   if (kind === "done") end(state, job, job.commits ? { kind: "committed" } : result);
-  else if (kind === "refused") end(state, job, job.commits ? { kind: "aborted" } : result);
-  else if (kind === "aborted") end(state, job, result);
+  // Also of a transaction: to run it again would change nothing.
+  else if (kind === "refused" || kind === "aborted") end(state, job, result);
   else if (kind === "cancelled") {
     for (const key of call.keys) job.cancelled.add(key);
     if (job.keys.every((key) => job.cancelled.has(key))) end(state, job, notDone(job));

@@ -58,6 +58,8 @@ export function begin(
     if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart);
     else reply(state, asked, { kind: "readings", readings: [] });
   } else if (work.kind === "scan") startScan(state, asked, work, deadline);
+  else if (work.kind === "execute" && work.operations.length === 0)
+    reply(state, asked, { kind: "done", outcomes: [] });
   else start(state, jobOf(state, asked, work, deadline));
   return asked;
 }

@@ -56,11 +56,18 @@ export function wasRead(state: ManagerState, job: ReadJob, call: Call, found: An
     retry(state, call, job.tries++);
     return false;
   }
+  if (found.kind === "too-large" && call.keys.length > 1) {
+    // In two parts, which are looked at again as those of several groups are.
+    const half = call.keys.length >>> 1;
+    for (const keys of [call.keys.slice(0, half), call.keys.slice(half)]) send(state, job, keys);
+    return false;
+  }
   if (found.kind !== "readings") {
     retry(state, call, job.tries++);
     return false;
   }
-  const single = byGroup(state, job.keys).size === 1 && call.keys.length === job.keys.length;
+  const single =
+    job.round === 1 && byGroup(state, job.keys).size === 1 && call.keys.length === job.keys.length;
   let waits = false;
   for (const reading of found.readings) {
     if (reading.lockedBy === null) continue;

@@ -7,7 +7,7 @@
  */
 
 import type { Millis } from "@kith/core";
-import type { Position } from "../position.ts";
+import { hintOf, type Position } from "../position.ts";
 import { type Answer, encodeQuery, type Reading } from "../query.ts";
 import { push } from "./read.ts";
 import { ask, learn, ownerOf, retry } from "./routing.ts";
@@ -25,13 +25,17 @@ export interface Scanning {
   readonly from: Position;
   readonly to: Position | null;
   readonly limit: number;
+  readonly browses?: boolean;
 }
+
+/** How many keys may lie at one hint, so that one can browse through them: only ordered keys lie close together. */
+const atHintMax = 100_000;
 
 /** Begins to scan. */
 export function startScan(
   state: ManagerState,
   asked: number,
-  { from, to, limit }: Scanning,
+  { from, to, limit, browses = false }: Scanning,
   deadline: Millis,
 ): void {
   const job: ScanJob = {
@@ -41,6 +45,7 @@ export function startScan(
     from,
     to,
     limit,
+    browses,
     deadline,
     at: from,
     pieces: [],
@@ -96,7 +101,8 @@ function begin(state: ManagerState, job: ScanJob): void {
 
 function look(state: ManagerState, job: ScanJob): void {
   const left = job.limit - countOf(job);
-  askFor(state, job, job.at, job.to, left, true);
+  // Below one: it goes on beyond what was asked for, up to the end of a hint.
+  askFor(state, job, job.at, job.to, left > 0 ? left : job.limit, !job.browses);
 }
 
 function askFor(
@@ -119,16 +125,27 @@ function askFor(
 function firstLook(state: ManagerState, job: ScanJob, piece: ScanPiece): void {
   job.pieces.push(piece);
   const { next } = piece;
-  const isOver = next === null || next === job.to || countOf(job) >= job.limit;
+  const count = countOf(job);
+  const isFull = count >= job.limit && !isWithinHint(job, next);
+  const isOver = next === null || next === job.to || isFull;
+  if (!isOver && count >= atHintMax) {
+    reply(state, job.asked, { kind: "too-many" });
+    return close(state, job);
+  }
   if (!isOver) {
     job.at = next;
     return look(state, job);
   }
-  if (job.pieces.length === 1) return end(state, job);
+  if (job.pieces.length === 1 || job.browses) return end(state, job);
   job.round = 2;
   job.rounds++;
   job.seen.clear();
   for (const one of job.pieces) lookAgain(state, job, one);
+}
+
+/** Whether who browses would be where it began, if it ended here. */
+function isWithinHint({ browses, from }: ScanJob, next: Position | null): boolean {
+  return browses && next !== null && hintOf(next) <= hintOf(from);
 }
 
 function lookAgain(state: ManagerState, job: ScanJob, { from, next, readings }: ScanPiece): void {
@@ -159,8 +176,10 @@ function countOf({ pieces }: ScanJob): number {
 }
 
 function end(state: ManagerState, job: ScanJob): void {
-  const readings: Reading[] = job.pieces.flatMap((piece) => piece.readings);
+  let readings: Reading[] = job.pieces.flatMap((piece) => piece.readings);
   const next = job.pieces.at(-1)?.next ?? null;
+  if (job.browses && next !== null)
+    readings = readings.filter(({ position }) => hintOf(position) < hintOf(next));
   reply(state, job.asked, {
     kind: "scanned",
     readings,

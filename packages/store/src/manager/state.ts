@@ -42,6 +42,8 @@ export type Work =
       readonly from: Position;
       readonly to: Position | null;
       readonly limit: number;
+      /** Whether only keys are asked for, page by page: no values, no instant, and no two pages share a hint. */
+      readonly browses?: boolean;
     };
 
 /** What became of it. */
@@ -64,6 +66,8 @@ export type Ended =
       readonly readings: readonly Reading[];
       readonly next: Position | null;
     }
+  /** Of one that browses: there are too many keys at one hint. */
+  | { readonly kind: "too-many" }
   /** Nothing was done: the keys lie in several groups. A transaction can do it. */
   | { readonly kind: "scattered" }
   /** Nothing was done, and nothing will be: there was too much to do, or no time left. */
@@ -199,6 +203,7 @@ export interface ScanJob {
   readonly from: Position;
   readonly to: Position | null;
   readonly limit: number;
+  readonly browses: boolean;
   readonly deadline: Millis;
   /** Where it is, in the first round. */
   at: Position;
