@@ -162,7 +162,7 @@ export class Inside {
 
   async #transact(keys: readonly string[]): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
-      const seen = await this.guest.ask(new Read({ keys, apart: true, within }));
+      const seen = await this.guest.ask(new Read({ keys, apart: true, attempt, within }));
       if (!(seen instanceof Entries)) return false;
       const reads = seen.entries.map((one) => ({ key: one.key, version: one.version }));
       const writes = seen.entries.map((one, i) => {

@@ -238,7 +238,7 @@ class Chronicle {
       ]);
     const note = this.#asks(process, "txn", { value: steps(() => null) });
     for (let attempt = 0; attempt < 8; attempt++) {
-      const seen = await this.user.ask(new Read({ keys, within }));
+      const seen = await this.user.ask(new Read({ keys, apart: true, attempt, within }));
       if (!(seen instanceof Entries)) return note("fail");
       const before = new Map(seen.entries.map(({ key, value }) => [key, listOf(value)]));
       const writes = keys.map((key, i) => {

@@ -66,6 +66,9 @@ const bytesMax = 8 * valueBytesMax;
 /** A transaction names each key twice: with its values, that has to fit into a command. */
 const namesBytesMax = 1.5 * 1024 * 1024;
 
+/** So often is a transaction aborted before others have to wait for it (algorithms.md §6.5.8). */
+const patience = 3;
+
 /** Makes work of requests. */
 export class Planner {
   readonly #ordered: boolean;
@@ -90,8 +93,14 @@ export class Planner {
     return this.#execute({ kind: "apply" }, updates);
   }
 
-  read({ keys, apart = false }: Read): Planned {
-    return this.#checked({ kind: "read" }, keys, [], (at) => ({ kind: "read", keys: at, apart }));
+  read({ keys, apart = false, attempt }: Read): Planned {
+    const turn = attempt === undefined ? null : attempt >= patience ? "begins" : "joins";
+    return this.#checked({ kind: "read" }, keys, [], (at) => ({
+      kind: "read",
+      keys: at,
+      apart,
+      turn,
+    }));
   }
 
   commit({ reads, writes }: Commit): Planned {

@@ -55,7 +55,7 @@ export function begin(
     reply(state, asked, { kind: "failed", reason: "busy" });
   else if (work.kind === "read") {
     const keys = [...new Set(work.keys)];
-    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart);
+    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart, work.turn);
     else reply(state, asked, { kind: "readings", readings: [] });
   } else if (work.kind === "scan") startScan(state, asked, work, deadline);
   else if (work.kind === "execute" && work.operations.length === 0)
