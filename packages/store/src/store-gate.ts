@@ -41,16 +41,22 @@ interface Mark {
   readonly ends: readonly number[];
 }
 
+interface GateState {
+  readonly batches: GateBatches;
+  /** Groups that are led here. */
+  readonly leads: Set<string>;
+  readonly lines: Map<string, Line<Asked>>;
+  ticking: boolean;
+}
+
+function noState(): GateState {
+  return { batches: new Map(), leads: new Set(), lines: new Map(), ticking: false };
+}
+
 /** Lets clients use the groups of this process. */
 export class StoreGate extends Gate<Mark> {
   protected readonly timer = this.requires(Timer);
-  readonly state = this.declareState({
-    batches: new Map() as GateBatches,
-    /** Groups that are led here. */
-    leads: new Set<string>(),
-    lines: new Map<string, Line<Asked>>(),
-    ticking: false,
-  });
+  readonly state = this.declareState(noState());
 
   constructor() {
     super();
