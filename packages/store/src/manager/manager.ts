@@ -49,8 +49,9 @@ export function begin(
   state.now = now;
   const asked = ++state.lastWork;
   const deadline = now + within;
-  // Those that are answered may still hold their numbers.
-  if (state.jobs.size >= jobsMax || state.nextSeq - ackedBelow(state) >= jobsMax)
+  const reads = work.kind === "read" || work.kind === "scan";
+  // Numbers are taken by what is open or was answered since the oldest one that is open; who reads needs none.
+  if (state.jobs.size >= jobsMax || (!reads && state.nextSeq - ackedBelow(state) >= jobsMax))
     reply(state, asked, { kind: "failed", reason: "busy" });
   else if (work.kind === "read") {
     const keys = [...new Set(work.keys)];
