@@ -9,6 +9,8 @@ const nextSteps = {
   KITH_GATEWAY_ARGUMENT: "Pass what the documentation of the setting asks for.",
   KITH_GATEWAY_LISTEN:
     "Choose another port, or 0 for any that is free, or end the program that has this one; the host has to be an address of this machine.",
+  KITH_GATEWAY_PASSWORD:
+    "Give it a password, or let it listen on a loopback address, where only this machine can call.",
 } as const;
 
 /** The codes of the errors of `@kith/gateway`. */

@@ -1,0 +1,28 @@
+/** What a client is told where the store has not done what was asked: a code, whether it may have happened, what to do. */
+
+import { Aborted, Ambiguous, Busy, NotDone, Refused, type StoreAnswer } from "@kith/store";
+import { refused } from "./commands/action.ts";
+import { error, type Reply } from "./resp/reply.ts";
+
+/** Nothing was done: too much waits. */
+export const busy = error("BUSY too much waits at the store: nothing was done, ask again later");
+/** Nothing was done: others were faster. */
+export const overtaken = error(
+  "TRYAGAIN others have changed the same keys all the time: nothing was done, ask again",
+);
+/** Nobody knows. */
+export const unknown = error(
+  "UNKNOWN nobody can know whether this was done, or may yet be: read before you ask again",
+);
+const late = error("TRYAGAIN the store could not do this in time: nothing was done, ask again");
+const stopping = error("TRYAGAIN this peer stops: nothing was done, ask another one");
+
+/** The error for an answer that is not what was asked for; null where there was none, because the store is gone. */
+export function failureOf(answer: StoreAnswer | null): Reply {
+  if (answer === null || answer instanceof Ambiguous) return unknown;
+  if (answer instanceof Busy) return busy;
+  if (answer instanceof Aborted) return overtaken;
+  if (answer instanceof Refused) return refused(answer.reason);
+  if (answer instanceof NotDone) return answer.reason === "stopped" ? stopping : late;
+  return unknown;
+}

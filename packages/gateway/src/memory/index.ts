@@ -1,0 +1,3 @@
+/** A Store in memory, for tests, benchmarks and a first try. */
+
+export { MemoryStore, type MemoryStoreInit } from "./memory-store.ts";
