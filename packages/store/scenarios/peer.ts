@@ -301,17 +301,14 @@ export class Peer extends Component {
     const known = Object.fromEntries(
       groups.map(({ descriptor, members }) => [descriptor.gid, members]),
     );
-    const guest = { groups: known, sessions: false, retry: 300 };
+    const guest = { groups: known, sessions: false, ...(plain ? {} : { retry: 300 }) };
     this.guest = this.create(GroupClient, guest, { name: "guest" });
-    const settings = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
-    const init = { groups, ordered, settings };
+    const hasty = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
+    const init = { groups, ordered, ...(plain ? {} : { settings: hasty }) };
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });
-    const caretaker = this.create(
-      Caretaker,
-      { period: 300, doubt: 1500, idle: 4000 },
-      { name: "caretaker" },
-    );
+    const caring = plain ? {} : { period: 300, doubt: 1500, idle: 4000 };
+    const caretaker = this.create(Caretaker, caring, { name: "caretaker" });
     const operator = this.create(StoreOperator, {}, { name: "operator" });
     this.connect(this.groups.ports.consensus, this.consensus);
     this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
