@@ -44,6 +44,7 @@ import {
   ReadKey,
   Storage,
   StorageFailed,
+  StorageLost,
   Write,
 } from "@kith/storage";
 import {
@@ -170,6 +171,10 @@ export class ClusterKeeper extends Component {
       const mine = tag === AskCluster.tag || tag === Place.tag;
       if (reason === "wrong-incarnation" && mine) this.#tell(from);
     });
+    this.storage.on(StorageLost, ({ code, detail }) => {
+      // Its peers cannot go on, nor begin anew in this process.
+      throw peerError("KITH_PEER_STORAGE", `The storage is lost: ${detail} (${code}).`);
+    });
     this.hostings.on(AskHosting, ({ peerId }, token) => {
       this.#waiting.set(peerId, token);
       this.#host();
@@ -191,7 +196,7 @@ export class ClusterKeeper extends Component {
     if (problem !== null) return this.#fail("KITH_PEER_ARGUMENT", problem);
     if (bytes !== null) {
       const record = readRecord(bytesText(bytes));
-      if (create !== undefined) {
+      if (create !== undefined && this.#init.resume !== true) {
         const what = `The storage belongs to cluster ${record.clusterId} already: nothing was founded.`;
         return this.#fail("KITH_PEER_FOUNDED", what);
       }

@@ -72,6 +72,11 @@ export const Cluster = port("Cluster", { indications: [ClusterState, ClusterFail
 export interface ClusterInit {
   /** Founds a cluster, on empty storage only. */
   readonly create?: Founders;
+  /**
+   * With `create`: goes on with the cluster of the storage where there is one already, instead of refusing; for what starts the process
+   * again and again with the same words. Default false.
+   */
+  readonly resume?: boolean;
   /** Processes of the cluster, `host:port`: those that others join, in any order. */
   readonly join?: readonly string[];
   /** With `create` and `join`: how long those have to say that they have no cluster; default 30 s. */

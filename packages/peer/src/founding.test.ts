@@ -50,6 +50,15 @@ describe("founding and joining", () => {
     expect(readyAt(one, 0)).equal(id);
   });
 
+  it("goes on with what is there where it is told to create or resume", () => {
+    const again = { ...alone, resume: true };
+    const one = world([again, again]);
+    const id = readyAt(one, 0);
+    one.node(0).crash();
+    one.node(0).start();
+    expect(readyAt(one, 0)).equal(id);
+  });
+
   it("founds nothing where one of those to join has a cluster", () => {
     const two = world([alone], [{ peers: [200], join: ["n1:7000"], create: { peers: 1 } }]);
     readyAt(two, 0);

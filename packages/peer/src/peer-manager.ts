@@ -80,10 +80,11 @@ export class PeerManager extends Component {
     super();
     this.#init = init;
     this.peers = this.#peers;
-    const { peers, create, join, createWithin } = init;
+    const { peers, create, resume, join, createWithin } = init;
     const given = {
       peers,
       ...(create === undefined ? {} : { create }),
+      ...(resume === undefined ? {} : { resume }),
       ...(join === undefined ? {} : { join }),
       ...(createWithin === undefined ? {} : { createWithin }),
     };

@@ -25,6 +25,7 @@ import {
   Aborted,
   Ambiguous,
   Apply,
+  Browse,
   Busy,
   Changes,
   Commit,
@@ -67,7 +68,7 @@ interface Open {
   handed: boolean;
 }
 
-type Request = Get | Put | Delete | Apply | Read | Commit | Scan;
+type Request = Get | Put | Delete | Apply | Read | Commit | Scan | Browse;
 
 class Sweep extends timeout("peer/FrontSweep") {}
 
@@ -98,10 +99,11 @@ export class StoreFront extends Component {
   readonly #read = this.inner.onAnswer(Read, (answer, _, n: number) => this.#end(n, answer));
   readonly #commit = this.inner.onAnswer(Commit, (answer, _, n: number) => this.#end(n, answer));
   readonly #scan = this.inner.onAnswer(Scan, (answer, _, n: number) => this.#end(n, answer));
+  readonly #browse = this.inner.onAnswer(Browse, (answer, _, n: number) => this.#end(n, answer));
 
   constructor() {
     super();
-    for (const cls of [Get, Put, Delete, Apply, Read, Commit, Scan] as const)
+    for (const cls of [Get, Put, Delete, Apply, Read, Commit, Scan, Browse] as const)
       this.store.on(cls, (ask, token) => this.#begin(ask, token));
     this.store.on(Watch, (watch) => this.#watch(watch));
     this.store.on(Unwatch, (unwatch) => {
@@ -141,7 +143,8 @@ export class StoreFront extends Component {
     else if (ask instanceof Apply) this.#apply(ask, { context });
     else if (ask instanceof Read) this.#read(ask, { context });
     else if (ask instanceof Commit) this.#commit(ask, { context });
-    else this.#scan(ask, { context });
+    else if (ask instanceof Scan) this.#scan(ask, { context });
+    else this.#browse(ask, { context });
   }
 
   #end(number: number, answer: StoreAnswer | AskTimeout): void {
@@ -203,7 +206,9 @@ function isNotDone(answer: Event): boolean {
 }
 
 function writes(ask: Request): boolean {
-  return !(ask instanceof Get || ask instanceof Read || ask instanceof Scan);
+  return (
+    ask instanceof Put || ask instanceof Delete || ask instanceof Apply || ask instanceof Commit
+  );
 }
 
 /** The same, with less time. */
@@ -220,6 +225,10 @@ function sooner(ask: Request, within: Millis): Request {
     const { reads, writes: all, attempt = 0 } = ask;
     return new Commit({ reads, writes: all, attempt, within });
   }
-  const { from, to, limit } = ask;
-  return new Scan({ from, to, within, ...(limit === undefined ? {} : { limit }) });
+  if (ask instanceof Scan) {
+    const { from, to, limit } = ask;
+    return new Scan({ from, to, within, ...(limit === undefined ? {} : { limit }) });
+  }
+  const { from, limit } = ask;
+  return new Browse({ from, within, ...(limit === undefined ? {} : { limit }) });
 }
