@@ -10,7 +10,7 @@ import type { Case } from "../harness.ts";
 
 const top = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What `cost.ts` of the store's scenarios prints for each seed. */
+/** What `cost.ts` of the command line prints for each seed. */
 interface Cost {
   readonly cpuSeconds: number;
   readonly steps: number;
@@ -22,7 +22,7 @@ interface Cost {
 }
 
 /** Seeds of a scenario: other ones in each round. */
-export function seedsCase(scenario: string, seeds: number): Case {
+export function seedsCase(scenario: string, exported: string, seeds: number): Case {
   const all: Cost[] = [];
   let nanos = 0;
   let next = 1;
@@ -33,9 +33,9 @@ export function seedsCase(scenario: string, seeds: number): Case {
     count: seeds,
     cold: true,
     run() {
-      const file = "packages/store/scenarios/cost.ts";
-      const from = ["--import", "tsx", "--conditions", "source", file];
-      const args = [...from, scenario, `${next}`, `${seeds}`];
+      const program = ["--import", "tsx", "--conditions", "source", "packages/cli/src/cost.ts"];
+      const file = `packages/store/scenarios/${scenario}.ts`;
+      const args = [...program, file, exported, `${next}`, `${seeds}`];
       const text = execFileSync(process.execPath, args, { cwd: top, encoding: "utf8" });
       const costs: readonly Cost[] = JSON.parse(text);
       next += seeds;
@@ -63,7 +63,7 @@ export function seedsCase(scenario: string, seeds: number): Case {
 /** The suite of what simulated seeds of the store cost. */
 export const simulatedSuites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   "store-simulated": {
-    "store-chaos": seedsCase("store-chaos", 8),
-    "16 nodes, 8 groups, 120 s, 5,000 operations": seedsCase("store-large", 4),
+    "store-chaos": seedsCase("store-chaos", "storeChaos", 8),
+    "16 nodes, 8 groups, 120 s, 5,000 operations": seedsCase("store-large", "storeLarge", 2),
   },
 };

@@ -1,16 +1,11 @@
 /**
- * What seeds cost: `node --import tsx --conditions source packages/store/scenarios/cost.ts SCENARIO FROM COUNT` runs them in this process and
- * prints, as JSON, the CPU seconds of each and what they did. The benchmark `store-simulated` does so.
+ * What seeds of a scenario cost: `node --import tsx --conditions source packages/cli/src/cost.ts FILE EXPORT FROM COUNT` runs them in this
+ * process and prints, as JSON, the CPU seconds of each and what it did. Benchmarks do so.
  */
 
-import { type RunResult, runSeed } from "@kith/sim/scenario";
-import { storeChaos } from "./store-chaos.ts";
-import { storeLarge } from "./store-large.ts";
-
-const scenarios: Readonly<Record<string, (seed: number) => RunResult>> = {
-  "store-chaos": (seed) => runSeed(storeChaos, seed),
-  "store-large": (seed) => runSeed(storeLarge, seed),
-};
+import path from "node:path";
+import { runSeed } from "@kith/sim/scenario";
+import { scenarioAt } from "./library.ts";
 
 /** What a seed has cost, and done. */
 export interface SeedCost {
@@ -26,16 +21,14 @@ export interface SeedCost {
   readonly failure: string | null;
 }
 
-const [name = "", from = "1", count = "1"] = process.argv.slice(2);
-const run = scenarios[name];
-if (run === undefined)
-  throw new Error(`there is no scenario ${name}: ${Object.keys(scenarios).join(", ")}`);
+const [file = "", exported = "", from = "1", count = "1"] = process.argv.slice(2);
+const scenario = await scenarioAt(path.resolve(file), exported);
 // The first one is slower than all others: its code was never run before.
-run(Number(from) + Number(count));
+runSeed(scenario, Number(from) + Number(count));
 const costs = Array.from({ length: Number(count) }, (_, i): SeedCost => {
   const seed = Number(from) + i;
   const before = process.cpuUsage();
-  const { steps, time, operations, injected, failure } = run(seed);
+  const { steps, time, operations, injected, failure } = runSeed(scenario, seed);
   const { user, system } = process.cpuUsage(before);
   return {
     seed,
