@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { formatHistory } from "@kith/testing/history";
-import { bundled } from "./bundle.ts";
+import { bundled } from "./bundle-kit.test.ts";
 import { judge } from "./judge.ts";
 import { runChaos } from "./chaos.ts";
 

@@ -1,7 +1,7 @@
 /** The store in three processes, while they are killed and stand still. */
 
 import { expect } from "chai";
-import { bundled, type Bundle } from "./bundle.ts";
+import { bundled, type Bundle } from "./bundle-kit.test.ts";
 import { runChaos } from "./chaos.ts";
 import { judge } from "./judge.ts";
 
