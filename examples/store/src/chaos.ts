@@ -43,8 +43,6 @@ export interface ChaosOptions {
   readonly every: number;
   /** How long most members stand still, once, and then the leader of most groups alone. */
   readonly pause: number;
-  /** How long that one does; default as long. */
-  readonly alone?: number;
   /** How many people ask at a time; default 64. */
   readonly people?: number;
   /** Told of each fault. */
@@ -302,12 +300,12 @@ class Faults {
     this.#told = told;
   }
 
-  async run({ every, pause, alone = pause }: ChaosOptions, over: () => boolean): Promise<void> {
+  async run({ every, pause }: ChaosOptions, over: () => boolean): Promise<void> {
     await later(every / 2);
     await this.#split();
     await this.#kill(0, every);
     await this.#fewLeft(pause);
-    await this.#leaderStands(alone);
+    await this.#leaderStands(pause);
     for (let number = 1; !over(); number++) {
       await this.#kill(number % 3, every);
       if (number < groupCount) await this.#split();
@@ -353,6 +351,8 @@ class Faults {
     const before = this.#chronicle.served;
     await later(pause);
     this.stoodMs += pause;
+    // It comes back when the others have gone on without it, however long that takes here.
+    await this.#until(() => this.#chronicle.served > before);
     this.servedBeside += this.#chronicle.served - before;
     this.#processes.resume(index);
     this.#told(`it goes on; the others have done ${this.servedBeside} meanwhile`);

@@ -21,8 +21,6 @@ describe("a store in three processes", function () {
         answers: 200,
         every: 600,
         pause: 1000,
-        // Longer than an election takes.
-        alone: 5000,
         people: 4,
         ...(bundle === null ? {} : { program: bundle.program }),
       });
