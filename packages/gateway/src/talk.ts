@@ -2,9 +2,9 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { hintsMax } from "@kith/store";
-import { integerAt, octetsAt, optionAt, wrong } from "./commands/arguments.ts";
+import { integerAt, octetsAt, optionAt, quoted, wrong } from "./commands/arguments.ts";
 import { glob } from "./commands/glob.ts";
-import { commandNamed, commands, inLine } from "./commands/table.ts";
+import { commandNamed, commands } from "./commands/table.ts";
 import type { CommandSpec } from "./commands/spec.ts";
 import {
   allKeys,
@@ -204,15 +204,14 @@ function hello(
     if (option === "AUTH" && more >= 2) {
       credentials = [octetsAt(request, at + 1), octetsAt(request, at + 2)];
       at += 2;
-    } else if (option === "SETNAME" && more >= 1) name = octetsAt(request, ++at);
-    else return err(inLine(`Syntax error in HELLO option '${octetsAt(request, at)}'`));
+    } else if (option === "SETNAME" && more >= 1) {
+      name = octetsAt(request, ++at);
+      if (!isName(name)) return badName;
+    } else return err(`Syntax error in HELLO option '${quoted(octetsAt(request, at))}'`);
   }
   if (credentials !== undefined && !enter(session, ...credentials)) return wrongPass;
   if (!session.trusted) return needsAuth;
-  if (name !== undefined) {
-    if (!isName(name)) return badName;
-    session.name = name;
-  }
+  if (name !== undefined) session.name = name;
   return inTurn(() => {
     session.version = version;
     return {
@@ -280,7 +279,7 @@ function setInfo(session: Session, request: Request): Reply {
   const what = octetsAt(request, 2).toLowerCase();
   const value = octetsAt(request, 3);
   if (what !== "lib-name" && what !== "lib-ver")
-    return err(inLine(`Unrecognized option '${octetsAt(request, 2)}'`));
+    return err(`Unrecognized option '${quoted(octetsAt(request, 2))}'`);
   if (!isName(value)) return err(`${what} cannot contain spaces, newlines or special characters.`);
   if (what === "lib-name") session.library = value;
   else session.libraryVersion = value;

@@ -2,7 +2,7 @@
 
 import type { Request } from "../resp/parser.ts";
 import { err, type Reply } from "../resp/reply.ts";
-import { octetsAt } from "./arguments.ts";
+import { octetsAt, quoted } from "./arguments.ts";
 import { keyCommands } from "./keys.ts";
 import { type CommandSpec, spec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
@@ -138,29 +138,18 @@ export function faultOf(request: Request, command: CommandSpec | undefined): Rep
   const sub = octetsAt(request, 1).toLowerCase();
   const words = Object.hasOwn(subs, sub) ? subs[sub] : undefined;
   if (words === undefined) {
-    const asked = upToZero(octetsAt(request, 1)).slice(0, quotedMax);
-    return err(inLine(`unknown subcommand '${asked}'. Try ${name.toUpperCase()} HELP.`));
+    const asked = quoted(octetsAt(request, 1)).slice(0, quotedMax);
+    return err(`unknown subcommand '${asked}'. Try ${name.toUpperCase()} HELP.`);
   }
   if ((words > 0 && length !== words) || length < -words)
     return err(`wrong number of arguments for '${name}|${sub}' command`);
   return undefined;
 }
 
-/** The end of a text in C. */
-function upToZero(octets: string): string {
-  const end = octets.indexOf("\0");
-  return end < 0 ? octets : octets.slice(0, end);
-}
-
-/** A text as it may stand in the line of an error. */
-export function inLine(octets: string): string {
-  return octets.replace(/[\r\n]/g, " ");
-}
-
 function unknown(request: Request): Reply {
   let words = "";
   for (let at = 1; at < request.length && words.length < quotedMax; at++)
-    words += `'${upToZero(octetsAt(request, at).slice(0, quotedMax - words.length))}' `;
-  const name = upToZero(octetsAt(request, 0)).slice(0, quotedMax);
-  return err(inLine(`unknown command '${name}', with args beginning with: ${words}`));
+    words += `'${quoted(octetsAt(request, at).slice(0, quotedMax - words.length))}' `;
+  const name = quoted(octetsAt(request, 0)).slice(0, quotedMax);
+  return err(`unknown command '${name}', with args beginning with: ${words}`);
 }
