@@ -155,7 +155,7 @@ describe("clients of Redis", function () {
         (await start("redis-cli", ["-p", `${port(index)}`, ...words])).stdout.trim();
       expect(await cli(0, "set", "cli", "hello world")).equal("OK");
       expect(await cli(1, "get", "cli")).equal("hello world");
-      expect(await cli(2, "-3", "config", "get", "databases")).equal("databases\n1");
+      expect(await cli(2, "-3", "config", "get", "databases")).match(/^databases\s1$/);
       expect(await cli(2, "append", "cli", "!")).equal("12");
       expect(await cli(0, "--scan", "--pattern", "cli*")).equal("cli");
       expect(await cli(0, "command", "count")).match(/^\d+$/);
@@ -165,8 +165,8 @@ describe("clients of Redis", function () {
       it(`redis-benchmark runs to its end, 50 clients, ${pipelined} commands at a time`, async () => {
         const tests = "ping_inline,ping_mbulk,set,get,incr,mset";
         const { stdout, stderr } = await start("redis-benchmark", [
-          ...["-p", `${port(1)}`, "-c", "50", "-n", "1600", "-P", `${pipelined}`, "-t", tests],
-          ...["-r", "1000", "--csv", "-e"],
+          ...["-p", `${port(1)}`, "-c", "50", "-n", "500", "-P", `${pipelined}`, "-t", tests],
+          ...["--csv", "-e"],
         ]);
         expect(stderr).equal("");
         const lines = stdout.trim().split("\n").slice(1);
