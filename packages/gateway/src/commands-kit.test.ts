@@ -182,13 +182,18 @@ export function commandsOf(seed: number, count: number): Words[] {
   const draws = new Draws(seed);
   // What goes through all keys is refused within a transaction here, and not in Redis.
   let isQueued = false;
+  let isWatching = false;
   return Array.from({ length: count }, () => {
     let name = draws.of(draws.below(3) === 0 ? often : names);
     if (isQueued && throughAll.has(name)) name = "exec";
+    // A key that was absent, and came and went, has changed for Redis alone.
+    if (isWatching) name = "unwatch";
+    isWatching = name === "watch";
     if (name === "multi") isQueued = true;
     const words = [...(forms[name]?.(draws) ?? [])];
     const chance = draws.below(40);
-    if (chance === 0) words.pop();
+    // Its bare form lists all commands, and Redis has more of them.
+    if (chance === 0 && name !== "command") words.pop();
     if (chance === 1) words.push(value(draws));
     if (["exec", "discard", "reset"].includes(name))
       isQueued &&= name !== "exec" && words.length > 0;
