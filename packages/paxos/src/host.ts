@@ -46,6 +46,7 @@ import {
 } from "@kith/storage";
 import { memberOf, noConfig } from "./config.ts";
 import { Bundle, unpack, type WireMessage } from "./bundle.ts";
+import { sharing } from "./decide/peer-book.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, receive, suspect, tick, turn } from "./group.ts";
 import { holdsLease } from "./lease.ts";
@@ -192,10 +193,12 @@ export abstract class ReplicatedGroups extends Component {
     }
   }
 
-  #suspect({ peerId }: PeerRef): void {
+  /** The connection to a process is gone, and with it all peers that it hosts. */
+  #suspect(peer: PeerRef): void {
     const now = this.clock.monotonic;
-    for (const one of this.state.replicas.values())
-      this.#guard(one, () => suspect(one.state, peerId, now));
+    for (const peerId of sharing(this.state.peers, peer))
+      for (const one of this.state.replicas.values())
+        this.#guard(one, () => suspect(one.state, peerId, now));
   }
 
   /** The message; null where its entries cannot be read, which is as if it was lost. */

@@ -1,11 +1,12 @@
 /**
  * The way to the other processes: where each peer is now, and one message for all that it is told in a turn.
  *
- * A peer that was never heard of is tried where its membership says, in its first life; where it lives
+ * A peer that was never heard of is tried where its membership says, in the life of its process or in its first; where it lives
  * another one by now, the answer or the connection says which. Later lives win over earlier ones.
  */
 
 import type { PeerRef } from "@kith/network";
+import { met } from "./decide/peer-book.ts";
 import { Bundle, Packer, type WireMessage } from "./bundle.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Replica } from "./replica.ts";
@@ -33,9 +34,7 @@ export class Mail {
 
   /** Takes note of where a peer is. */
   met(peer: PeerRef): void {
-    const known = this.#addresses.peers.get(peer.peerId);
-    if (known === undefined || known.incarnation <= peer.incarnation)
-      this.#addresses.peers.set(peer.peerId, peer);
+    met(this.#addresses.peers, peer);
   }
 
   /** Tells a peer, which has called an earlier life of this process, which one this is. */
@@ -70,8 +69,12 @@ export class Mail {
     for (const { gid } of messages) {
       for (const { config } of this.#addresses.replicas.get(gid)?.state.configs ?? []) {
         const member = config.members.find((one) => one.peerId === peerId);
-        if (member !== undefined)
-          return { peerId, host: member.host, port: member.port, incarnation: 1 };
+        if (member === undefined) continue;
+        const { host, port } = member;
+        let incarnation = 1;
+        for (const one of [this.#self, ...this.#addresses.peers.values()])
+          if (one.port === port && one.host === host) ({ incarnation } = one);
+        return { peerId, host, port, incarnation };
       }
     }
     return undefined;

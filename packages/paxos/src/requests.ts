@@ -89,6 +89,8 @@ export class Requests {
     consensus.on(Query, ({ gid, query }, token) => this.ask(gid, { token, query }));
     consensus.on(Peek, ({ gid, query }, token) =>
       this.#at(gid, token, (one) => {
+        // What it has applied would be of the past for ever.
+        if (one.state.halted !== null) return this.#refused(one, token, "halted");
         const answer = new Done({ index: one.table.applied, result: ports.answer(one, query) });
         this.reply({ token, answer });
       }),

@@ -2,11 +2,11 @@
  * The entry of a peer into the ring: finds others, joins, introduces itself to the gossip and what gossip finds to the
  * router, and lets itself be named to newcomers as long as it is in.
  *
- * Invariant: it founds a ring only where it was told to. An answer that does not come gives nobody that
- * right, so it goes on asking for ever (algorithms.md §6.5.12).
+ * Invariant: it founds a ring only where it was told to, or told to after a while alone. An answer that does not come gives
+ * nobody else that right, so it goes on asking for ever (algorithms.md §6.5.12).
  */
 
-import { AskTimeout, Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
+import { AskTimeout, Component, type Millis, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import {
   Bootstrap,
   FindPeers,
@@ -27,6 +27,11 @@ export interface EntryInit {
   readonly founds: boolean;
   /** Peers that are known beforehand, such as the founder in the same process. */
   readonly known: readonly PeerRef[];
+  /**
+   * After so many milliseconds without a ring it begins one: only for whoever belongs to a cluster already, where all may have
+   * been gone at once. That is no authority over anything but a ring: two of them are merged when they meet.
+   */
+  readonly foundsAfter?: Millis;
 }
 
 interface EntryState {
@@ -38,6 +43,7 @@ interface EntryState {
 
 class Again extends timeout("peer/EntryAgain") {}
 class Anew extends timeout("peer/EntryAnew") {}
+class Alone extends timeout("peer/EntryAlone") {}
 
 /** A join that has not led into the ring for so long is tried with other peers, in milliseconds. */
 const patienceMillis = 5000;
@@ -66,7 +72,7 @@ export class Entry extends Component {
     else this.#join(answer.peers);
   });
 
-  constructor({ founds, known }: EntryInit) {
+  constructor({ founds, known, foundsAfter }: EntryInit) {
     super();
     this.ring.on(RingView, ({ status }) => this.#viewed(status));
     // Candidates for its fingers, which it asks before it believes in them. A component of its own for that would be dear.
@@ -77,8 +83,13 @@ export class Entry extends Component {
       if (this.state.status === "in") this.#find(new FindPeers(), { timeout: patienceMillis });
       this.#later();
     });
+    this.timer.on(Alone, () => {
+      if (this.state.status !== "in" && !this.state.left) this.ring.trigger(new FoundRing());
+    });
     this.onStart(() => {
       this.#later();
+      if (foundsAfter !== undefined)
+        this.timer.trigger(new ScheduleTimeout({ delay: foundsAfter, timeout: new Alone() }));
       if (founds) this.ring.trigger(new FoundRing());
       else if (known.length > 0) this.#join(known);
       else this.#seek();

@@ -7,7 +7,7 @@
  */
 
 import { type Child, Component } from "@kith/core";
-import { AdaptiveDetector } from "@kith/fd";
+import { AdaptiveDetector, Arrived, FailureDetector } from "@kith/fd";
 import { BootstrapClient, BootstrapServer } from "@kith/membership";
 import { formatPeer, parsePeer, type PeerRef, self } from "@kith/network";
 import { Overlay } from "./overlay.ts";
@@ -31,6 +31,7 @@ export function virtualPeer(process: PeerRef, peerId: number): PeerRef {
 
 /** Hosts virtual peers, each at `Peer-` and its identity. */
 export class PeerHost extends Component {
+  protected readonly living = this.requires(FailureDetector);
   readonly #detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
   /** Its peers by their identities; whoever extends the class may wire them. */
   protected readonly peers: ReadonlyMap<number, Child<Overlay>>;
@@ -55,5 +56,11 @@ export class PeerHost extends Component {
       peers.set(peerId, this.create(Overlay, init, { name: `Peer-${peerId}`, settings }));
     }
     this.peers = peers;
+    this.connect(this.#detector.ports.detector, this.living);
+    // Before any of them begins: one that they hear of and the detector does not would count as gone for good.
+    this.onStart(() => {
+      for (const peerId of peerIds)
+        this.living.trigger(new Arrived({ peer: virtualPeer(process, peerId) }));
+    });
   }
 }

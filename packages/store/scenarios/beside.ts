@@ -1,44 +1,70 @@
 /**
- * What is done to the store beside the registers and lists of the history: a bank, a counter, and keys that are written once
- * by one after the other. Each node runs some of it, and states it as facts: its history is a history of its own.
+ * What is done to the store beside the registers and lists of the history: a bank, a counter, keys that are written once by one
+ * after the other, and keys that go after a while. Each node runs some of it, and states it as facts: its history is a history of
+ * its own. At the end each node reads until enough was read to judge by, and until what goes has gone.
  */
 
+import type { Millis } from "@kith/core";
 import { Workload } from "@kith/sim/scenario";
 import { Applied, Apply, type Entry, Get, Got, type Writing } from "../src/index.ts";
-import { Aside } from "./facts.ts";
-import { accounts, balance, counter, onceKeys, sides } from "./keys.ts";
+import { Aside, Rested } from "./facts.ts";
+import { accounts, balance, counter, fleeting, onceKeys, sides } from "./keys.ts";
 import { type Ended, notDone, numberBytes, numberOf, StoreUser, within } from "./user.ts";
 
-/** So long a node does it, in each of its lives: also a while after all has been healed. */
-export const lifeMs = 12_500;
-const periods = { bank: 300, count: 300, write: 250, read: 300 };
+/** Up to then a node does it, in simulated milliseconds: also a little after all has been healed. */
+export const endMs = 10_300;
+const periods = { bank: 600, count: 500, write: 300, read: 400, fleet: 400 };
+/** Which groups of keys that are written once every node reads at the end: some may have keys that were written twice. */
+const lastGroups = [1, 2, 3];
+const againMs = 150;
 
 /** What is done beside. */
 export class Beside extends StoreUser {
   readonly workload = this.requires(Workload);
   readonly #index: number;
   readonly #life: number;
+  /** When it ends, by the clock of this life. */
+  readonly #end: Millis;
   #processes = 0;
+  #values = 0;
   #written = 0;
   /** About up to where keys are written. */
   #seen = 1;
 
-  constructor({ index }: { readonly index: number }) {
+  constructor({ index, time }: { readonly index: number; readonly time: Millis }) {
     super();
     this.#index = index;
+    this.#end = endMs - time;
     this.#life = this.random("life").below(1_000_000);
     this.onStart(() => {
       this.#every(periods.bank, (end) => this.#bank(end));
       this.#every(periods.count, (end) => this.#count(end));
       if (index < sides) this.#every(periods.write, (end) => this.#writeOnce(end));
       this.#every(periods.read, (end) => this.#readOnce(end));
+      this.#every(periods.fleet, (end) => this.#fleet(end));
+      this.later(Math.max(0, this.#end), () => this.#rest([...lastGroups]));
+    });
+  }
+
+  /** Reads the groups, one after the other, and then what goes, until it has gone. */
+  #rest(groups: readonly number[]): void {
+    const [group, ...others] = groups;
+    const again = (): void => this.later(againMs, () => this.#rest(groups));
+    if (group !== undefined)
+      return this.#readGroup(group, (ended) =>
+        ended.type === "ok" ? this.#rest(others) : again(),
+      );
+    return this.look(fleeting, ({ entries = new Map<string, Entry>() }) => {
+      if (fleeting.every((key) => entries.get(key)?.value === null))
+        this.workload.trigger(new Rested());
+      else again();
     });
   }
 
   /** Does something again and again, each time when the last has ended. */
   #every(mean: number, what: (end: () => void) => void): void {
     const again = (): void => {
-      if (this.clock.monotonic > lifeMs) return;
+      if (this.clock.monotonic > this.#end) return;
       const wait = mean * (0.2 + 1.6 * this.random("wait").float());
       this.later(wait, () => what(again));
     };
@@ -112,17 +138,46 @@ export class Beside extends StoreUser {
 
   #readOnce(end: () => void): void {
     const group = Math.max(1, this.#seen - this.random("group").below(3));
+    this.#readGroup(group, ({ type, entries = new Map<string, Entry>() }) => {
+      // Who comes later catches up in larger steps.
+      if (type === "ok" && onceKeys(group).every((key) => !absent(entries, key)))
+        this.#seen = Math.max(this.#seen, group + (group < this.#seen ? 0 : 2));
+      end();
+    });
+  }
+
+  #readGroup(group: number, then: (ended: Ended) => void): void {
     const keys = onceKeys(group);
     const told = this.#invoke(
       "txn",
       keys.map((key) => ["r", key, null]),
     );
-    return this.look(keys, (ended) => {
-      const read = keys.map((key) => ["r", key, numberOf(ended.entries?.get(key))]);
-      told(ended, read);
-      // Who comes later catches up in larger steps.
-      if (ended.type === "ok" && read.every(([, , value]) => value !== null))
-        this.#seen = Math.max(this.#seen, group + (group < this.#seen ? 0 : 2));
+    this.look(keys, (ended) => {
+      told(
+        ended,
+        keys.map((key) => ["r", key, numberOf(ended.entries?.get(key))]),
+      );
+      then(ended);
+    });
+  }
+
+  #fleet(end: () => void): void {
+    const draw = this.random("fleet");
+    const key = draw.pick(fleeting);
+    if (draw.chance(0.5)) {
+      const told = this.#invoke("read", null, key);
+      return this.ask(new Get({ key, within }), (answer) => {
+        if (answer instanceof Got) told({ type: "ok" }, numberOf(answer.entry));
+        else told(notDone(answer), null);
+        end();
+      });
+    }
+    const lives = draw.between(50, 1000);
+    const value = (this.#life * 1000 + ++this.#values) * 10 + this.#index;
+    const told = this.#invoke("put", [value, lives], key);
+    const update = { kind: "put", key, value: numberBytes(value), expiry: lives } as const;
+    return this.ask(new Apply({ updates: [update], within }), (answer) => {
+      told(answer instanceof Applied ? { type: "ok" } : notDone(answer), [value, lives]);
       end();
     });
   }

@@ -3,13 +3,33 @@
 import { event } from "@kith/core";
 import { Fact } from "@kith/sim/scenario";
 
+/** How a key was left by a change: its version, and its value as text; null where it is gone. */
+export interface Left {
+  readonly key: string;
+  readonly version: number;
+  readonly value: string | null;
+}
+
 /** A replica has applied a command. */
 export class Step extends event("store-chaos/Step", Fact)<{
   readonly gid: string;
   readonly index: number;
   readonly command: Uint8Array;
   readonly result: Uint8Array;
+  /** What it has done to keys that are watched. */
+  readonly left: readonly Left[];
 }> {}
+
+/** Somebody who watches keys was told of them. */
+export class Told extends event("store-chaos/Told", Fact)<{
+  /** Whether it was told what is there, of each key that this is about, and not what has changed. */
+  readonly anew: boolean;
+  /** Of a key that is not there, the version is 0 where it was told anew. */
+  readonly left: readonly Left[];
+}> {}
+
+/** A node has done all that it does by itself. */
+export class Rested extends event("store-chaos/Rested", Fact) {}
 
 /** How a replica stands. */
 export class Standing extends event("store-chaos/Standing", Fact)<{

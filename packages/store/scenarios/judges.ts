@@ -10,8 +10,11 @@ import {
   complaint,
   operationsOf,
 } from "@kith/testing/history";
-import { Aside } from "./facts.ts";
-import { accounts, balance, counter } from "./keys.ts";
+import { revived } from "./expiring.ts";
+import { Aside, Told } from "./facts.ts";
+import { accounts, balance, counter, fleetingPrefix } from "./keys.ts";
+import { ledgerOf, nameOfLife } from "./ledger.ts";
+import { misled } from "./watching.ts";
 
 const registerOps = new Set(["read", "write", "cas"]);
 const operationsMin = 500;
@@ -22,28 +25,25 @@ const infoMax = 0.2;
 /** Enough was asked, most of it done, and of little nobody knows: nothing passes by refusing to work. */
 const enough: Verdict["check"] = ({ history }) => {
   const asked = { operations: 0, transactions: 0 };
-  let reached = 0;
   let done = 0;
   let open = 0;
   for (const { type, op, error = "" } of history) {
-    if (type === "invoke") {
-      reached++;
-      asked[op === "txn" ? "transactions" : "operations"]++;
-    }
-    // Of such a call the store has never heard.
-    else if (error === "the node is down") reached--;
+    // Of a call at a node that is down the store has never heard: it does not count at all.
+    if (type === "invoke" || error === "the node is down") continue;
+    asked[op === "txn" ? "transactions" : "operations"]++;
     // A comparison that is answered with another value was done, too.
-    else if (type === "ok" || error === "refused") done++;
+    if (type === "ok" || error === "refused") done++;
     else if (type === "info") open++;
   }
   const { operations, transactions } = asked;
+  const all = operations + transactions;
   const isEnough =
     operations >= operationsMin &&
     transactions >= transactionsMin &&
-    done >= okMin * reached &&
-    open <= infoMax * reached;
+    done >= okMin * all &&
+    open <= infoMax * all;
   if (isEnough) return undefined;
-  return `Of ${reached} calls (${operations} of registers, ${transactions} transactions) ${done} were done, and of ${open} nobody knows.`;
+  return `Of ${all} calls (${operations} of registers, ${transactions} transactions) ${done} were done, and of ${open} nobody knows.`;
 };
 
 /** The history of what was done beside, of keys that begin with a letter. */
@@ -107,6 +107,22 @@ function causal(history: readonly HistoryEvent[]): string | undefined {
   return undefined;
 }
 
+/** What those who watch were told, life by life. */
+function watched(view: View): string | undefined {
+  const lives = new Map<string, Told[]>();
+  for (const report of view.facts(Told)) {
+    const life = nameOfLife(report);
+    const told = lives.get(life);
+    if (told === undefined) lives.set(life, [report.fact]);
+    else told.push(report.fact);
+  }
+  for (const [life, told] of lives) {
+    const wrong = misled(told, ledgerOf(view).changed);
+    if (wrong !== undefined) return `${life} was told of ${wrong}`;
+  }
+  return undefined;
+}
+
 /** What is judged at the end of a run. */
 export const verdicts: readonly Verdict[] = [
   {
@@ -130,6 +146,14 @@ export const verdicts: readonly Verdict[] = [
   {
     name: "no long fork",
     check: ({ view }) => complaint(checkLongFork(once(view))),
+  },
+  {
+    name: "what has gone does not come back, nor goes before its time",
+    check: ({ view }) => revived(beside(view, fleetingPrefix)),
+  },
+  {
+    name: "each change is told once, in order, or what is there",
+    check: ({ view }) => watched(view),
   },
   { name: "no causal reverse", check: ({ view }) => causal(once(view)) },
   { name: "most of it is done", check: enough },

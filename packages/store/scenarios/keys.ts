@@ -9,6 +9,10 @@ export const accounts = ["b0", "b1", "b2", "b3"];
 export const balance = 100;
 /** Added to. */
 export const counter = "n0";
+/** Written so that they go after a while. */
+export const fleeting = ["e0", "e1", "e2"];
+/** What all of those begin with, and nothing else: what is watched, beside the counter. */
+export const fleetingPrefix = "e";
 /** How many keys that are written once belong together. */
 export const sides = 3;
 
@@ -18,4 +22,16 @@ export function onceKeys(group: number): string[] {
 }
 
 /** Where a group may begin. */
-export const allKeys: readonly string[] = [...registers, ...lists, ...accounts, counter, "o2.1"];
+export const allKeys: readonly string[] = [
+  ...registers,
+  ...lists,
+  ...accounts,
+  ...fleeting,
+  counter,
+  "o2.1",
+];
+
+/** Whether somebody watches a key. */
+export function isWatched(key: string): boolean {
+  return key === counter || key.startsWith(fleetingPrefix);
+}

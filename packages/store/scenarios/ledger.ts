@@ -6,7 +6,7 @@
 import { isReport, type View } from "@kith/sim/scenario";
 import { type CommandOf, decodeCommand, decodeResult, type Result } from "../src/index.ts";
 import { nameOf } from "../src/rows.ts";
-import { Leads, Managed, Standing, Step } from "./facts.ts";
+import { Leads, Managed, Rested, Standing, Step, Told } from "./facts.ts";
 
 /** What can be reached. */
 export type Mark =
@@ -16,7 +16,9 @@ export type Mark =
   | "a group splits between prepare and finish"
   | "a leader changes between prepare and finish"
   | "an ambiguous operation is resolved by a cancellation"
-  | "a read-only transaction is run again";
+  | "a read-only transaction is run again"
+  | "a key goes when its time has come"
+  | "a watcher has missed changes";
 
 /** All of them. */
 export const marks: readonly Mark[] = [
@@ -27,6 +29,8 @@ export const marks: readonly Mark[] = [
   "a leader changes between prepare and finish",
   "an ambiguous operation is resolved by a cancellation",
   "a read-only transaction is run again",
+  "a key goes when its time has come",
+  "a watcher has missed changes",
 ];
 
 /** The entries of all groups. */
@@ -34,6 +38,12 @@ export class Ledger {
   readonly reached = new Set<Mark>();
   /** How every group stands, by the replica of it that is furthest. */
   readonly furthest = new Map<string, Standing>();
+  /** What has happened to keys that are watched, by their versions, and how they are after the last. */
+  readonly changed = new Map<string, Map<number, string | null>>();
+  readonly #latest = new Map<string, { readonly version: number; readonly value: string | null }>();
+  /** What lives of nodes that watch keys were told last of each; and the lives that have done all they do by themselves. */
+  readonly #told = new Map<string, Map<string, string | null>>();
+  readonly #rested = new Set<string>();
   /** What is wrong, if anything. */
   complaint: string | undefined;
   readonly #entries = new Map<string, Step>();
@@ -51,6 +61,8 @@ export class Ledger {
     if (isReport(news, Step)) this.#step(news.node, news.fact);
     else if (isReport(news, Leads)) this.#leads(news.fact);
     else if (isReport(news, Standing)) this.#stands(news.node, news.fact);
+    else if (isReport(news, Told)) this.#hears(nameOfLife(news), news.fact);
+    else if (isReport(news, Rested)) this.#rested.add(nameOfLife(news));
     else if (isReport(news, Managed)) {
       if (news.fact.recovered > 0)
         this.reached.add("a transaction is recovered by another one than its manager");
@@ -71,13 +83,47 @@ export class Ledger {
     this.#entries.set(name, step);
     const command = decodeCommand(step.command);
     const result = decodeResult(step.result);
+    // Keys that a split takes along have not changed.
+    if (command.kind !== "split") this.#change(step);
     if (command.kind === "prepare") this.#prepare(gid, command, result);
     else if (command.kind === "finish") this.#finish(gid, command, result);
     else if (command.kind === "split") this.#split(gid, result);
-    else if (command.kind === "expire-session" && result.kind === "session-expired") {
+    else if (command.kind === "expire" && result.kind === "expired") {
+      if (result.count > 0) this.reached.add("a key goes when its time has come");
+    } else if (command.kind === "expire-session" && result.kind === "session-expired") {
       if (result.ended) this.reached.add("a session expires");
     } else if (command.kind === "cancel" && (result.kind === "cancelled" || result.kind === "done"))
       this.reached.add("an ambiguous operation is resolved by a cancellation");
+  }
+
+  #change({ left }: Step): void {
+    for (const { key, version, value } of left) {
+      const versions = this.changed.get(key) ?? new Map<number, string | null>();
+      this.changed.set(key, versions.set(version, value));
+      if (version > (this.#latest.get(key)?.version ?? 0))
+        this.#latest.set(key, { version, value });
+    }
+  }
+
+  #hears(life: string, { anew, left }: Told): void {
+    const known = this.#told.get(life) ?? new Map<string, string | null>();
+    this.#told.set(life, known);
+    for (const { key, value } of left) {
+      if (anew && known.has(key) && known.get(key) !== value)
+        this.reached.add("a watcher has missed changes");
+      known.set(key, value);
+    }
+  }
+
+  /** What a life of a node has still to do, or to hear of the keys that it watches. */
+  missing(life: string): string | undefined {
+    if (!this.#rested.has(life)) return `${life} has not read all that it has to`;
+    const known = this.#told.get(life);
+    if (known === undefined) return undefined;
+    for (const [key, { value }] of this.#latest)
+      if (known.has(key) && known.get(key) !== value)
+        return `${life} was told last that ${key} is ${known.get(key) ?? "gone"}, and it is ${value ?? "gone"}`;
+    return undefined;
   }
 
   #prepare(gid: string, { ticket }: CommandOf<"prepare">, result: Result): void {
@@ -138,6 +184,17 @@ export class Ledger {
     if (keys === undefined) group.set(name, (keys = new Set()));
     return keys;
   }
+}
+
+/** Names a life of a node. */
+export function nameOfLife({
+  node,
+  life,
+}: {
+  readonly node: string;
+  readonly life: number;
+}): string {
+  return `${node}, life ${life},`;
 }
 
 /** By its history, which all views of a run share. */

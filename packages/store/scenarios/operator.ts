@@ -1,6 +1,6 @@
 /** An operator at a node: has a group split every now and then, while there are fewer than there may be. */
 
-import { Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
+import { Component, type Millis, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { Know, type PeerAddress, Replicated } from "@kith/paxos";
 import { Workload } from "@kith/sim/scenario";
 import {
@@ -13,7 +13,7 @@ import {
   SplitFailed,
   SplitGroup,
 } from "../src/index.ts";
-import { lifeMs } from "./beside.ts";
+import { endMs } from "./beside.ts";
 import { Divided } from "./facts.ts";
 import { allKeys } from "./keys.ts";
 
@@ -41,16 +41,20 @@ export class Splitter extends Component {
       for (const one of answer.descriptors) this.#learn(gid, one);
   });
 
-  constructor(init: { readonly ordered: boolean; readonly groups: readonly KnownGroup[] }) {
+  constructor(init: {
+    readonly ordered: boolean;
+    readonly groups: readonly KnownGroup[];
+    readonly time: Millis;
+  }) {
     super();
-    const { groups, ordered } = init;
+    const { groups, ordered, time } = init;
     for (const { descriptor, members } of groups) {
       this.#known.set(descriptor.gid, descriptor);
       this.#members.set(descriptor.gid, members);
     }
     this.#positions = allKeys.map((key) => positionOf(key, ordered));
     this.timer.on(Divide, () => {
-      if (this.#known.size >= groupsMax || this.clock.monotonic > lifeMs) return;
+      if (this.#known.size >= groupsMax || this.clock.monotonic > endMs - time) return;
       this.#next();
       const at = this.random("where").pick(this.#positions);
       for (const [gid, one] of this.#known)

@@ -3,10 +3,19 @@
  * that client. It says `fail` only where it was told that nothing was done.
  */
 
-import { Component, KithError, SchedulePeriodic, timeout, Timer } from "@kith/core";
+import {
+  Component,
+  KithError,
+  type Millis,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  timeout,
+  Timer,
+} from "@kith/core";
 import {
   Applied as Announced,
   Bundle,
+  bytesText,
   Consensus,
   Found,
   GroupClient,
@@ -36,12 +45,16 @@ import {
   StoreClient,
   StoreOperator,
   type StoreClientInit,
+  storeMachine,
+  WatchGate,
   Written,
 } from "../src/index.ts";
+import { keyAt } from "../src/position.ts";
+import { metaRow, rowKeys, valueRow } from "../src/rows.ts";
 import { Beside } from "./beside.ts";
-import { Broken, Leads, Managed, Standing, Step } from "./facts.ts";
-import { lists } from "./keys.ts";
-import { storeMachine } from "../src/index.ts";
+import { Broken, Leads, type Left, Managed, Standing, Step } from "./facts.ts";
+import { isWatched, lists } from "./keys.ts";
+import { Onlooker, onlookers } from "./onlooker.ts";
 import { Splitter } from "./operator.ts";
 import {
   byKey,
@@ -58,6 +71,8 @@ import {
 /** How the groups of a run are in the beginning. */
 export interface Layout {
   readonly ordered: boolean;
+  /** Whether leaders answer reads without asking anybody. */
+  readonly leases: boolean;
   readonly groups: readonly KnownGroup[];
 }
 
@@ -66,6 +81,8 @@ export interface ChaosInit {
   readonly index: number;
   readonly peers: readonly PeerAddress[];
   readonly layout: Layout;
+  /** When its life begins, in simulated milliseconds. */
+  readonly time: Millis;
 }
 
 class Look extends timeout("store-chaos/Look") {}
@@ -85,7 +102,7 @@ export class WatchedGroups extends ReplicatedGroups {
       if (messages.some(({ kind }) => kind === "snapshot")) this.#look();
     });
     this.onStart(() =>
-      this.timer.trigger(new SchedulePeriodic({ period: 100, timeout: new Look() })),
+      this.timer.trigger(new SchedulePeriodic({ period: 200, timeout: new Look() })),
     );
   }
 
@@ -255,7 +272,7 @@ export class Peer extends Component {
   readonly #found = this.consensus.onAnswer(Found, () => undefined);
   readonly #propose = this.consensus.onAnswer(Propose, () => undefined);
 
-  constructor({ index, peers, layout }: ChaosInit) {
+  constructor({ index, peers, layout, time }: ChaosInit) {
     super();
     const { groups, ordered } = layout;
     const self = peers[index]?.peerId;
@@ -264,7 +281,7 @@ export class Peer extends Component {
     for (const { descriptor } of this.#own) this.#founding.add(descriptor.gid);
     this.groups = this.create(
       WatchedGroups,
-      { announce: true, twice: index === 0, settings: settingsOf(index) },
+      { announce: true, twice: index === 0, settings: settingsOf(index, layout) },
       {
         name: "groups",
         onFault: ({ cause }) => {
@@ -280,18 +297,28 @@ export class Peer extends Component {
     );
     const guest = { groups: known, sessions: false, retry: 300 };
     this.guest = this.create(GroupClient, guest, { name: "guest" });
-    const settings = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500 };
+    const settings = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
     const init = { groups, ordered, settings };
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });
-    const beside = this.create(Beside, { index }, { name: "beside" });
+    const beside = this.create(Beside, { index, time }, { name: "beside" });
     const caretaker = this.create(
       Caretaker,
       { period: 300, doubt: 1500, idle: 4000 },
       { name: "caretaker" },
     );
     const operator = this.create(StoreOperator, {}, { name: "operator" });
-    const splitter = this.create(Splitter, layout, { name: "splitter" });
+    const splitter = this.create(Splitter, { ...layout, time }, { name: "splitter" });
+    const watching = this.create(
+      WatchGate,
+      { kept: index % 2 === 0 ? 4 : 64 },
+      { name: "watching" },
+    );
+    this.connect(this.groups.ports.consensus, watching.ports.consensus);
+    if (index < onlookers) {
+      const onlooker = this.create(Onlooker, { ordered }, { name: "onlooker" });
+      this.connect(this.client.ports.store, onlooker.ports.store);
+    }
     this.connect(this.groups.ports.consensus, this.consensus);
     this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
     this.connect(this.guest.ports.replicated, this.client.ports.replicated);
@@ -314,8 +341,10 @@ export class Peer extends Component {
       const found = { kind: "found", ordered: this.#ordered, ...one.descriptor } as const;
       this.#propose(new Propose({ gid, command: encodeCommand(found) }));
     });
-    this.consensus.on(Announced, ({ gid, index, command, result }) =>
-      this.workload.trigger(new Step({ gid, index, command, result })),
+    this.consensus.on(Announced, ({ gid, index, command, result, written }) =>
+      this.workload.trigger(
+        new Step({ gid, index, command, result, left: leftBy(written, this.#ordered) }),
+      ),
     );
     this.consensus.on(GroupHalted, ({ gid, reason }) =>
       this.workload.trigger(new Broken({ reason: `${gid}: ${reason}` })),
@@ -325,14 +354,30 @@ export class Peer extends Component {
         if (this.#founding.delete(descriptor.gid))
           this.#found(new Found({ gid: descriptor.gid, peers: members }));
     });
-    this.onStart(() =>
-      this.timer.trigger(new SchedulePeriodic({ period: 20, timeout: new Turn() })),
-    );
+    this.onStart(() => this.timer.trigger(new ScheduleTimeout({ delay: 20, timeout: new Turn() })));
   }
 }
 
+/** How the keys that are watched are after a command. */
+function leftBy(written: Announced["written"], ordered: boolean): Left[] {
+  const left: Left[] = [];
+  for (const [row, bytes] of written) {
+    if (!row.startsWith("k")) continue;
+    const key = keyAt(row.slice(1), ordered);
+    if (!isWatched(key)) continue;
+    if (bytes === null) {
+      const meta = written.find(([name]) => name === rowKeys.meta)?.[1] ?? null;
+      if (meta !== null) left.push({ key, version: metaRow.decode(meta).version, value: null });
+    } else {
+      const { version, value } = valueRow.decode(bytes);
+      left.push({ key, version, value: bytesText(value) });
+    }
+  }
+  return left;
+}
+
 /** What only its own replica goes by may be different at each: how much of the log is kept and sent at once. */
-function settingsOf(index: number): Partial<GroupSettings> {
+function settingsOf(index: number, { leases }: Layout): Partial<GroupSettings> {
   const sizes: Partial<GroupSettings>[] = [
     { keepEntries: 0, cutEntries: 1 },
     { keepEntries: 30, cutEntries: 20, batchBytesMax: 200, inflightMax: 2 },
@@ -345,6 +390,7 @@ function settingsOf(index: number): Partial<GroupSettings> {
     electionMax: 500,
     quietAfter: 600,
     quietHeartbeat: 250,
+    lease: leases ? { drift: 0.0011, margin: 1 } : false,
     ...sizes[index % sizes.length],
   };
 }

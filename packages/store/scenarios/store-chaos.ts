@@ -15,9 +15,9 @@ import {
   type View,
 } from "@kith/sim/scenario";
 import { everything, type KnownGroup, positionOf } from "../src/index.ts";
-import { Broken, Leads, Managed, Standing, Step } from "./facts.ts";
+import { Broken, Leads, Managed, Rested, Standing, Step, Told } from "./facts.ts";
 import { allKeys, lists, registers } from "./keys.ts";
-import { ledgerOf, marks } from "./ledger.ts";
+import { ledgerOf, marks, nameOfLife } from "./ledger.ts";
 import { verdicts } from "./judges.ts";
 import { type ChaosInit, type Layout, Peer } from "./peer.ts";
 
@@ -46,7 +46,7 @@ function layoutOf(peers: ChaosInit["peers"], seed: number | string): Layout {
       return { peerId, host, port };
     }),
   }));
-  return { ordered, groups };
+  return { ordered, leases: (draw >>> 1) % 2 === 0, groups };
 }
 
 // --- those who call --------------------------------------------------------------------------------
@@ -84,24 +84,39 @@ const listUser: Omit<ProcessPlan, "name"> = {
   },
 };
 
+/** When so much is done, those that rush stop. */
+const rushes = { operations: 340, transactions: 200 };
+
+/** How many operations are done, as far as that was looked at. */
+interface Done {
+  lines: number;
+  operations: number;
+  transactions: number;
+}
+
+const dones = new WeakMap<View["history"], Done>();
+
+function doneIn({ history }: View): Done {
+  let done = dones.get(history);
+  if (done === undefined) dones.set(history, (done = { lines: 0, operations: 0, transactions: 0 }));
+  for (; done.lines < history.length; done.lines++) {
+    const { type, op } = history[done.lines] ?? {};
+    if (type === "ok") done[op === "txn" ? "transactions" : "operations"]++;
+  }
+  return done;
+}
+
 /** Beyond all values that processes write. */
 const closingValues = 1_000_000_000;
 
 /** The healed core has to do a good deal, one after the other; at the end every key is read once more. */
 const closing: readonly Operation[] = [
-  ...Array.from({ length: 300 }, (_, i): Operation => {
+  ...Array.from({ length: 420 }, (_, i): Operation => {
     const key = registers[Math.floor(i / 2) % registers.length] ?? "";
     const other = lists[i % lists.length] ?? "";
     const value = closingValues + i;
     // It may have to be called again, and nothing is appended twice: these only read.
-    if (i % 2 === 1)
-      return {
-        op: "txn",
-        value: [
-          ["r", other, null],
-          ["r", "l0", null],
-        ],
-      };
+    if (i % 2 === 1) return { op: "txn", value: [["r", other, null]] };
     return i % 4 === 0 ? { op: "write", key, value } : { op: "read", key };
   }),
   ...registers.map((key) => ({ op: "read", key })),
@@ -116,16 +131,19 @@ function leftOver(view: View): string | undefined {
     if (locks > 0 || open > 0) return `${gid} has ${locks} locks and ${open} transactions`;
   const managed = view.last(Managed);
   for (const { name, life, core } of view.nodes) {
+    if (!core) continue;
     const one = managed.get(name);
-    if (core && one?.life === life && one.fact.jobs > 0)
+    if (one?.life === life && one.fact.jobs > 0)
       return `${name} has ${one.fact.jobs} pieces of work`;
+    const missing = ledgerOf(view).missing(nameOfLife({ node: name, life }));
+    if (missing !== undefined) return missing;
   }
   return undefined;
 }
 
 const sometimes: readonly Sometimes[] = marks.map((mark) => ({
   name: mark,
-  inputs: [Step, Leads, Standing, Managed],
+  inputs: [Step, Leads, Standing, Managed, Told, Rested],
   begin: () => (view) => ledgerOf(view).reached.has(mark),
 }));
 
@@ -135,10 +153,10 @@ const sometimes: readonly Sometimes[] = marks.map((mark) => ({
 export const storeChaos = scenario({
   name: "store-chaos",
   about:
-    "The store with groups of three or five replicas on four to six nodes, one group at first or several, up to eight in the end. Clients at every node read, write and compare registers and run transactions over lists, move money, count, and write keys one after the other; groups split; messages are lost, nodes crash, disks fail, clocks lie, sessions expire, components are replaced. What clients see is linearizable and strictly serializable, and in the end nothing is locked.",
+    "The store with groups of three or five replicas on four to six nodes, one group at first or several, up to eight in the end. Clients at every node read, write and compare registers and run transactions over lists, move money, count, write keys one after the other and keys that go after a while, and watch some of them; groups split; messages are lost, nodes crash, disks fail, clocks lie, sessions expire, components are replaced. In half of the runs the leaders have leases. What clients see is linearizable and strictly serializable, and in the end nothing is locked.",
   nodes: { min: 4, max: 6 },
   main: Peer,
-  init: ({ peers, index, seed }) => ({ peers, index, layout: layoutOf(peers, seed) }),
+  init: ({ peers, index, seed, time }) => ({ peers, index, time, layout: layoutOf(peers, seed) }),
   transport: "either",
   keys: registers,
   duration: 10_000,
@@ -155,17 +173,23 @@ export const storeChaos = scenario({
   // A majority of every group is left.
   tolerates: { down: (nodes) => (nodes >= 6 ? 2 : 1) },
   processes: [
-    // Many at once, so that what the rest of a run refuses is the smaller part of it.
-    { ...registerUser, name: "rush", count: 40, wait: exponential(200), until: { operations: 8 } },
+    // Many, who go on until enough is done: what cannot be done for a while takes a small part of what they ask for.
+    {
+      ...registerUser,
+      name: "rush",
+      count: 80,
+      wait: exponential(1000),
+      until: { when: (view) => doneIn(view).operations >= rushes.operations },
+    },
     {
       ...listUser,
       name: "rush of lists",
-      count: 30,
-      wait: exponential(300),
-      until: { operations: 6 },
+      count: 48,
+      wait: exponential(1000),
+      until: { when: (view) => doneIn(view).transactions >= rushes.transactions },
     },
-    { ...registerUser, name: "register", count: 3, wait: exponential(120) },
-    { ...listUser, name: "list", count: 3, wait: exponential(150) },
+    { ...registerUser, name: "register", count: 2, wait: exponential(250) },
+    { ...listUser, name: "list", count: 2, wait: exponential(300) },
   ],
   closing: () => closing,
   // Beside what closes a run; `enough` asks for the shares of each run.
@@ -173,7 +197,7 @@ export const storeChaos = scenario({
   invariants: [
     {
       name: "G4, T2: all replicas apply the same, and a transaction has one outcome",
-      inputs: [Step, Standing],
+      inputs: [Step, Standing, Told, Rested],
       begin: () => (view) => ledgerOf(view).complaint,
     },
     {
@@ -187,7 +211,7 @@ export const storeChaos = scenario({
   ],
   eventually: [
     {
-      name: "everything ends, and nothing is locked",
+      name: "everything ends, nothing is locked, and who watches has heard of all",
       within: 40_000,
       holds: (view) => leftOver(view) === undefined,
       why: leftOver,

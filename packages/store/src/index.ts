@@ -127,5 +127,6 @@ export {
   SplitGroup,
   StoreOperator,
 } from "./operator.ts";
+export { storeMessages } from "./store-messages.ts";
 export { Conclude, Concluded, Recovery } from "./recovery.ts";
 export { checkStep, checkTable, checkTables } from "./table-invariants.ts";

@@ -22,6 +22,7 @@ import {
   type ConsensusAnswer,
   Done,
   Follow,
+  GroupHalted,
   GroupLeft,
   Peek,
 } from "@kith/paxos";
@@ -48,8 +49,11 @@ interface Waiting {
   readonly from: PeerRef;
   readonly ask: WatchAsk;
   readonly until: Millis;
+  /** The version up to which nothing has come that concerns it. */
+  after: number;
   /** What was found so far, where all that is there is being looked for. */
   state: Map<Position, WatchedKey> | null;
+  bytes: number;
   /** The version at which that began. */
   since: number;
 }
@@ -58,11 +62,12 @@ interface Waiting {
 export interface WatchGateInit {
   /** How many changes of a group are kept for those who are late; default 4,096. More costs memory, while somebody watches. */
   readonly kept?: number;
+  /** How many bytes of keys and values are told at once of what is there; default 8 MiB. More has to fit into a message. */
+  readonly told?: number;
 }
 
-interface Context {
-  readonly name: string | null;
-}
+/** What a look at the table is for: an ask, in its round; or how the replica stands. */
+type Context = { readonly name: string; readonly round: number } | null;
 
 class Tick extends timeout("store/WatchTick") {}
 
@@ -73,7 +78,7 @@ const waitingMax = 10_000;
 /** What nobody has asked for so long is not followed any more. */
 const idleMs = 60_000;
 const pieceMax = 1000;
-/** What is there may not be more: it is told at once. */
+/** Of more than that, who asks asks in two parts. */
 const stateBytesMax = 8 * 1024 * 1024;
 
 /** Lets watchers in. */
@@ -86,13 +91,15 @@ export class WatchGate extends Component {
     waiting: new Map<string, Waiting>(),
   });
   readonly #kept: number;
-  readonly #peek = this.consensus.onAnswer(Peek, (answer, { gid }, { name }: Context) =>
-    this.#seen(gid, name, answer),
+  readonly #told: number;
+  readonly #peek = this.consensus.onAnswer(Peek, (answer, { gid }, context: { of: Context }) =>
+    this.#seen(gid, context.of, answer),
   );
 
-  constructor({ kept = changesMax }: WatchGateInit = {}) {
+  constructor({ kept = changesMax, told = stateBytesMax }: WatchGateInit = {}) {
     super();
     this.#kept = kept;
+    this.#told = told;
     this.network.on(WatchAsk, (ask) => this.#asked(ask));
     this.network.on(Dropped, ({ reason, tag, from: to }) => {
       if (reason !== "wrong-incarnation" || tag !== WatchAsk.tag) return;
@@ -102,6 +109,8 @@ export class WatchGate extends Component {
     });
     this.consensus.on(Applied, ({ gid, written }) => this.#applied(gid, written));
     this.consensus.on(GroupLeft, ({ gid }) => this.#gone(gid));
+    // It applies nothing any more: others do.
+    this.consensus.on(GroupHalted, ({ gid }) => this.#gone(gid));
     this.timer.on(Tick, () => this.#tick());
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: tickMs, timeout: new Tick() })),
@@ -117,7 +126,7 @@ export class WatchGate extends Component {
     if (waiting.size >= waitingMax) return this.#say(from, ask, { kind: "elsewhere" });
     const now = this.clock.monotonic;
     const until = now + Math.min(hold, idleMs / 2);
-    waiting.set(name, { from, ask, until, state: null, since: 0 });
+    waiting.set(name, { from, ask, until, after: ask.after, state: null, bytes: 0, since: 0 });
     const group = groups.get(gid);
     if (group !== undefined) {
       group.usedAt = now;
@@ -132,7 +141,7 @@ export class WatchGate extends Component {
   /** Asks how the replica stands. What it tells is of the same order as what it has applied. */
   #hello(gid: string): void {
     const query = encodeQuery({ kind: "hello" });
-    this.#peek(new Peek({ gid, query }), { context: { name: null } });
+    this.#peek(new Peek({ gid, query }), { context: { of: null } });
   }
 
   /** Answers an ask that can be answered. */
@@ -145,13 +154,14 @@ export class WatchGate extends Component {
     if (here === undefined || here.epoch > ask.epoch)
       return this.#answer(name, { kind: "divided", descriptors: group.descriptors });
     if (one.state !== null) return;
-    if (ask.after < group.floor) return this.#gather(name, one, group);
-    const changes = group.changes.filter(
-      (change) => change.version > ask.after && concerns(ask, group, change.position),
+    if (one.after < group.floor) return this.#gather(name, one, group);
+    const changes = changesAfter(group, one.after).filter(({ position }) =>
+      concerns(ask, group, position),
     );
-    if (changes.length === 0 && this.clock.monotonic < one.until) return;
-    const upTo = Math.max(ask.after, group.last);
-    this.#answer(name, { kind: "changes", changes, upTo });
+    const upTo = Math.max(one.after, group.last);
+    // What does not concern it may go, and is not looked at again.
+    if (changes.length === 0 && this.clock.monotonic < one.until) one.after = upTo;
+    else this.#answer(name, { kind: "changes", changes, upTo });
   }
 
   /** Looks for all that is there: piece by piece, and what changes meanwhile is kept anyway. */
@@ -161,15 +171,16 @@ export class WatchGate extends Component {
     this.#scan(name, one.ask, one.ask.lo);
   }
 
-  #scan(name: string, { gid, hi }: WatchAsk, from: Position): void {
+  #scan(name: string, { gid, hi, round }: WatchAsk, from: Position): void {
     const query = encodeQuery({ kind: "scan", from, to: hi, limit: pieceMax, values: true });
-    this.#peek(new Peek({ gid, query }), { context: { name } });
+    this.#peek(new Peek({ gid, query }), { context: { of: { name, round } } });
   }
 
-  #seen(gid: string, name: string | null, answer: ConsensusAnswer | AskTimeout): void {
+  #seen(gid: string, of: Context, answer: ConsensusAnswer | AskTimeout): void {
     const found = answer instanceof Done ? decodeAnswer(answer.result) : null;
-    if (name === null) this.#greeted(gid, found);
-    else this.#scanned(name, found);
+    if (of === null) this.#greeted(gid, found);
+    // A piece for an ask whose place a newer one has taken is no piece of what that one looks for.
+    else if (this.state.waiting.get(of.name)?.ask.round === of.round) this.#scanned(of.name, found);
   }
 
   #greeted(gid: string, found: Answer | null): void {
@@ -177,32 +188,31 @@ export class WatchGate extends Component {
     if (group === undefined) return;
     if (found?.kind !== "here") return this.#gone(gid);
     const { descriptors, ordered, version } = found;
+    const isFirst = group.descriptors === null;
     Object.assign(group, { descriptors, ordered });
     // At first; and where a snapshot has come since, of which no command has told.
-    if (version !== group.last || group.floor === 0)
+    if (version !== group.last || isFirst)
       Object.assign(group, { last: version, floor: version, changes: [], bytes: 0 });
     this.#serveAll(gid);
   }
 
   #scanned(name: string, found: Answer | null): void {
-    const one = this.state.waiting.get(name);
-    const group = one && this.state.groups.get(one.ask.gid);
-    if (one === undefined || group === undefined) return;
-    const { ask, state, since } = one;
+    const waiting = this.state.waiting.get(name);
+    const group = waiting && this.state.groups.get(waiting.ask.gid);
+    if (waiting === undefined || group === undefined) return;
+    const { ask, state, since } = waiting;
     if (state === null) return;
     if (found?.kind === "wrong-range" && found.descriptors.length > 0)
       return this.#answer(name, { kind: "divided", descriptors: found.descriptors });
     if (found?.kind !== "scanned" || group.floor > since)
       return this.#answer(name, { kind: "elsewhere" });
-    let bytes = 0;
-    for (const { position, value, version, present } of found.readings)
-      if (present && concerns(ask, group, position))
-        state.set(position, { position, value, version });
-    for (const { position, value } of state.values())
-      bytes += position.length + (value?.length ?? 0);
-    if (bytes > stateBytesMax) {
-      this.log.warn("a watch is of more than can be told at once", { gid: ask.gid, bytes });
-      return this.#answer(name, { kind: "elsewhere" });
+    for (const { position, value, version, present } of found.readings) {
+      const one: WatchedKey = { position, value, version };
+      if (!present || !concerns(ask, group, position)) continue;
+      waiting.bytes += bytesOf(one);
+      if (waiting.bytes > this.#told && state.size > 0)
+        return this.#answer(name, { kind: "large", at: position });
+      state.set(position, one);
     }
     const { next } = found;
     const end = group.descriptors?.[0]?.hi ?? null;
@@ -230,8 +240,9 @@ export class WatchGate extends Component {
       for (const [key, bytes] of written) {
         if (!key.startsWith("k")) continue;
         const value = bytes === null ? null : valueRow.decode(bytes).value;
-        group.changes.push({ position: key.slice(1), value, version: row.version });
-        group.bytes += key.length + (value?.length ?? 0);
+        const change = { position: key.slice(1), value, version: row.version };
+        group.changes.push(change);
+        group.bytes += bytesOf(change);
       }
       trim(group, this.#kept);
     }
@@ -281,16 +292,29 @@ function concerns({ lo, hi, prefix }: WatchAsk, { ordered }: Watched, position: 
   return covers({ lo, hi }, position) && keyAt(position, ordered).startsWith(prefix);
 }
 
-function trim(group: Watched, kept: number): void {
+/** Lets the oldest changes of a group go, where they are too many or have too many bytes. */
+export function trim(group: Pick<Watched, "changes" | "bytes" | "floor">, kept: number): void {
   let many = 0;
-  for (const { position, value, version } of group.changes) {
+  for (const change of group.changes) {
     if (group.changes.length - many <= kept && group.bytes <= bytesMax) break;
-    group.bytes -= position.length + 1 + (value?.length ?? 0);
-    group.floor = version;
+    group.bytes -= bytesOf(change);
+    group.floor = change.version;
     many++;
   }
   if (many === 0) return;
   // All changes of one command go together.
-  while (group.changes[many]?.version === group.floor) many++;
+  for (; group.changes[many]?.version === group.floor; many++)
+    group.bytes -= bytesOf(group.changes[many]);
   group.changes = group.changes.slice(many);
+}
+
+function bytesOf(change: WatchedKey | undefined): number {
+  return change === undefined ? 0 : change.position.length + (change.value?.length ?? 0);
+}
+
+/** The changes of later versions, of which there are few. */
+function changesAfter({ changes }: Watched, version: number): WatchedKey[] {
+  let from = changes.length;
+  while ((changes[from - 1]?.version ?? 0) > version) from--;
+  return changes.slice(from);
 }

@@ -45,6 +45,8 @@ export class WatchNews extends message("store/WatchNews")<{
     | { readonly kind: "elsewhere" }
     /** The group has given keys away since. */
     | { readonly kind: "divided"; readonly descriptors: readonly Descriptor[] }
+    /** What is there is too much for one answer: from a position on it is to be asked for apart. */
+    | { readonly kind: "large"; readonly at: Position }
     /** All that has changed, up to a version. */
     | { readonly kind: "changes"; readonly changes: readonly WatchedKey[]; readonly upTo: number }
     /** All that is there, at a version: changes were missed. */

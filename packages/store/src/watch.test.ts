@@ -6,6 +6,8 @@ import { expect } from "chai";
 import { asked, divided, memberWorld, type StoreNode, type World } from "./member-kit.test.ts";
 import { Applied, Apply, Changes, Put, Resync, Written } from "./port.ts";
 import { positionOf } from "./position.ts";
+import { trim } from "./watch-gate.ts";
+import type { WatchedKey } from "./watch-messages.ts";
 
 const guest = 3;
 const other = 4;
@@ -112,6 +114,49 @@ describe("a watch", () => {
     world.runFor(10_000);
     expect(told(root).at(-1)).equal("[..m a=6]");
     expect(told(root).length).below(9);
+  });
+
+  it("tells nothing of what does not concern it, however much that is", () => {
+    const world = memberWorld(7, { watching: { kept: 3 } });
+    const { root } = world.node(guest);
+    root.watch("w", { key: "a" });
+    until(world, 1);
+    for (let n = 0; n < 20; n++) asked(world, other, Applied, add("b"));
+    asked(world, other, Applied, add("a"));
+    expect(until(world, 2).slice(1)).deep.equal(["a=1"]);
+  });
+
+  it("keeps as many bytes as it may, however many keys a command changes", () => {
+    const ring = { changes: [] as WatchedKey[], bytes: 0, floor: 0 };
+    for (let version = 1; version <= 100; version++) {
+      for (const position of ["a", "b", "c"]) {
+        ring.changes.push({ position, value: textBytes("x".repeat(version)), version });
+        ring.bytes += 1 + version;
+      }
+      trim(ring, 4);
+      const held = ring.changes.reduce((sum, { version: bytes }) => sum + 1 + bytes, 0);
+      expect([ring.bytes, ring.floor]).deep.equal([held, version - 1]);
+    }
+  });
+
+  it("tells in parts what is too much to be told at once", () => {
+    const world = memberWorld(9, { watching: { told: 20 } });
+    const { root } = world.node(guest);
+    const keys = Array.from({ length: 18 }, (_, n) => `k${String(n).padStart(2, "0")}`);
+    for (const key of keys) asked(world, other, Written, put(key, "old"));
+    world.runFor(1000);
+    root.watch("w", { prefix: "k" });
+    world.runFor(1000);
+    const parts = told(root);
+    expect(
+      parts
+        .join("")
+        .match(/k\d\d=old/g)
+        ?.toSorted(),
+    ).deep.equal(keys.map((key) => `${key}=old`));
+    expect(parts).length(6);
+    for (const key of keys) asked(world, other, Written, put(key, "new"));
+    expect(until(world, 24).slice(6).toSorted()).deep.equal(keys.map((key) => `${key}=new`));
   });
 
   it("is carried over when the client is replaced", () => {

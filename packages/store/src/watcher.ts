@@ -8,7 +8,7 @@
 
 import { Component, type Millis, port, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { ConnectionDown, ConnectionUp, Dropped, Network } from "@kith/network";
-import { heardOf, met, type PeerAddress, type PeerBook } from "@kith/paxos";
+import { heardOf, met, type PeerAddress, type PeerBook, sharing } from "@kith/paxos";
 import { type Change, Changes, type Entry, Resync, Unwatch, Watch, type Watched } from "./port.ts";
 import { keyAt, type Octets, type Position, positionOf } from "./position.ts";
 import type { Descriptor } from "./rows.ts";
@@ -91,7 +91,9 @@ export class Watcher extends Component {
     this.watches.on(Watch, ({ watch, what }) => this.#watch(watch, what));
     this.watches.on(Unwatch, ({ watch }) => this.#unwatch(watch));
     this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
-    this.network.on(ConnectionDown, ({ peer }) => this.#again(peer.peerId, true));
+    this.network.on(ConnectionDown, ({ peer }) => {
+      for (const peerId of sharing(this.state.book, peer)) this.#again(peerId, true);
+    });
     this.network.on(Dropped, ({ to, reason, tag }) => {
       if (tag === WatchAsk.tag && (reason === "unreachable" || reason === "disconnected"))
         this.#again(to.peerId, true);
@@ -189,6 +191,8 @@ export class Watcher extends Component {
     if (client === "") return this.#again(from.peerId, false);
     const part = state.parts.get(number);
     if (client !== state.client || part === undefined || round !== part.round) return;
+    // The network may bring an answer twice.
+    if (!part.asked) return;
     const { watch, lo, hi } = part;
     part.asked = false;
     part.due = this.clock.monotonic + restMs;
@@ -196,6 +200,7 @@ export class Watcher extends Component {
       this.#leave(part.gid);
       part.due = this.clock.monotonic + pauseMs;
     } else if (what.kind === "divided") this.#divided(part.gid, what.descriptors);
+    else if (what.kind === "large") this.#halve(number, part, what.at);
     else {
       part.after = what.upTo;
       if (what.kind === "state") {
@@ -227,6 +232,16 @@ export class Watcher extends Component {
       // A half that was split again itself says so when it is asked.
       for (const one of fresh) this.#begin(watch, part, one, after);
     }
+  }
+
+  /** What is there is too much to be told at once: two parts, each for itself. */
+  #halve(number: number, part: Part, at: Position): void {
+    const { descriptor } = this.state.sources.get(part.gid) ?? {};
+    if (descriptor === undefined || at <= part.lo || (part.hi !== null && at >= part.hi)) return;
+    const { watch, after } = part;
+    this.state.parts.delete(number);
+    this.#begin(watch, { ...part, hi: at }, descriptor, after);
+    this.#begin(watch, { ...part, lo: at }, descriptor, after);
   }
 
   #entry({ position, value, version }: WatchedKey): Entry {

@@ -8,16 +8,9 @@
  */
 
 import { type Millis, type ReplyToken, ScheduleTimeout, timeout, Timer } from "@kith/core";
-import {
-  ConnectionDown,
-  ConnectionUp,
-  Dropped,
-  parsePeer,
-  type PeerRef,
-  self as ownPeer,
-} from "@kith/network";
+import { ConnectionDown, ConnectionUp, Dropped, parsePeer, self as ownPeer } from "@kith/network";
 import type { PeerAddress } from "../config.ts";
-import { heardOf, met, type PeerBook } from "../decide/peer-book.ts";
+import { heardOf, met, type PeerBook, sharing } from "../decide/peer-book.ts";
 import { Busy, type ConsensusAnswer, Refused, Unknown } from "../port.ts";
 import { inSession, openSession, sessionResult } from "../sessions.ts";
 import {
@@ -124,10 +117,12 @@ export class GroupClient extends Batcher<WireCall> {
     this.state.name = `${peerId}.${incarnation}.${life}.${init.name ?? ""}`;
     for (const [gid, members] of Object.entries(init.groups ?? {})) this.#know(gid, members);
     this.network.on(ConnectionUp, ({ peer }) => met(this.state.book, peer));
-    this.network.on(ConnectionDown, ({ peer }) => this.#lost(peer));
+    this.network.on(ConnectionDown, ({ peer }) => {
+      for (const peerId of sharing(this.state.book, peer)) this.#lost(peerId);
+    });
     this.network.on(Dropped, ({ to, reason, tag }) => {
       if (tag === GroupCalls.tag && (reason === "unreachable" || reason === "disconnected"))
-        this.#lost(to);
+        this.#lost(to.peerId);
     });
     this.network.on(GroupReplies, ({ from, client, replies }) => {
       met(this.state.book, from);
@@ -318,7 +313,7 @@ export class GroupClient extends Batcher<WireCall> {
   }
 
   /** A peer does not answer now: what was asked of it is asked of others. */
-  #lost({ peerId }: PeerRef): void {
+  #lost(peerId: number): void {
     for (const call of this.state.calls.values()) {
       const group = this.state.groups.get(call.gid);
       if (call.asked !== peerId || group === undefined) continue;

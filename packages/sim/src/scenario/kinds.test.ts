@@ -180,6 +180,7 @@ interface Seen {
 describe("what a kind does to a node", () => {
   const seen: Seen[] = [];
   const seeds = new Set<number | string>();
+  const starts: number[] = [];
   class Watcher extends Component {
     readonly workload = this.requires(Workload);
     constructor({ incarnation }: { readonly incarnation: number }) {
@@ -199,8 +200,9 @@ describe("what a kind does to a node", () => {
     about: "Looks at its clocks.",
     nodes: 1,
     main: Watcher,
-    init: ({ peers, seed }) => {
+    init: ({ peers, seed, time }) => {
       seeds.add(seed);
+      starts.push(time);
       return { incarnation: peers[0]?.incarnation ?? 0 };
     },
     processes: [{ name: "look", wait: constant(100), next: () => ({ op: "look" }) }],
@@ -211,10 +213,12 @@ describe("what a kind does to a node", () => {
     return [...seen];
   };
 
-  it("is told to the node with the run's seed, by which settings may be chosen", () => {
+  it("is told to the node with the run's seed, by which settings may be chosen, and when its life begins", () => {
     seeds.clear();
+    starts.length = 0;
     look({ kind: "late restart", at: 450, for: 10, nodes: [0] });
     expect([...seeds]).to.deep.equal([base.seed]);
+    expect(starts).to.deep.equal([0, 460]);
   });
 
   it("lets the wall clock stand still, and go on", () => {

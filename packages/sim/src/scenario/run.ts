@@ -252,6 +252,7 @@ class Run<K extends ComponentClass> implements Office {
           name,
           peers: this.#simulation.nodes.map((node) => this.#simulation.peer(node.index)),
           seed: plan.seed,
+          time: this.#simulation.time,
         }),
       clock: (index) => {
         const fault = plan.faults.find(

@@ -174,13 +174,15 @@ export interface Scenario<K extends ComponentClass = ComponentClass> {
   readonly main: K;
   /**
    * Its init, for each start. `peers` are the lives of all nodes at that time; by `seed` a part of the runs may have other
-   * settings than the rest.
+   * settings than the rest; `time` is that of the start, in simulated milliseconds: what a node does by itself may end with the
+   * phase of faults.
    */
   readonly init: (node: {
     readonly index: number;
     readonly name: string;
     readonly peers: readonly PeerRef[];
     readonly seed: number | string;
+    readonly time: Millis;
   }) => InitOf<K>;
   /** What messages travel by; default `stream`. `either` is drawn by the seed. */
   readonly transport?: "stream" | "datagram" | "either";

@@ -29,7 +29,6 @@ import {
 /** What a group has answered: what its machine gave, or that it gave nothing (in time, or at all). */
 export type Heard = Uint8Array | "nothing";
 
-const forgetMs = 5000;
 const sweepMax = 100;
 /** How exactly deadlines are kept. */
 const lookMs = 50;
@@ -281,7 +280,7 @@ function again(state: ManagerState, call: Call): void {
 
 /** Tells the groups that results are needed no more, where no command has told them. */
 function forgetAll(state: ManagerState): void {
-  state.forgetAt = state.now + forgetMs;
+  state.forgetAt = state.now + state.settings.forgetMs;
   const acked = ackedBelow(state);
   if (acked === state.forgotten) return;
   state.forgotten = acked;

@@ -237,6 +237,8 @@ export interface ManagerSettings {
   readonly cancelMs: Millis;
   /** A session that was not used for longer is looked for anew: shorter than the groups keep it. */
   readonly idleMs: Millis;
+  /** How often groups are told what the client needs no more, where no command tells them. Raising it saves commands. */
+  readonly forgetMs: Millis;
 }
 
 /** What holds where nothing else is said (algorithms.md §6.5.4 to §6.5.6). */
@@ -246,6 +248,7 @@ export const managerSettings: ManagerSettings = {
   withinMs: 10_000,
   cancelMs: 10_000,
   idleMs: 1_200_000,
+  forgetMs: 5000,
 };
 
 /** The state of a manager. */

@@ -1,0 +1,11 @@
+/** The scenario of whole peers, at a few seeds; `npx kith sim peers --seeds A..B` runs more. */
+
+import { seedChecks } from "@kith/sim/scenario";
+import { peers } from "../scenarios/peers.ts";
+
+const number = Number(process.env["KITH_FRESH"] ?? 1);
+
+describe("peers", function () {
+  this.timeout(600_000);
+  for (const { name, check } of seedChecks(peers, { number, fresh: 3 })) it(name, check);
+});

@@ -1,0 +1,150 @@
+/** Peers come and go, parts of them fail and begin anew, and one that fails too often stops while the others go on. */
+
+import { type Component, Timeout } from "@kith/core";
+import { Ambiguous, Caretaker, Get, Written } from "@kith/store";
+import { expect } from "chai";
+import { PeerMonitor, TellNow } from "./peer-monitor.ts";
+import { ask, cluster, peerIdsOf, put, ready, textIn, type World } from "./manager-kit.test.ts";
+
+/** A monitor that fails whenever it is asked. */
+class Broken extends PeerMonitor {
+  constructor() {
+    super();
+    this.reports.on(TellNow, () => {
+      throw new Error("out of order");
+    });
+  }
+}
+
+/** Fails the next time that it has to take care. */
+class Careless extends Caretaker {
+  constructor() {
+    super();
+    this.timer.on(Timeout, () => {
+      throw new Error("what care?");
+    });
+  }
+}
+
+function swap(world: World, node: number, path: string, cls: new () => Component): void {
+  let swapped = false;
+  world.node(node).system.swapThen(path, { cls }, (result) => {
+    if ("cause" in result) throw result.cause;
+    swapped = true;
+  });
+  world.until(() => swapped, { within: 5000 });
+}
+
+describe("the supervision of peers", () => {
+  it("begins a part anew, longer after each fault, and stops its peer after the fifth", () => {
+    const world = cluster({ seed: 21, nodes: 3, each: 2 });
+    ready(world);
+    const [bad = 0, good = 0] = peerIdsOf(1, 3, 2);
+    const { root } = world.node(1);
+    expect(ask(world, 0, put("a", "1"))).instanceOf(Written);
+    swap(world, 1, `/Process-1/Peer-${bad}/Monitor`, Broken);
+    for (let fault = 1; fault <= 5; fault++) {
+      root.look();
+      world.runFor(4000);
+      expect(root.hostedIds, `after fault ${fault}`).deep.equal([bad, good]);
+    }
+    expect(root.endings).deep.equal([]);
+    root.look();
+    world.runFor(4000);
+    expect(root.hostedIds).deep.equal([good]);
+    expect(root.endings).length(1);
+    expect(root.endings[0]).contains("5 times").and.contains(`Peer-${bad}/Monitor`);
+    // It is shown as what it is, and the other one of this process goes on.
+    root.look();
+    world.runFor(4000);
+    const here = root.seen?.here.peers.map(({ peer, state }) => [peer.peerId, state]);
+    expect(here).deep.equal([
+      [bad, "failed"],
+      [good, "up"],
+    ]);
+    expect(textIn(ask(world, 1, new Get({ key: "a" }), 1))).equal("1");
+    // To the others it is gone: the ring closes around it.
+    world.runFor(20_000);
+    world.node(0).root.look();
+    world.runFor(4000);
+    const ring = world.node(0).root.seen?.processes.flatMap(({ peers }) => peers) ?? [];
+    for (const { peer, successors } of ring)
+      if (peer.peerId !== bad) expect(successors.map(({ peerId }) => peerId)).not.includes(bad);
+  });
+
+  it("takes the store's replicas up again where that part has failed, and answers what was lost", () => {
+    const world = cluster({ seed: 22, nodes: 3 });
+    ready(world);
+    const [peerId = 0] = peerIdsOf(1, 3, 1);
+    for (let key = 0; key < 5; key++)
+      expect(ask(world, 1, put(`key-${key}`, `${key}`))).instanceOf(Written);
+    swap(world, 1, `/Process-1/Peer-${peerId}/Store/Member/caretaker`, Careless);
+    const asker = [...world.node(1).root.askers.values()][0];
+    const before = asker?.answers.length ?? 0;
+    let asked = 0;
+    let faulted = false;
+    world.node(1).system.inspect(({ kind }) => {
+      if (kind === "fault") faulted = true;
+    });
+    // Asked all the time: some of it is with the store when that fails.
+    while (!faulted) {
+      asker?.ask(put(`busy-${asked++}`, "bee"));
+      world.runFor(1);
+    }
+    world.runFor(30_000);
+    expect(world.node(1).root.hostedIds).deep.equal([peerId]);
+    expect(asker?.answers.length).equal(before + asked);
+    const lost = asker?.answers.slice(before).filter((one) => one instanceof Ambiguous) ?? [];
+    expect(lost.length).greaterThan(0);
+    for (let key = 0; key < 5; key++)
+      expect(textIn(ask(world, 1, new Get({ key: `key-${key}` })))).equal(`${key}`);
+  });
+
+  it("refuses two of one identity, and one that has lived in this life of the process", () => {
+    const world = cluster({ seed: 23, nodes: 2, each: 2 });
+    ready(world);
+    const { root, system } = world.node(0);
+    const [first = 0, second = 0] = peerIdsOf(0, 2, 2);
+    const codeOf = (action: () => void): string => {
+      try {
+        action();
+      } catch (error) {
+        return error instanceof Error && "code" in error ? String(error.code) : String(error);
+      }
+      return "none";
+    };
+    const codes: string[] = [];
+    system.enter(() => {
+      codes.push(codeOf(() => root.add(first)));
+      codes.push(codeOf(() => root.remove(77)));
+      root.remove(second);
+    });
+    world.runFor(1000);
+    expect(root.hostedIds).deep.equal([first]);
+    system.enter(() => codes.push(codeOf(() => root.add(second))));
+    world.runFor(100);
+    expect(codes).deep.equal(["KITH_PEER_DUPLICATE", "KITH_PEER_UNKNOWN", "KITH_PEER_SPENT"]);
+    // A new life of the process is one of its peers, too.
+    world.node(0).crash();
+    world.node(0).start();
+    ready(world);
+    expect(world.node(0).root.hostedIds).deep.equal([first, second]);
+    expect(() => cluster({ seed: 1, nodes: 1, more: { peers: [5, 5] } }).boot()).throws(
+      "KITH_PEER_DUPLICATE",
+    );
+  });
+
+  it("adds a peer to a process that runs", () => {
+    const world = cluster({ seed: 24, nodes: 3 });
+    ready(world);
+    const { root, system } = world.node(2);
+    system.enter(() => root.add(4711));
+    world.runFor(15_000);
+    expect(root.hostedIds).includes(4711);
+    expect(ask(world, 2, put("b", "2"), 1)).instanceOf(Written);
+    root.look();
+    world.runFor(3000);
+    const added = root.seen?.here.peers.find(({ peer }) => peer.peerId === 4711);
+    expect(added?.ring).equal("in");
+  });
+});
