@@ -45,7 +45,7 @@ const patterns = ["*", "a", "?", "[ab]", "[^a]", "[a-c]*", "\\a", "[", "[a", "*b
 
 /** Draws. */
 export class Draws {
-  #seed: number;
+  readonly #seed: number;
   #at = 0;
 
   constructor(seed: number) {
