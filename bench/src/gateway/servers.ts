@@ -14,6 +14,7 @@ export interface Server {
   readonly port: number;
   /** The CPU time that it has taken in another process, in ns. */
   cpuNs(): number;
+  close(): void;
 }
 
 class Main extends Component {
@@ -34,32 +35,39 @@ class Main extends Component {
 /** Whether there is a redis-server on this machine. */
 export const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
 
-/** The gateway, until the process ends. */
+/** The gateway. */
 export async function gateway(): Promise<Server> {
   const system = await run(Main, {}, real({ log: () => undefined }));
-  return { port: await system.instance.port, cpuNs: () => 0 };
+  return {
+    port: await system.instance.port,
+    cpuNs: () => 0,
+    close: () => void system.stop(),
+  };
 }
 
-/** A redis-server that writes nothing to its disk, until the process ends. */
+/** A redis-server that writes nothing to its disk. */
 export async function redisServer(): Promise<Server> {
-  const { port, close } = await bindAddress();
-  close();
+  const bound = await bindAddress();
+  const { port } = bound;
+  bound.close();
   const folder = mkdtempSync(path.join(tmpdir(), "kith-redis-"));
   const options = ["--port", `${port}`, "--save", "", "--dir", folder];
   const child: ChildProcess = spawn("redis-server", options, {
     stdio: ["ignore", "pipe", "ignore"],
   });
-  process.once("exit", () => {
+  const end = (): void => {
+    child.removeAllListeners("exit");
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
-  });
+  };
+  process.once("exit", end);
   await new Promise<void>((resolve, reject) => {
     child.stdout?.on("data", (chunk: Buffer) => {
       if (chunk.toString().includes("Ready to accept")) resolve();
     });
     child.once("exit", () => reject(new Error("redis-server has ended.")));
   });
-  return { port, cpuNs: () => cpuNs(child.pid ?? 0) };
+  return { port, cpuNs: () => cpuNs(child.pid ?? 0), close: end };
 }
 
 const ticksPerSecond = 100;
