@@ -12,6 +12,7 @@ import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
 import { storeSuites } from "./store/cases.ts";
+import { simulatedSuites } from "./store/simulated.ts";
 
 /** Suites and their cases. */
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
@@ -23,6 +24,7 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...storageSuites,
   ...storeSuites,
   ...gatewaySuites,
+  ...simulatedSuites,
   ...networkSuites,
   ...checkerSuites,
   ...overlaySuites,

@@ -74,22 +74,21 @@ function compare(
 describe("replies are those of Redis", () => {
   afterEach(closeAll);
 
-  for (const seed of recordedSeeds)
-    it(`as it has answered once (${seed})`, async function () {
-      if (recording) this.skip();
+  for (const seed of recording ? [] : recordedSeeds)
+    it(`as it has answered once (${seed})`, async () => {
       const kept = JSON.parse(readFileSync(recorded, "utf8")) as Record<string, string[]>;
       const served = await gatewayOnMemory({}, seed % 2 === 0 ? { ordered: true } : { bounds });
       const commands = commandsOf(seed, commandsEach);
       compare(commands, await repliesOf(served.port, commands), kept[`${seed}`] ?? []);
     });
 
-  describe("as it answers now", function () {
+  describe("as it answers now", () => {
     let server: Awaited<ReturnType<typeof redis>> | undefined;
-    before(async function () {
-      if (!hasRedis) {
-        console.log("      redis-server is not installed: not compared with a running one");
-        this.skip();
-      }
+    if (!hasRedis) {
+      it("is not asked: redis-server is missing here (Debian's package)", () => {});
+      return;
+    }
+    before(async () => {
       server = await redis();
     });
     after(() => server?.stop());
