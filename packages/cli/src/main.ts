@@ -1,42 +1,61 @@
 /** The kith command: reads its arguments, and sets the exit code: 0 only where what was asked for holds. */
 
-import { KithError } from "@kith/core";
-import { Command } from "commander";
-import { sim, type SimOptions } from "./sim.ts";
+import { Command, CommanderError } from "commander";
+import {
+  declareBench,
+  declareClient,
+  declareSim,
+  declareStart,
+  declareUp,
+} from "./declarations.ts";
+import { exitCodes, runProgram } from "./failing.ts";
+
+const out = (text: string): void => void process.stdout.write(`${text}\n`);
+const terminal = process.stderr;
 
 const program = new Command("kith")
   .description("Composes, runs and tests peer-to-peer services.")
-  .showHelpAfterError();
-
-program
-  .command("sim")
-  .description("Runs a scenario in the simulator: whether it holds, and what was tried.")
-  .argument("[scenario]", "its name, as --list gives it, or the path of a file")
-  .option("--seed <seed>", "one seed")
-  .option("--seeds <A..B>", "a range of seeds, on all cores; default 1..100")
-  .option("--jobs <n>", "how many processes; default one per core")
-  .option("--peers <n>", "so many simulated nodes, instead of those that a seed draws")
-  .option("--json", "the result for programs")
-  .option(
-    "--history <file>",
-    "writes the history of the failing seed, or of the first, as JSON lines",
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 done, 1 failed, 2 a wrong command, 3 nobody can know whether it was done.",
   )
-  .option("--trace <file>", "writes that run for ShiViz")
-  .option("--shrink [file]", "shrinks the failing seed to a scenario file of its own")
-  .option("--list", "lists the scenarios, with a paragraph for each")
-  .action(async (name: string | undefined, options: SimOptions) => {
-    const holds = await sim(name, options, {
-      out: (text) => void process.stdout.write(`${text}\n`),
-      terminal: process.stderr,
-      folder: process.cwd(),
-    });
-    if (!holds) process.exitCode = 1;
-  });
+  .showHelpAfterError("(--help says more)")
+  .exitOverride();
 
-try {
-  await program.parseAsync();
-} catch (cause) {
-  if (!(cause instanceof KithError)) throw cause;
-  process.stderr.write(`${cause.message}\n`);
-  process.exitCode = 1;
-}
+declareUp(program, async (options) => {
+  const { up } = await import("./peers/up.ts");
+  await up(options, terminal, out);
+});
+declareStart(program, async (options) => {
+  const { start } = await import("./peers/start.ts");
+  await start(options, terminal, out);
+});
+const client = async () =>
+  new (await import("./peers/client-commands.ts")).PeerClient(terminal, out);
+declareClient(program, {
+  status: async (options) => (await client()).status(options),
+  get: async (key, options) => (await client()).get(key, options),
+  put: async (key, value, options) => (await client()).put(key, value, options),
+  del: async (keys, options) => (await client()).del(keys, options),
+  txn: async (operations, options) => (await client()).txn(operations, options),
+  leave: async (options) => (await client()).leave(options),
+});
+declareBench(program, async (name, options) => {
+  const { bench } = await import("./peers/bench-cluster.ts");
+  await bench(name, options, terminal, out);
+});
+declareSim(program, async (name, options) => {
+  const { sim } = await import("./sim.ts");
+  const holds = await sim(name, options, { out, terminal, folder: process.cwd() });
+  if (!holds) process.exitCode = exitCodes.failed;
+});
+
+await runProgram(async () => {
+  try {
+    await program.parseAsync();
+  } catch (cause) {
+    // It has said what is wrong.
+    if (!(cause instanceof CommanderError)) throw cause;
+    process.exitCode = cause.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  }
+});

@@ -8,71 +8,100 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readArguments, wholeNumber } from "./arguments.ts";
 import { cliError } from "./errors.ts";
+import { runProgram } from "./failing.ts";
 import type { FromHunter, Hunt, Hunted } from "./mutant-worker.ts";
 import { commitOf, machine, table, writePage } from "./page.ts";
-import { plantedBugs } from "./planted.ts";
+import { type PlantedBug, plantedBugs } from "./planted.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const { values, positionals } = parseArgs({
-  options: {
-    from: { type: "string", default: "1,1001,2001,3001,4001" },
-    count: { type: "string", default: "200" },
-    seconds: { type: "string", default: "60" },
-    jobs: { type: "string", default: `${availableParallelism()}` },
-    out: { type: "string", default: "bench/results/mutants.md" },
-  },
-  allowPositionals: true,
-});
-const ranges = values.from.split(",").map(Number);
-const count = Number(values.count);
-const seconds = Number(values.seconds);
 
 /** What a story may have at most, to be small. */
 const decisionsMax = 12;
 const nodesMax = 4;
 
-const commit = commitOf(root);
-const bugs = await plantedBugs(root);
-const waiting = [...bugs.keys()].filter(
-  (bug) => positionals.length === 0 || positionals.includes(bugs[bug]?.scenario ?? ""),
-);
-const results: Hunted[] = [];
-await Promise.all(
-  Array.from({ length: Number(values.jobs) }, async () => {
-    // A process for each bug: nothing of one is left when the next is planted.
-    for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-      const hunted = await hunt({ bug, ranges, count, seconds });
-      results.push(hunted);
-      console.log(
-        [
-          bugs[bug]?.scenario,
-          bugs[bug]?.what,
-          hunted.tried.map((n) => n ?? "never").join(" "),
-        ].join(": "),
-      );
-    }
-  }),
-);
-results.sort((a, b) => a.bug - b.bug);
+/** All that the page is about. */
+interface Count {
+  readonly bugs: readonly PlantedBug[];
+  readonly results: readonly Hunted[];
+  readonly missed: readonly Hunted[];
+  readonly small: readonly Hunted[];
+  readonly loud: readonly Hunted[];
+  readonly ranges: readonly number[];
+  readonly count: number;
+  readonly seconds: number;
+  readonly commit: string;
+}
 
-const missed = results.filter(({ tried }) => tried.includes(null));
-const small = results.filter(
-  ({ story }) =>
-    story !== null &&
-    story.decisions <= decisionsMax &&
-    story.nodes <= nodesMax &&
-    story.isCalm &&
-    story.cpuSeconds <= seconds,
-);
-const loud = results.filter(({ story }) => story?.isCalm === false);
-console.log(
-  `${results.length} bugs, ${missed.length} missed in some range, ${small.length} shrunk; ${loud.length} stories fail without the bug.`,
-);
-writePage(root, values.out, page());
-if (missed.length > 0 || loud.length > 0 || small.length < 0.9 * results.length)
-  process.exitCode = 1;
+await runProgram(mutants);
+
+async function mutants(): Promise<void> {
+  const { values, positionals } = readArguments({
+    options: {
+      from: { type: "string", default: "1,1001,2001,3001,4001" },
+      count: { type: "string", default: "200" },
+      seconds: { type: "string", default: "60" },
+      jobs: { type: "string", default: `${availableParallelism()}` },
+      out: { type: "string", default: "bench/results/mutants.md" },
+    },
+    allowPositionals: true,
+  });
+  const ranges = values.from
+    .split(",")
+    .map((text) => wholeNumber(text, "a first seed", 0, 1_000_000_000));
+  const count = wholeNumber(values.count, "a number of seeds", 1, 1_000_000);
+  const seconds = wholeNumber(values.seconds, "a number of seconds", 1, 86_400);
+  const jobs = wholeNumber(values.jobs, "a number of processes", 1, 999);
+  const commit = commitOf(root);
+  const bugs = await plantedBugs(root);
+  const scenarios = [...new Set(bugs.map(({ scenario }) => scenario))];
+  const stranger = positionals.find((name) => !scenarios.includes(name));
+  if (stranger !== undefined)
+    throw cliError(
+      "KITH_CLI_SCENARIO",
+      `No bug is planted for a scenario ${stranger}; there are ${scenarios.join(", ")}.`,
+    );
+  const waiting = [...bugs.keys()].filter(
+    (bug) => positionals.length === 0 || positionals.includes(bugs[bug]?.scenario ?? ""),
+  );
+  const results: Hunted[] = [];
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      // A process for each bug: nothing of one is left when the next is planted.
+      for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+        const hunted = await hunt({ bug, ranges, count, seconds });
+        results.push(hunted);
+        console.log(
+          [
+            bugs[bug]?.scenario,
+            bugs[bug]?.what,
+            hunted.tried.map((n) => n ?? "never").join(" "),
+          ].join(": "),
+        );
+      }
+    }),
+  );
+  results.sort((a, b) => a.bug - b.bug);
+
+  const missed = results.filter(({ tried }) => tried.includes(null));
+  const small = results.filter(
+    ({ story }) =>
+      story !== null &&
+      story.decisions <= decisionsMax &&
+      story.nodes <= nodesMax &&
+      story.isCalm &&
+      story.cpuSeconds <= seconds,
+  );
+  const loud = results.filter(({ story }) => story?.isCalm === false);
+  console.log(
+    `${results.length} bugs, ${missed.length} missed in some range, ${small.length} shrunk; ${loud.length} stories fail without the bug.`,
+  );
+  const all: Count = { bugs, results, missed, small, loud, ranges, count, seconds, commit };
+  writePage(root, values.out, page(all));
+  if (missed.length > 0 || loud.length > 0 || small.length < 0.9 * results.length)
+    process.exitCode = 1;
+}
 
 function hunt(what: Hunt): Promise<Hunted> {
   return new Promise((resolve, reject) => {
@@ -90,7 +119,17 @@ function hunt(what: Hunt): Promise<Hunted> {
   });
 }
 
-function page(): string {
+function page({
+  bugs,
+  results,
+  missed,
+  small,
+  loud,
+  ranges,
+  count,
+  seconds,
+  commit,
+}: Count): string {
   const named = ({ bug }: Hunted): string[] => [bugs[bug]?.scenario ?? "", bugs[bug]?.what ?? ""];
   const rare = results.filter(({ bug }) => (bugs[bug]?.rareSteps ?? 0) >= 2);
   return `# Planted bugs

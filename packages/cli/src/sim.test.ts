@@ -148,7 +148,7 @@ describe("kith sim", function () {
   it("says what to do where it cannot", async () => {
     const unknown = kith("nobody");
     expect(unknown.stderr).to.match(
-      /no scenario nobody; there are bad echo, good echo\..*KITH_CLI_SCENARIO/,
+      /no scenario nobody; there are bad echo, good echo\.[^]*KITH_CLI_SCENARIO/,
     );
     expect(unknown.status).to.equal(1);
     writeFileSync(path.join(folder, "torn.ts"), "export const = ;");

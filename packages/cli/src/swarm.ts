@@ -2,13 +2,15 @@
  * The full counts: every scenario of the repository for many seeds, with the result as a page that is
  * committed: which commit, which seeds, what was injected, what was reached, what failed.
  *
- * `npm run swarm -- [--seeds 1..2000] [--out FILE] [scenario …]`
+ * `npm run swarm -- [--seeds 1..2000] [--jobs N] [--out FILE] [scenario …]`
  */
 
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/scenario";
-import { listScenarios } from "./library.ts";
+import { readArguments, wholeNumber } from "./arguments.ts";
+import { cliError } from "./errors.ts";
+import { runProgram } from "./failing.ts";
+import { type Entry, listScenarios } from "./library.ts";
 import { commitOf, machine, table, writePage } from "./page.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress } from "./progress.ts";
@@ -16,12 +18,6 @@ import { providersScenario } from "./planted.ts";
 import { parseSeeds } from "./seeds.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const { values, positionals } = parseArgs({
-  options: { seeds: { type: "string" }, out: { type: "string" } },
-  allowPositionals: true,
-});
-const range = values.seeds ?? "1..2000";
-const seeds = parseSeeds(range);
 
 /** By so many seeds every kind has to have struck. */
 const soon = 200;
@@ -33,17 +29,55 @@ interface Row {
   readonly cpuSeconds: number;
 }
 
-const commit = commitOf(root);
+await runProgram(swarm);
 
-const rows: Row[] = [];
-for (const entry of [...(await listScenarios(root)), await providersScenario(root)]) {
-  const { name } = entry.scenario;
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+async function swarm(): Promise<void> {
+  const { values, positionals } = readArguments({
+    options: { seeds: { type: "string" }, jobs: { type: "string" }, out: { type: "string" } },
+    allowPositionals: true,
+  });
+  const range = values.seeds ?? "1..2000";
+  const seeds = parseSeeds(range);
+  const { jobs } = values;
+  const processes =
+    jobs === undefined ? {} : { jobs: wholeNumber(jobs, "a number of processes", 1, 999) };
+  const all = [...(await listScenarios(root)), await providersScenario(root)];
+  const names = all.map(({ scenario }) => scenario.name);
+  const stranger = positionals.find((name) => !names.includes(name));
+  if (stranger !== undefined)
+    throw cliError(
+      "KITH_CLI_SCENARIO",
+      `There is no scenario ${stranger}; there are ${names.join(", ")}.`,
+    );
+  const commit = commitOf(root);
+  const rows: Row[] = [];
+  for (const entry of all) {
+    const { name } = entry.scenario;
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const row = await swarmOf(entry, seeds, processes);
+    rows.push(row);
+    const { failures, problems } = row.result;
+    const { unstruck } = row.early;
+    console.log(
+      `${name}: ${failures.length} failures, ${unstruck.length} kinds never struck in the first ${soon} seeds`,
+    );
+    for (const problem of problems.slice(0, 10)) console.log(`  ${problem}`);
+    if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
+  }
+  writePage(root, values.out ?? "bench/results/swarm.md", page(rows, range, commit));
+}
+
+async function swarmOf(
+  entry: Entry,
+  seeds: readonly number[],
+  processes: { readonly jobs?: number },
+): Promise<Row> {
   const suite = new Suite(entry.scenario);
   const progress = new Progress(process.stderr, seeds.length);
   const reports = new Map<number | string, SeedReport>();
   let cpuMicros = 0;
   await runSeeds(entry, seeds, {
+    ...processes,
     report: (report, micros) => {
       reports.set(report.seed, report);
       cpuMicros += micros;
@@ -53,27 +87,16 @@ for (const entry of [...(await listScenarios(root)), await providersScenario(roo
   progress.clear();
   // In the order of the seeds: which process was first must not show.
   const first = new Suite(entry.scenario);
-  for (const [place, seed] of seeds.entries()) {
+  for (const [at, seed] of seeds.entries()) {
     const report = reports.get(seed);
     if (report === undefined) continue;
     suite.add(report);
-    if (place < soon) first.add(report);
+    if (at < soon) first.add(report);
   }
-  const result = suite.result();
-  const early = first.result();
-  rows.push({ result, early, cpuSeconds: cpuMicros / 1e6 });
-  const { failures, problems } = result;
-  const { unstruck } = early;
-  console.log(
-    `${name}: ${failures.length} failures, ${unstruck.length} kinds never struck in the first ${soon} seeds`,
-  );
-  for (const problem of problems.slice(0, 10)) console.log(`  ${problem}`);
-  if (problems.length > 0 || unstruck.length > 0) process.exitCode = 1;
+  return { result: suite.result(), early: first.result(), cpuSeconds: cpuMicros / 1e6 };
 }
 
-writePage(root, values.out ?? "bench/results/swarm.md", page());
-
-function page(): string {
+function page(rows: readonly Row[], range: string, commit: string): string {
   const names = rows.map(({ result }) => result.scenario);
   const excluded = rows.flatMap(({ result: { scenario, without } }) =>
     Object.entries(without).map(([kind, why]) => `- ${scenario}: ${kind}: ${why}`),

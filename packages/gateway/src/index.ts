@@ -4,3 +4,4 @@ export { type GatewayErrorCode, gatewayError } from "./errors.ts";
 export { RedisGateway, type RedisGatewayInit } from "./gateway.ts";
 export { defaultGatewayLimits, type GatewayLimits } from "./limits.ts";
 export { AskTraffic, Listener, Listening, Traffic } from "./listening.ts";
+export * from "./http/index.ts";

@@ -2,5 +2,5 @@
 
 export type { NodeErrorCode } from "./errors.ts";
 export { real, type RealOptions, type RealWorld } from "./real.ts";
-export { type SignalOptions, stopOnSignals } from "./signals.ts";
+export { type SignalOptions, type Stoppable, stopOnSignals } from "./signals.ts";
 export { bindAddress, type BoundAddress } from "@kith/network/host";

@@ -37,10 +37,10 @@ class Busy extends Component {
 }
 
 const [, , mode, data = ""] = process.argv;
-if (["clean", "hanging", "late", "itself"].includes(mode ?? "")) {
+if (["clean", "hanging", "late", "together", "itself"].includes(mode ?? "")) {
   const world = real({ listen: await bindAddress(), data, log: () => undefined });
   const system = await run(Busy, {}, world);
-  if (mode === "hanging" || mode === "late") {
+  if (mode === "hanging" || mode === "late" || mode === "together") {
     // A stop that never ends, and a listener of somebody else.
     process.on("SIGTERM", () => undefined);
     system.stop = () => {
@@ -50,7 +50,10 @@ if (["clean", "hanging", "late", "itself"].includes(mode ?? "")) {
     };
   }
   system.events.on("stopped", () => console.log("stopped"));
-  stopOnSignals(system, mode === "late" ? { deadlineMs: 50 } : {});
+  stopOnSignals(system, {
+    ...(mode === "late" ? { deadlineMs: 50 } : {}),
+    ...(mode === "together" ? { deadlineMs: 300, togetherMs: 60_000 } : {}),
+  });
   console.log("started");
   if (mode === "itself") {
     await system.stop();

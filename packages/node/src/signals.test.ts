@@ -71,6 +71,14 @@ describe("a process that stops on signals", () => {
     expect(end).to.include({ code: null, signal: "SIGTERM" });
   });
 
+  it("a second one that comes with the first is the same", async () => {
+    const end = await ended("together", (line, process) => {
+      if (line === "started" || line === "hangs") process.kill("SIGTERM");
+    });
+    expect(end.out).to.match(/hangs[^]*Not stopped within 300 ms/);
+    expect(end.out).not.to.match(/again/);
+  });
+
   it("the deadline ends a stop that hangs", async () => {
     const end = await ended("late", (line, process) => {
       if (line === "started") process.kill("SIGINT");

@@ -4,7 +4,16 @@
  * Nothing here calls `process.exit`.
  */
 
-import type { System } from "@kith/core";
+/** What can be stopped: a system, or whatever else of a process has to come to an end. */
+export interface Stoppable {
+  /** Begins to stop. */
+  stop(): Promise<void>;
+  /** Tells when it has. */
+  readonly events: {
+    on(event: "stopped", listener: () => void): unknown;
+    off(event: "stopped", listener: () => void): unknown;
+  };
+}
 
 /** How a process ends on signals. */
 export interface SignalOptions {
@@ -12,6 +21,11 @@ export interface SignalOptions {
   readonly signals?: readonly NodeJS.Signals[];
   /** How long the clean stop may take, in milliseconds; default 10,000. */
   readonly deadlineMs?: number;
+  /**
+   * Signals that come within so many milliseconds of the first one are the same; default 0. A terminal and a program such
+   * as npm, between it and this process, both pass Ctrl-C on.
+   */
+  readonly togetherMs?: number;
   /** Told what happens, a sentence at a time; by default it goes to the console's error stream. */
   readonly log?: (text: string) => void;
 }
@@ -21,13 +35,15 @@ export interface SignalOptions {
  *
  * @returns takes the signals' effect back
  */
-export function stopOnSignals(system: System, options: SignalOptions = {}): () => void {
+export function stopOnSignals(system: Stoppable, options: SignalOptions = {}): () => void {
   const {
     signals = ["SIGINT", "SIGTERM"],
     deadlineMs = 10_000,
+    togetherMs = 0,
     log = (text: string) => console.error(text),
   } = options;
   let deadline: NodeJS.Timeout | null = null;
+  let firstAt = 0;
   const remove = (): void => {
     if (deadline !== null) clearTimeout(deadline);
     deadline = null;
@@ -43,10 +59,11 @@ export function stopOnSignals(system: System, options: SignalOptions = {}): () =
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (deadline !== null) {
-      atOnce(signal, `${signal} again`);
+      if (performance.now() - firstAt >= togetherMs) atOnce(signal, `${signal} again`);
       return;
     }
     log(`${signal}: stopping. Once more to end at once.`);
+    firstAt = performance.now();
     deadline = setTimeout(() => atOnce(signal, `Not stopped within ${deadlineMs} ms`), deadlineMs);
     void system.stop();
   };

@@ -1,0 +1,174 @@
+/**
+ * Starts a process of peers, in this process: its world, its peers, and the ports in front of them. Resolves when the store is
+ * founded and served, or rejects with what is wrong.
+ */
+
+import { KithError, type LogRecord, type LogSink, run, type System } from "@kith/core";
+import { type RealOptions, real } from "@kith/node";
+import { type ClusterPhase, type Founders, nextStepOf } from "@kith/peer";
+import { cliError } from "../errors.ts";
+import { drawnIds, peersOf } from "./data-directory.ts";
+import { type Place, PeerProcess } from "./peer-process.ts";
+
+/** How to start it. */
+export interface LaunchOptions extends Pick<
+  RealOptions,
+  "advertise" | "secret" | "tls" | "cluster" | "failureDomain"
+> {
+  readonly listen: Place;
+  /** Null: what is stored ends with the process. */
+  readonly data: string | null;
+  /** How many peers it hosts. */
+  readonly count: number;
+  /** Their identities, where the directory does not say; default drawn. */
+  readonly ids?: readonly number[];
+  /** `host:port` of others. */
+  readonly join: readonly string[];
+  /** Founds a cluster. */
+  readonly create: Founders | null;
+  /** Whether it goes on with the cluster that there is, where one was founded before. */
+  readonly orElseJoin?: boolean;
+  readonly redis: readonly Place[];
+  readonly http: readonly Place[];
+  readonly password?: string;
+  readonly hosts?: readonly string[];
+  readonly log: LogSink;
+  /** Given the system as soon as there is one, so that signals can stop it while it is not ready yet. */
+  readonly stops?: (system: System<PeerProcess>) => void;
+  /** Told what it waits for. */
+  readonly progress?: (phase: ClusterPhase, detail: string) => void;
+}
+
+/** A process that runs. */
+export interface Launched {
+  readonly system: System<PeerProcess>;
+  readonly peers: readonly number[];
+  readonly clusterId: string;
+  /** Where servers listen, one for each peer. */
+  readonly redis: readonly Place[];
+  readonly http: readonly Place[];
+}
+
+/** Starts it. @throws KithError whatever is wrong with the directory, the ports or the cluster */
+export async function launch(options: LaunchOptions): Promise<Launched> {
+  try {
+    return await launchOnce(options);
+  } catch (cause) {
+    const isThere =
+      cause instanceof KithError &&
+      (cause.code === "KITH_PEER_FOUNDED" || cause.code === "KITH_PEER_EXISTS");
+    if (options.create === null || options.orElseJoin !== true || !isThere) throw cause;
+    return await launchOnce({ ...options, create: null });
+  }
+}
+
+async function launchOnce(options: LaunchOptions): Promise<Launched> {
+  const { listen, data, count, join, create, redis, http, password, hosts } = options;
+  const peers =
+    data === null ? [...(options.ids ?? drawnIds(count))] : peersOf(data, count, options.ids);
+  const refusals = new Refusals(join);
+  const { advertise, secret, tls, cluster, failureDomain } = options;
+  const world = real({
+    listen,
+    ...(peers[0] === undefined ? {} : { peerId: peers[0] }),
+    ...(data === null ? {} : { data }),
+    ...(advertise === undefined ? {} : { advertise }),
+    ...(secret === undefined ? {} : { secret }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(failureDomain === undefined ? {} : { failureDomain }),
+    log: (record) => {
+      options.log(record);
+      refusals.look(record);
+    },
+  });
+  const system = await run(
+    PeerProcess,
+    {
+      peers,
+      join,
+      redis,
+      http,
+      ...(create === null ? {} : { create }),
+      ...(password === undefined ? {} : { password }),
+      ...(hosts === undefined ? {} : { hosts }),
+    },
+    world,
+  );
+  options.stops?.(system);
+  try {
+    return await new Promise<Launched>((resolve, reject) => {
+      const up = { redis: new Array<Place>(), http: new Array<Place>() };
+      let clusterId = "";
+      let phase: ClusterPhase = "reading";
+      const look = (): void => {
+        if (phase !== "ready" || up.redis.length < redis.length || up.http.length < http.length)
+          return;
+        resolve({ system, peers, clusterId, ...up });
+      };
+      refusals.onRefused = (error) => {
+        // Who belongs to a cluster goes on: it may be the other one that is wrong.
+        if (phase === "reading" || phase === "asking") reject(error);
+      };
+      system.done.catch(reject);
+      system.events.on("stopped", () => reject(stopped()));
+      system.instance.listen({
+        state: (state) => {
+          ({ phase, clusterId } = state);
+          options.progress?.(phase, state.detail);
+          look();
+        },
+        failed: ({ code, detail }) =>
+          reject(new KithError(code, sentence(detail), nextStepOf(code))),
+        up: (server, at) => {
+          up[server].push(at);
+          look();
+        },
+        ended: (peerId, reason) => {
+          if (peers.length === 1 && reason !== "")
+            reject(cliError("KITH_CLI_ENDED", `Peer ${peerId} has stopped: ${reason}`));
+        },
+      });
+    });
+  } catch (cause) {
+    await system.stop();
+    throw cause;
+  }
+}
+
+function stopped(): KithError {
+  return cliError("KITH_CLI_ENDED", "The peer was stopped before it was ready.");
+}
+
+/** A detail of another package as a sentence. */
+function sentence(detail: string): string {
+  const text = detail.charAt(0).toUpperCase() + detail.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** The codes by which a process refuses another one (`packages/network`, farewell.ts). */
+const refusedBy: ReadonlyMap<unknown, string> = new Map([
+  [4103, "its cluster has another name"],
+  [4104, "its secret is another one"],
+]);
+
+/** Looks for refusals among what the network complains of: whoever joins with a wrong secret has to hear of it. */
+class Refusals {
+  onRefused: (error: KithError) => void = () => undefined;
+  readonly #joins: readonly string[];
+
+  constructor(joins: readonly string[]) {
+    this.#joins = joins;
+  }
+
+  look({ path, text, data }: LogRecord): void {
+    if (!path.endsWith("/Network") || typeof data !== "object" || data === null) return;
+    const why = "code" in data ? refusedBy.get(data.code) : undefined;
+    // Of its own calls only: strangers who call here with a wrong secret are no reason to end.
+    const called = this.#joins.find((address) => text.startsWith(`a call to ${address} `));
+    if (why === undefined || called === undefined) return;
+    this.onRefused(
+      cliError("KITH_CLI_REFUSED", `${called} refuses this peer: ${why}. It says: ${text}.`),
+    );
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The main component of a process that `kith` starts: a peer manager, with a Redis port and an HTTP port beside each of its peers, and
+ * an edge for the code that has started it.
+ *
+ * What that code waits for is no plain data, so this component cannot be swapped; what it hosts can.
+ */
+
+import { type Child, Component } from "@kith/core";
+import {
+  HttpServer,
+  HttpServerBesideRedis,
+  Listener,
+  Listening,
+  RedisGateway,
+} from "@kith/gateway";
+import {
+  Cluster,
+  ClusterFailed,
+  ClusterState,
+  PeerManager,
+  type PeerManagerInit,
+  type VirtualPeer,
+} from "@kith/peer";
+
+/** Where a server listens. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the process has to know. Plain data. */
+export interface PeerProcessInit extends PeerManagerInit {
+  /** Where the Redis ports are, one for each peer; none where it is left out. */
+  readonly redis?: readonly Place[];
+  /** The same for HTTP. */
+  readonly http?: readonly Place[];
+  /** What clients of both have to know. */
+  readonly password?: string;
+  /** Names by which clients may call HTTP. */
+  readonly hosts?: readonly string[];
+}
+
+/** What is told to the code that has started the process. */
+export interface PeerProcessListener {
+  readonly state: (state: ClusterState) => void;
+  readonly failed: (failed: ClusterFailed) => void;
+  /** A server takes calls. */
+  readonly up: (server: "redis" | "http", at: Place) => void;
+  /** A peer has stopped for good. */
+  readonly ended: (peerId: number, reason: string) => void;
+}
+
+/** Stands where the servers will be: they come when the peers do. */
+class NoServer extends Component {
+  readonly listener = this.provides(Listener);
+}
+
+/** The process. */
+export class PeerProcess extends PeerManager {
+  readonly how = this.requires(Cluster);
+  readonly redisUp = this.requires(Listener);
+  readonly httpUp = this.requires(Listener);
+  readonly #init: PeerProcessInit;
+  #listener: PeerProcessListener | null = null;
+  /** What happened before anybody listened. */
+  #told: ((listener: PeerProcessListener) => void)[] = [];
+
+  constructor(init: PeerProcessInit) {
+    super(init);
+    this.#init = init;
+    this.connect(this.cluster, this.how);
+    const none = this.create(NoServer);
+    this.connect(none.ports.listener, this.redisUp);
+    this.connect(none.ports.listener, this.httpUp);
+    this.how.on(ClusterState, (state) => this.#tell((to) => to.state(state)));
+    this.how.on(ClusterFailed, (failed) => this.#tell((to) => to.failed(failed)));
+    this.redisUp.on(Listening, (at) => this.#tell((to) => to.up("redis", at)));
+    this.httpUp.on(Listening, (at) => this.#tell((to) => to.up("http", at)));
+  }
+
+  /** Tells from now on, and what has happened until now. */
+  listen(listener: PeerProcessListener): void {
+    this.#listener = listener;
+    const told = this.#told;
+    this.#told = [];
+    for (const tell of told) tell(listener);
+  }
+
+  protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
+    const { peers, redis = [], http = [], password, hosts = [] } = this.#init;
+    const index = peers.indexOf(peerId);
+    const given = password === undefined ? {} : { password };
+    const redisAt = redis[index];
+    const httpAt = http[index];
+    const name = `Redis-${peerId}`;
+    const gateway =
+      redisAt === undefined ? null : this.create(RedisGateway, { ...redisAt, ...given }, { name });
+    if (gateway !== null) {
+      this.connect(peer.ports.store, gateway.ports.store);
+      this.connect(gateway.ports.listener, this.redisUp);
+    }
+    if (httpAt === undefined) return;
+    const init = { ...httpAt, ...given, hosts };
+    const named = { name: `Http-${peerId}` };
+    if (gateway === null) this.#serve(peer, this.create(HttpServer, init, named));
+    else {
+      const server = this.create(HttpServerBesideRedis, init, named);
+      this.connect(gateway.ports.listener, server.ports.redis);
+      this.#serve(peer, server);
+    }
+  }
+
+  protected override ended(peerId: number, reason: string): void {
+    this.#tell((to) => to.ended(peerId, reason));
+  }
+
+  #serve(peer: Child<VirtualPeer>, server: Child<HttpServer>): void {
+    this.connect(peer.ports.store, server.ports.store);
+    this.connect(this.monitor, server.ports.monitor);
+    this.connect(server.ports.listener, this.httpUp);
+  }
+
+  #tell(tell: (listener: PeerProcessListener) => void): void {
+    if (this.#listener === null) this.#told.push(tell);
+    else tell(this.#listener);
+  }
+}

@@ -1,0 +1,116 @@
+/** The numbers of one HTTP server, and what its peer tells of itself, in the text format of Prometheus. */
+
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** One number of the peer. */
+export interface Measure {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: "counter" | "gauge";
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Counts. */
+export class HttpMetrics {
+  readonly #registry = new Registry();
+  readonly #requests: Counter<"method" | "route" | "status">;
+  readonly #seconds: Histogram<"route">;
+  #answered = 0;
+  #failures = 0;
+
+  constructor(open: () => number) {
+    const registers = [this.#registry];
+    this.#requests = new Counter({
+      name: "kith_http_requests_total",
+      help: "Requests that were answered.",
+      labelNames: ["method", "route", "status"],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: "kith_http_request_seconds",
+      help: "How long an answer took.",
+      labelNames: ["route"],
+      buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    });
+    const underWay: Gauge = new Gauge({
+      name: "kith_http_requests_open",
+      help: "Requests under way.",
+      registers,
+      collect: (): void => underWay.set(open()),
+    });
+  }
+
+  /** One more. */
+  answered(method: string, route: string, status: number, seconds: number): void {
+    // What strangers make up is no label: each would be kept for ever.
+    this.#answered++;
+    if (status >= 400) this.#failures++;
+    const known = ["GET", "PUT", "POST", "DELETE", "HEAD"].includes(method) ? method : "other";
+    this.#requests.inc({ method: known, route, status: String(status) });
+    this.#seconds.observe({ route }, seconds);
+  }
+
+  /** How many were answered, and how many of them with a failure. */
+  counts(): Readonly<Record<string, number>> {
+    return { requests: this.#answered, failures: this.#failures };
+  }
+
+  /** All of it as text. */
+  async text(measures: readonly Measure[]): Promise<string> {
+    return `${await this.#registry.metrics()}\n${textOf(measures)}`;
+  }
+
+  /** The content type of that text. */
+  get type(): string {
+    return this.#registry.contentType;
+  }
+}
+
+/** The numbers of another server, by their names. */
+export function trafficMeasures(
+  prefix: string,
+  counts: Readonly<Record<string, number>>,
+): Measure[] {
+  return Object.entries(counts).map(([name, value]) => ({
+    kind: "gauge",
+    name: `${prefix}_${name
+      .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
+      .replaceAll(/[^A-Za-z0-9]+/g, "_")
+      .toLowerCase()}`,
+    help: `${name}, as that server counts it.`,
+    value,
+  }));
+}
+
+/** What the process has used. */
+export function processMeasures(): Measure[] {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  const of = (kind: Measure["kind"], name: string, help: string, value: number): Measure => ({
+    kind,
+    name,
+    help,
+    value,
+  });
+  return [
+    of("counter", "process_cpu_seconds_total", "CPU time of the process.", (user + system) / 1e6),
+    of("gauge", "process_resident_memory_bytes", "Memory of the process.", rss),
+    of("gauge", "nodejs_heap_size_used_bytes", "Its heap.", heapUsed),
+  ];
+}
+
+function textOf(measures: readonly Measure[]): string {
+  const lines: string[] = [];
+  const told = new Set<string>();
+  for (const { name, help, kind, value, labels = {} } of measures) {
+    if (!told.has(name)) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
+    told.add(name);
+    const inner = Object.entries(labels)
+      .map(([label, text]) => `${label}="${text.replaceAll(/["\\\n]/g, "_")}"`)
+      .join(",");
+    lines.push(`${name}${inner === "" ? "" : `{${inner}}`} ${value}`);
+  }
+  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
