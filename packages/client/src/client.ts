@@ -84,6 +84,11 @@ export interface ClientParts<V> {
   readonly end?: () => Promise<void>;
 }
 
+/** Something that ends with the client. */
+interface Ending {
+  end(error?: ClientError | null): void;
+}
+
 const pageDefault = 256;
 
 /** A store. */
@@ -92,13 +97,14 @@ export class Client<V = string> {
   readonly events: Listening;
   readonly #parts: ClientParts<V>;
   readonly #events: Emitter;
-  readonly #watches = new Set<KeyWatch<V>>();
-  #lastWatch = 0;
+  /** The watches of all clients of this store, whatever their values: they end together. */
+  readonly #watches: Set<Ending>;
   #closed: Promise<void> | null = null;
 
-  /** For code that has a system of its own; others call `connect`. */
-  constructor(parts: ClientParts<V>) {
+  /** For code that has a system of its own; others call `connect`. @param watches those of the client that this one is a view of */
+  constructor(parts: ClientParts<V>, watches: Set<Ending> = new Set()) {
     this.#parts = parts;
+    this.#watches = watches;
     this.#events = parts.events ?? emitter();
     this.events = this.#events;
   }
@@ -304,7 +310,7 @@ export class Client<V = string> {
     this.#open();
     const { user, codec, ordered = false } = this.#parts;
     const host = { user, codec, ordered, events: this.#events };
-    const watch = new KeyWatch(host, `${++this.#lastWatch}`, target, options, () =>
+    const watch = new KeyWatch(host, user.nameWatch(), target, options, () =>
       this.#watches.delete(watch),
     );
     this.#watches.add(watch);
@@ -313,7 +319,8 @@ export class Client<V = string> {
 
   /** The same store with values of another kind. Closing one closes both. */
   as<W>(codec: Codec<W>): Client<W> {
-    return new Client({ ...this.#parts, codec, events: this.#events, end: () => this.close() });
+    const parts = { ...this.#parts, codec, events: this.#events, end: () => this.close() };
+    return new Client(parts, this.#watches);
   }
 
   /** Ends it: what waits ends with `KITH_CLIENT_CLOSED`, watches end. Resolves when nothing of it is left. */
@@ -339,7 +346,7 @@ export class Client<V = string> {
   }
 
   #open(): void {
-    if (this.#closed !== null)
+    if (this.#closed !== null || this.#parts.user.stopped)
       throw new ClientError("KITH_CLIENT_CLOSED", "The client is closed.", "not-done");
   }
 

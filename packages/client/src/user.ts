@@ -30,8 +30,8 @@ export type StoreRequest = Get | Put | Delete | Apply | Read | Commit | Scan;
 /** Takes an answer; null where the user has stopped before there was one. */
 export type Settle = (answer: StoreAnswer | null) => void;
 
-/** Takes what becomes of a watch. */
-export type Listener = (told: Changes | Resync) => void;
+/** Takes what becomes of a watch; null where the user has stopped. */
+export type Listener = (told: Changes | Resync | null) => void;
 
 class Paused extends timeout("client/Paused")<{ readonly pause: number }> {}
 
@@ -43,6 +43,8 @@ export class StoreUser extends Component {
   readonly #pauses = new Map<number, () => void>();
   readonly #listeners = new Map<string, Listener>();
   readonly #jitter = this.random("jitter");
+  /** Begins the names of its watches: others may watch through the same provider. */
+  readonly #life = this.random("life").below(0x1_0000_0000).toString(36);
   readonly #get = this.store.onAnswer(Get, (answer, _, call: number) => this.#took(call, answer));
   readonly #put = this.store.onAnswer(Put, (answer, _, call: number) => this.#took(call, answer));
   readonly #delete = this.store.onAnswer(Delete, (answer, _, call: number) =>
@@ -72,11 +74,24 @@ export class StoreUser extends Component {
       this.#over = true;
       const waiting = [...this.#settles.values()];
       const paused = [...this.#pauses.values()];
+      const listeners = [...this.#listeners.values()];
       this.#settles.clear();
       this.#pauses.clear();
+      this.#listeners.clear();
+      for (const listener of listeners) listener(null);
       for (const settle of waiting) settle(null);
       for (const action of paused) action();
     });
+  }
+
+  /** Whether it has stopped: nothing can be asked any more. */
+  get stopped(): boolean {
+    return this.#over;
+  }
+
+  /** A name for a watch that no other one has. */
+  nameWatch(): string {
+    return `${this.#life}.${++this.#last}`;
   }
 
   /** The time of its world, in milliseconds. */

@@ -3,6 +3,7 @@
 import { textBytes } from "@kith/paxos";
 import { Busy, type Change, Changes, Resync } from "@kith/store";
 import { expect } from "chai";
+import { bytes } from "./codec.ts";
 import { fakeClient } from "./fake.test.ts";
 import type { WatchEvent } from "./watch.ts";
 
@@ -69,6 +70,59 @@ describe("a watch", () => {
     fake.tell(new Changes({ watch: name, changes: [change("a", "old", 99)] }));
     expect(shown((await watch.next()).value)).deep.equal({ state: { a: "2" }, missed: true });
     expect(missed).deep.equal(["a"]);
+    await fake.client.close();
+  });
+
+  it("keeps no more states than it may, however slow who iterates is", async () => {
+    const fake = await fakeClient(() => new Busy());
+    fake.onWatch = ({ watch }) => [state(watch, [], "m")];
+    const watch = fake.client.watch({ prefix: "" }, { bufferMax: 10 });
+    const other = fake.client.watch("other");
+    await other.next();
+    const [name = "", last = ""] = fake.watches.map((one) => one.watch);
+    for (let n = 1; n <= 1000; n++) fake.tell(state(name, [change("a", `${n}`, n)], "", "m"));
+    // What was told before has come when this has.
+    fake.tell(state(last, []));
+    await other.next();
+    const seen: unknown[] = [];
+    while (JSON.stringify(seen.at(-1)) !== '{"a":"1000"}') {
+      const { value } = await watch.next();
+      seen.push(value?.kind === "state" ? Object.fromEntries(value.entries) : value);
+    }
+    expect(seen[0]).deep.equal({});
+    expect(seen.length).within(2, 11);
+    await fake.client.close();
+    expect((await watch.next()).done).equal(true);
+  });
+
+  it("is apart from those of a client with another codec, and ends with it", async () => {
+    const fake = await fakeClient(() => new Busy());
+    fake.onWatch = ({ watch }) => [state(watch, [])];
+    const plain = fake.client.as(bytes);
+    const first = fake.client.watch("a");
+    await first.next();
+    const second = plain.watch("b");
+    await second.next();
+    const [one = "", two = ""] = fake.watches.map(({ watch }) => watch);
+    expect(one).not.equal(two);
+    fake.tell(new Changes({ watch: one, changes: [change("a", "x", 2)] }));
+    expect(shown((await first.next()).value)).deep.equal(["a", "x", 2]);
+    const next = second.next();
+    await fake.client.close();
+    expect((await next).done).equal(true);
+    expect(() => plain.watch("b")).throw(/KITH_CLIENT_CLOSED/);
+  });
+
+  it("leaves nothing at a signal that outlives it", async () => {
+    const fake = await fakeClient(() => new Busy());
+    const { signal } = new AbortController();
+    const heard = new Set<unknown>();
+    signal.addEventListener = (_: string, listener: unknown) => void heard.add(listener);
+    signal.removeEventListener = (_: string, listener: unknown) => void heard.delete(listener);
+    const watch = fake.client.watch("a", { signal });
+    expect(heard.size).equal(1);
+    await watch.return?.();
+    expect(heard.size).equal(0);
     await fake.client.close();
   });
 

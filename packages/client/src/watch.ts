@@ -8,7 +8,7 @@
  * - It is not a read: any replica tells, and may be behind a little. What a state lacks comes as a change.
  */
 
-import { Changes, type Entry, positionOf, type Resync } from "@kith/store";
+import { Changes, type Entry, positionOf, Resync } from "@kith/store";
 import { type Codec, decoded } from "./codec.ts";
 import { ClientError } from "./errors.ts";
 import { type Emitter, tell } from "./events.ts";
@@ -72,6 +72,8 @@ export class KeyWatch<V> implements Watching<V> {
   #waiting: number = 0;
   #wake: (() => void)[] = [];
   #over = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => this.end();
   /** How often it has begun anew. */
   #round = 0;
   #error: ClientError | null = null;
@@ -92,9 +94,10 @@ export class KeyWatch<V> implements Watching<V> {
     this.#target = target;
     this.#bufferMax = bufferMax;
     this.#ended = over;
+    this.#signal = signal;
     if (signal?.aborted === true) this.#over = true;
     else {
-      signal?.addEventListener("abort", () => this.end(), { once: true });
+      signal?.addEventListener("abort", this.#abort, { once: true });
       this.#begin();
     }
   }
@@ -133,6 +136,7 @@ export class KeyWatch<V> implements Watching<V> {
     this.#over = true;
     this.#error = error;
     this.#ended();
+    this.#signal?.removeEventListener("abort", this.#abort);
     this.#host.user.unwatch(this.#name);
     this.#awake();
   }
@@ -144,13 +148,31 @@ export class KeyWatch<V> implements Watching<V> {
     this.#host.user.watch(this.#name, what, (told) => this.#take(told));
   }
 
-  #take(told: Changes | Resync): void {
+  #take(told: Changes | Resync | null): void {
+    if (told === null) return this.end();
     if (this.#over) return;
+    if (told instanceof Resync && this.#waiting >= this.#bufferMax) this.#supersede(told);
     this.#waiting += weightOf(told);
     // A state alone is as large as what is there, and has to come through.
     if (this.#waiting > this.#bufferMax && told instanceof Changes) return this.#overflow();
     this.#buffer.push(told);
     return this.#awake();
+  }
+
+  /** What is there now takes the place of what waits of that part: else states would pile up with who is slow. */
+  #supersede({ lo, hi }: Resync): void {
+    const within = (from: string, to: string | null): boolean =>
+      from >= lo && (hi === null || (to !== null && to <= hi));
+    const isLeft = (one: Changes | Resync): boolean =>
+      one instanceof Resync
+        ? !within(one.lo, one.hi)
+        : !one.changes.every(({ key }) => {
+            const at = positionOf(key, this.#host.ordered);
+            return within(at, `${at}\u0000`);
+          });
+    const left = this.#buffer.filter(isLeft);
+    this.#buffer.splice(0, this.#buffer.length, ...left);
+    this.#waiting = left.reduce((sum, one) => sum + weightOf(one), 0);
   }
 
   /** Too much waits: it is dropped, and the watch begins anew with what is there now. */

@@ -23,6 +23,7 @@ import {
 import { type Command, encodeCommand } from "./command.ts";
 import { decodeAnswer, encodeQuery, type IdleSession, type KnownTx, type Query } from "./query.ts";
 import { Conclude, Recovery } from "./recovery.ts";
+import { decodeResult } from "./result.ts";
 import { txOf } from "./rows.ts";
 
 /** The init of a caretaker. Plain data. */
@@ -77,7 +78,15 @@ export class Caretaker extends Component {
   readonly #peek = this.consensus.onAnswer(Peek, (answer, _, look: Look) =>
     this.#seen(answer, look),
   );
-  readonly #propose = this.consensus.onAnswer(Propose, () => undefined);
+  readonly #propose = this.consensus.onAnswer(
+    Propose,
+    (answer, { gid }, { isFull }: { readonly isFull: boolean }) => {
+      // There may be more that is due; but what is locked is due for as long as it is.
+      if (!isFull || !(answer instanceof Done) || !this.state.leads.has(gid)) return;
+      const result = decodeResult(answer.result);
+      if (result.kind === "expired" && result.count > 0) this.#status(new AskStatus({ gid }));
+    },
+  );
   readonly #conclude = this.recovery.onAnswer(
     Conclude,
     (answer, { tx }, { closing }: { readonly closing: number }) => {
@@ -131,7 +140,7 @@ export class Caretaker extends Component {
     if (!(answer instanceof Done)) return;
     const found = decodeAnswer(answer.result);
     if (found.kind === "keys" && found.keys.length > 0)
-      this.#command(gid, { kind: "expire", keys: found.keys });
+      this.#command(gid, { kind: "expire", keys: found.keys }, found.keys.length >= dueMax);
     else if (found.kind === "transactions") for (const tx of found.transactions) this.#end(tx, 0);
     else if (found.kind === "sessions")
       for (const session of found.sessions) this.#closeSession(gid, session);
@@ -161,7 +170,7 @@ export class Caretaker extends Component {
     this.#conclude(new Conclude({ tx }), { context: { closing } });
   }
 
-  #command(gid: string, command: Command): void {
-    this.#propose(new Propose({ gid, command: encodeCommand(command) }));
+  #command(gid: string, command: Command, isFull = false): void {
+    this.#propose(new Propose({ gid, command: encodeCommand(command) }), { context: { isFull } });
   }
 }

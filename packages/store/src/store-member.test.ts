@@ -51,6 +51,20 @@ function transfer(world: World, index: number): Commit {
 describe("a member of a store", function () {
   this.timeout(120_000);
 
+  it("deletes what is due, however many keys that are at a time", () => {
+    const world = memberWorld(21);
+    const value = textBytes("x");
+    const updates = Array.from(
+      { length: 1000 },
+      (_, n) => ({ kind: "put", key: `a${n}`, value, expiry: 100 }) as const,
+    );
+    asked(world, guest, Applied, new Apply({ updates }));
+    expect(rows(world, "ka")).length(1000);
+    // One look of the caretaker, which gives 256 of them, and what follows from it.
+    world.runFor(1800);
+    expect(rows(world, "ka")).length(0);
+  });
+
   it("founds a store with the others, once, and keeps it over a crash of all", () => {
     const world = memberWorld(1);
     asked(world, guest, Written, put("a", "one"));

@@ -8,6 +8,7 @@
 
 import {
   Component,
+  KithError,
   mix,
   type ReplyToken,
   SchedulePeriodic,
@@ -55,7 +56,7 @@ import {
   serve,
   tickReplica,
 } from "./replica.ts";
-import { type View, viewName } from "./view.ts";
+import { type View, type ViewChange, viewName } from "./view.ts";
 import { ChangeView, ListViews, ViewChanged, ViewList, Views } from "./views-port.ts";
 
 /** The init of a member. */
@@ -180,7 +181,7 @@ export class AbdReplica extends Component {
       if (wanted.kind === "replace")
         for (const peer of wanted.members) heardOf(this.state.book, peer);
       return this.#live(() => {
-        const next = change(one, view, wanted);
+        const next = this.#change(one, view, wanted);
         if (next === null) asked.push({ view, token });
         else this.views.reply(token, next === "elsewhere" ? none : new ViewChanged({ next }));
       });
@@ -189,6 +190,17 @@ export class AbdReplica extends Component {
       this.timer.trigger(new SchedulePeriodic({ period: tickMs, timeout: new Tick() }));
       this.#load();
     });
+  }
+
+  /** Proposes what is to follow; what cannot is refused, and stops nobody. */
+  #change(one: Replica, view: string, wanted: ViewChange): ReturnType<typeof change> {
+    try {
+      return change(one, view, wanted);
+    } catch (error) {
+      if (!(error instanceof KithError) || error.code !== "KITH_STORE_ARGUMENT") throw error;
+      this.log.warn("a view cannot be changed so", { view, reason: error.message });
+      return "elsewhere";
+    }
   }
 
   /** Does something, once the disk is read; before that everything is as if it were lost. */

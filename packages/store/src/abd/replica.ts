@@ -281,7 +281,6 @@ function leave(state: Replica, { view, next }: Installed): void {
       use(state, { view: follower, active: true, before: view, next: null });
       state.out.dirty.add(rowOf(follower));
     }
-  settle(state, name);
   state.askAt = state.now;
 }
 
@@ -475,6 +474,8 @@ export function tickReplica(state: Replica, now: Millis): void {
   }
   if (now < state.askAt) return;
   state.askAt = now + askEvery;
+  // Also where nobody else is concerned, and not before whoever has asked for the change has heard of it.
+  for (const name of [...state.handovers.keys()]) settle(state, name);
   for (const { view, next, pending } of state.handovers.values())
     for (const to of pending) say(state, [], { to, word: { kind: "install", view, next } });
   for (const [rid, copying] of state.copying) {

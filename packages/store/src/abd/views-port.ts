@@ -5,7 +5,7 @@ import type { View, ViewChange } from "./view.ts";
 
 /** What follows a view: this, whatever was asked for. */
 export class ViewChanged extends event("store/ViewChanged")<{
-  /** The views that follow; none where this peer knows nothing of the view that was to change. */
+  /** The views that follow; none where this peer knows nothing of the view that was to change, or where it cannot be changed so. */
   readonly next: readonly View[];
 }> {}
 
