@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { Redis } from "ioredis";
 import { judge, runChaos } from "../chaos/chaos-kit.test.ts";
-import { bundleKith, portsInRow, Running } from "../kith-kit.test.ts";
+import { bundleKith, portsInRow, Running, until } from "../kith-kit.test.ts";
 import type { Up } from "./up.ts";
 
 describe("kith, as people use it", function () {
@@ -189,6 +189,27 @@ describe("kith, as people use it", function () {
     expect(busy.error).match(/the Redis port of peer 1, is taken[^]*--redis[^]*KITH_CLI_PORT/);
   });
 
+  it("starts a peer again that was killed, and leaves none behind when it is killed itself", async () => {
+    const ports = await portsInRow(2);
+    const { running: launcher, cluster } = await up(
+      ...["--processes", "--peers", "1", "--restart-after", "10", "--no-http"],
+      ...["--listen", `${ports}`, "--redis", `${ports + 1}`, "--data", join(folder, "d")],
+    );
+    const client = new Redis({ port: ports + 1, retryStrategy: () => 20 });
+    client.on("error", () => undefined);
+    try {
+      await client.set("k", "v");
+      process.kill(cluster.peers[0]?.pid ?? 0, "SIGKILL");
+      const [, pid] = await launcher.says(/peer 1 is up again, as process (\d+)/);
+      expect(await client.get("k")).equal("v");
+      launcher.child.kill("SIGKILL");
+      await launcher.ended;
+      await until(() => (isAlive(Number(pid)) ? null : true));
+    } finally {
+      client.disconnect();
+    }
+  });
+
   it("forms a cluster of three addresses with TLS and a secret, and refuses whoever has another one", async () => {
     const tls = certificate(folder, ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]);
     if (tls === null) {
@@ -269,6 +290,14 @@ describe("kith, as people use it", function () {
     expect(result.acknowledged).least(200);
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 /** A certificate for some addresses; null where there is no openssl. */
 function certificate(

@@ -54,9 +54,8 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   try {
     return await launchOnce(options);
   } catch (cause) {
-    const isThere =
-      cause instanceof KithError &&
-      (cause.code === "KITH_PEER_FOUNDED" || cause.code === "KITH_PEER_EXISTS");
+    const isThere = cause instanceof KithError && cause.code === "KITH_PEER_EXISTS";
+    // It has lost its disk, say, and the others have not.
     if (options.create === null || options.orElseJoin !== true || !isThere) throw cause;
     return await launchOnce({ ...options, create: null });
   }
@@ -89,7 +88,7 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
       join,
       redis,
       http,
-      ...(create === null ? {} : { create }),
+      ...(create === null ? {} : { create, resume: options.orElseJoin === true }),
       ...(password === undefined ? {} : { password }),
       ...(hosts === undefined ? {} : { hosts }),
     },
@@ -135,6 +134,19 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
     throw cause;
   }
 }
+
+/** Waits until a system has ended, however that may be, and sees to it that nothing of it keeps the process. */
+export async function ended(system: System<PeerProcess>): Promise<void> {
+  try {
+    await system.done;
+  } finally {
+    // What cannot be let go of, a disk that does not answer, shall not keep a process that has failed.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), endsWithinMs).unref();
+    await system.stop();
+  }
+}
+
+const endsWithinMs = 10_000;
 
 function stopped(): KithError {
   return cliError("KITH_CLI_ENDED", "The peer was stopped before it was ready.");

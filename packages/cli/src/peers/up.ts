@@ -6,7 +6,7 @@ import { type Paint, paintFor } from "../colours.ts";
 import { cliError } from "../errors.ts";
 import type { Terminal } from "../progress.ts";
 import { checkFree, freePorts, type Wanted } from "./free-ports.ts";
-import { launch } from "./launch.ts";
+import { ended, launch } from "./launch.ts";
 import { logTo } from "./log.ts";
 import type { Place } from "./peer-process.ts";
 import { PeerProcesses } from "./peer-processes.ts";
@@ -134,7 +134,7 @@ export async function up(
         data: options.data ?? null,
       })),
     });
-    await system.done;
+    await ended(system);
   } finally {
     waits.end();
   }
