@@ -11,6 +11,7 @@ import { overlaySuites } from "./overlay/cases.ts";
 import { simSuites } from "./sim/cases.ts";
 import { storageSuites } from "./storage/cases.ts";
 import { storeSuites } from "./store/cases.ts";
+import { simulatedSuites } from "./store/simulated.ts";
 
 /** Suites and their cases. */
 export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
@@ -21,6 +22,7 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...codecSuites,
   ...storageSuites,
   ...storeSuites,
+  ...simulatedSuites,
   ...networkSuites,
   ...checkerSuites,
   ...overlaySuites,

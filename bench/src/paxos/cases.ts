@@ -5,33 +5,11 @@
  */
 
 import type { Case } from "../harness.ts";
+import { Times } from "../times.ts";
 import { etcdVersion } from "./etcd.ts";
 import { flushesHere } from "./flushes.ts";
 import { type Cluster, cluster } from "./group.ts";
 import { etcd, type Kind, kith, type Target } from "./processes.ts";
-
-/** What is measured of the times of operations. */
-class Times {
-  readonly all: number[] = [];
-  wallMs = 0;
-  #runs = 0;
-
-  /** Whether a run counts: the first ones warm up. */
-  begin(): boolean {
-    return ++this.#runs > 2;
-  }
-
-  facts(name: string): Record<string, number> {
-    const sorted = [...this.all].sort((a, b) => a - b);
-    const at = (part: number): number =>
-      Math.round((sorted[Math.floor(sorted.length * part)] ?? NaN) * 1000);
-    return {
-      [name]: Math.round((this.all.length / this.wallMs) * 1000),
-      "p50 µs": at(0.5),
-      "p99 µs": at(0.99),
-    };
-  }
-}
 
 function groupCase(
   kind: "command" | "query",

@@ -10,6 +10,7 @@ import type { Case } from "../harness.ts";
 import { missing, processCase, sizes } from "../paxos/cases.ts";
 import { etcdVersion } from "../paxos/etcd.ts";
 import { etcd, type Kind } from "../paxos/processes.ts";
+import { insideCase } from "./inside.ts";
 import { keysCase } from "./keys.ts";
 import { store } from "./target.ts";
 
@@ -30,6 +31,21 @@ export const storeSuites: Readonly<Record<string, Readonly<Record<string, Case>>
   "store-increments": suite("increment"),
   "store-updates": suite("update"),
   "store-transfers": suite("transfer"),
+  "store-inside": {
+    "reads, 50 clients": insideCase("read", 50, 20_000),
+    "puts, 50 clients": insideCase("put", 50, 10_000),
+    "increments, 50 clients": insideCase("increment", 50, 10_000),
+    "read-modify-write transactions, 50 clients": insideCase("update", 50, 5000),
+    "2-key transfers, 50 clients": insideCase("transfer", 50, 3000),
+    "read-only transactions of 2 keys, 50 clients": insideCase("look", 50, 5000),
+    "reads, 1 client": insideCase("read", 1, 1000),
+    "read-modify-write transactions, 1 client": insideCase("update", 1, 500),
+    "2-key transfers, 1 client": insideCase("transfer", 1, 500),
+  },
+  "store-hot": {
+    "increments of one key, 50 clients": insideCase("increment", 50, 10_000, true),
+    "read-modify-write transactions on one key, 50 clients": insideCase("update", 50, 1000, true),
+  },
   "store-keys": {
     "100,000 keys": keysCase(100_000),
     "1,000,000 keys": keysCase(1_000_000),

@@ -68,7 +68,7 @@ class StoreTarget implements Target {
     }
     const keys = kind === "transfer" ? accountsOf(n) : [`u-${key}`];
     for (let attempt = 0; ; attempt++) {
-      const seen = await user.ask(new Read({ keys, apart: true, within }));
+      const seen = await user.ask(new Read({ keys, apart: true, attempt, within }));
       if (!(seen instanceof Entries)) return false;
       const reads = seen.entries.map((one) => ({ key: one.key, version: one.version }));
       const writes = seen.entries.map((one, i) => {

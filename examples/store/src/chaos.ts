@@ -43,7 +43,9 @@ export interface ChaosOptions {
   readonly every: number;
   /** How long most members stand still, once, and then the leader of most groups alone. */
   readonly pause: number;
-  /** How many people ask at a time; default 16. */
+  /** How long that one does; default as long. */
+  readonly alone?: number;
+  /** How many people ask at a time; default 64. */
   readonly people?: number;
   /** Told of each fault. */
   readonly told?: (what: string) => void;
@@ -61,18 +63,22 @@ export interface ChaosResult {
   readonly unknown: number;
   /** What was read or written while most members stood still: nothing may be. */
   readonly servedByFew: number;
+  /** What was while the leader of most groups alone stood still: others have taken its place. */
+  readonly servedBeside: number;
+  /** How much was acknowledged a second, while nobody stood still on purpose. */
+  readonly perSecond: number;
 }
 
 type Outcome = "ok" | "fail" | "info";
 
-const registers = Array.from({ length: 8 }, (_, i) => `r${i}`);
-const lists = Array.from({ length: 6 }, (_, i) => `l${i}`);
-const listTransactions = 300;
+const registers = Array.from({ length: 48 }, (_, i) => `r${i}`);
+const lists = Array.from({ length: 24 }, (_, i) => `l${i}`);
+const listTransactions = 1000;
 const within = 5000;
 
 /** Runs clients and faults. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { told = () => undefined, people = 16, program } = options;
+  const { told = () => undefined, people = 64, program } = options;
   const processes = await startStore(program === undefined ? {} : { program });
   const system = await run(
     StoreUser,
@@ -94,8 +100,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await Promise.all(crowd);
     await chronicle.last();
     const { events: history, acknowledged, unknown } = chronicle;
-    const { kills, splits, servedByFew } = faults;
-    return { history, kills, splits, acknowledged, unknown, servedByFew };
+    const { kills, splits, servedByFew, servedBeside, stoodMs } = faults;
+    const seconds = (performance.now() - begin - stoodMs) / 1000;
+    const perSecond = Math.round(acknowledged / seconds);
+    const counts = { kills, splits, acknowledged, unknown, servedByFew, servedBeside, perSecond };
+    return { history, ...counts };
   } finally {
     await system.stop();
     await processes.close();
@@ -229,7 +238,7 @@ class Chronicle {
       ]);
     const note = this.#asks(process, "txn", { value: steps(() => null) });
     for (let attempt = 0; attempt < 8; attempt++) {
-      const seen = await this.user.ask(new Read({ keys, within }));
+      const seen = await this.user.ask(new Read({ keys, apart: true, attempt, within }));
       if (!(seen instanceof Entries)) return note("fail");
       const before = new Map(seen.entries.map(({ key, value }) => [key, listOf(value)]));
       const writes = keys.map((key, i) => {
@@ -280,6 +289,9 @@ class Faults {
   kills = 0;
   splits = 0;
   servedByFew = 0;
+  servedBeside = 0;
+  /** How long members stood still on purpose. */
+  stoodMs = 0;
   readonly #processes: Processes;
   readonly #chronicle: Chronicle;
   readonly #told: (what: string) => void;
@@ -290,12 +302,12 @@ class Faults {
     this.#told = told;
   }
 
-  async run({ every, pause }: ChaosOptions, over: () => boolean): Promise<void> {
+  async run({ every, pause, alone = pause }: ChaosOptions, over: () => boolean): Promise<void> {
     await later(every / 2);
     await this.#split();
     await this.#kill(0, every);
     await this.#fewLeft(pause);
-    await this.#stands(1, pause);
+    await this.#leaderStands(alone);
     for (let number = 1; !over(); number++) {
       await this.#kill(number % 3, every);
       if (number < groupCount) await this.#split();
@@ -321,18 +333,29 @@ class Faults {
     await later(200);
     const before = this.#chronicle.served;
     await later(pause);
+    this.stoodMs += pause;
     this.servedByFew += this.#chronicle.served - before;
     for (const index of [0, 1]) this.#processes.resume(index);
     this.#told("they go on");
     await this.#goesOn();
   }
 
-  async #stands(index: number, pause: number): Promise<void> {
-    this.#told(`member ${index + 1} stands still`);
+  /** The member that leads most groups stands still, and no other: they go on with new leaders. */
+  async #leaderStands(pause: number): Promise<void> {
+    const led = [0, 1, 2].map(
+      (index) =>
+        [...this.#chronicle.user.asked.values()].filter((peerId) => peerId === index + 1).length,
+    );
+    const index = led.indexOf(Math.max(...led));
+    this.#told(`member ${index + 1}, which leads ${led[index]} groups, stands still`);
     this.#processes.pause(index);
+    await later(200);
+    const before = this.#chronicle.served;
     await later(pause);
+    this.stoodMs += pause;
+    this.servedBeside += this.#chronicle.served - before;
     this.#processes.resume(index);
-    this.#told("it goes on");
+    this.#told(`it goes on; the others have done ${this.servedBeside} meanwhile`);
     await this.#goesOn();
   }
 

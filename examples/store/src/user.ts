@@ -1,7 +1,7 @@
 /** Who asks a store, with promises: a guest that is a member of nothing and listens nowhere. */
 
 import { Component } from "@kith/core";
-import { GroupClient, type PeerAddress } from "@kith/paxos";
+import { GroupClient, type PeerAddress, Replicated, Turned } from "@kith/paxos";
 import {
   Apply,
   Commit,
@@ -25,6 +25,9 @@ export type Question = Get | Put | Apply | Read | Commit;
 export class StoreUser extends Component {
   readonly store = this.requires(Store);
   readonly operator = this.requires(Operator);
+  readonly replicated = this.requires(Replicated);
+  /** Who is asked for each group: its leader, as far as it is known here. By peerId. */
+  readonly asked = new Map<string, number>();
   readonly #waiting = new Map<number, (answer: object) => void>();
   #number = 0;
   readonly #get = this.store.onAnswer(Get, (answer, _, n: number) => this.#end(n, answer));
@@ -45,6 +48,10 @@ export class StoreUser extends Component {
     const operator = this.create(StoreOperator, {}, { name: "operator" });
     this.connect(guest.ports.replicated, client.ports.replicated);
     this.connect(guest.ports.replicated, operator.ports.replicated);
+    this.connect(guest.ports.replicated, this.replicated);
+    for (const [gid, [first]] of Object.entries(known))
+      if (first !== undefined) this.asked.set(gid, first.peerId);
+    this.replicated.on(Turned, ({ gid, peerId }) => void this.asked.set(gid, peerId));
     this.connect(client.ports.store, this.store);
     this.connect(operator.ports.operator, this.operator);
   }

@@ -9,7 +9,16 @@
  *   again.
  */
 
-import { Aborted, Busy, Commit, Committed, Entries, Read, type Writing } from "@kith/store";
+import {
+  Aborted,
+  Busy,
+  Commit,
+  Committed,
+  Entries,
+  type Entry,
+  Read,
+  type Writing,
+} from "@kith/store";
 import { call, failure, pause, type CallOptions, withinDefault } from "./calls.ts";
 import { type Codec, decoded } from "./codec.ts";
 import { ClientError } from "./errors.ts";
@@ -54,6 +63,8 @@ interface SeenValue<V> {
 }
 
 const attemptsDefault = 50;
+/** As often aborted, a transaction reads ahead. */
+const patience = 3;
 const pauseMax = 1000;
 
 /** Runs a body until it commits. */
@@ -65,10 +76,14 @@ export async function transact<V, T>(
   const { within = withinDefault, attempts = attemptsDefault, signal } = options;
   const { user, events } = host;
   const until = user.now + within;
+  let keys: readonly string[] = [];
   for (let attempt = 0; ; attempt++) {
-    const run = new Run(host, until, signal);
-    const result = await run.of(body, attempt);
+    const run = new Run(host, until, signal, attempt, keys.length === 1);
+    // In one go, in which others have to wait for it: what it has read before, it is likely to read again.
+    if (attempt >= patience && keys.length > 0) await run.readAhead(keys);
+    const result = await run.of(body);
     if (result.committed) return result.value;
+    keys = run.keys;
     const left = until - user.now;
     // Full jitter, so that those who were in each other's way are not again.
     const delay = user.draw() * Math.min(pauseMax, 5 * 2 ** Math.min(attempt, 8));
@@ -88,8 +103,13 @@ class Run<V> implements Transaction<V> {
   readonly #host: TransactionHost<V>;
   readonly #until: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #attempt: number;
+  /** Whether it has read a single key when it ran before. */
+  readonly #alone: boolean;
   /** By key: what was read. */
   readonly #seen = new Map<string, SeenValue<V>>();
+  /** By key: what was read before anybody has asked for it. */
+  readonly #ahead = new Map<string, Entry>();
   readonly #writes = new Map<
     string,
     { readonly writing: Writing; readonly value: V | undefined }
@@ -99,16 +119,35 @@ class Run<V> implements Transaction<V> {
   #apart = false;
   #over = false;
 
-  constructor(host: TransactionHost<V>, until: number, signal: AbortSignal | undefined) {
+  constructor(
+    host: TransactionHost<V>,
+    until: number,
+    signal: AbortSignal | undefined,
+    attempt: number,
+    alone: boolean,
+  ) {
     this.#host = host;
     this.#until = until;
     this.#signal = signal;
+    this.#attempt = attempt;
+    this.#alone = alone;
+  }
+
+  /** The keys that were read. */
+  get keys(): readonly string[] {
+    return [...this.#seen.keys()];
+  }
+
+  /** Reads keys before the body asks for them. */
+  async readAhead(keys: readonly string[]): Promise<void> {
+    for (const [i, entry] of (await this.#entries(keys, this.#attempt)).entries())
+      this.#ahead.set(keys[i] ?? "", entry);
+    this.#apart ||= keys.length > 1;
   }
 
   /** Runs the body, and commits. */
   async of<T>(
     body: (tx: Transaction<V>) => T | Promise<T>,
-    attempt: number,
   ): Promise<{ readonly committed: true; readonly value: T } | { readonly committed: false }> {
     let value: T;
     try {
@@ -117,14 +156,12 @@ class Run<V> implements Transaction<V> {
       this.#over = true;
       // What the store has said is no consequence of what was read.
       if (thrown instanceof ClientError && thrown.code !== "KITH_CLIENT_VALUE") throw thrown;
-      if (await this.#commit([], attempt)) throw thrown;
+      if (await this.#commit([])) throw thrown;
       return { committed: false };
     }
     this.#over = true;
     const writes = [...this.#writes.values()].map(({ writing }) => writing);
-    return (await this.#commit(writes, attempt))
-      ? { committed: true, value }
-      : { committed: false };
+    return (await this.#commit(writes)) ? { committed: true, value } : { committed: false };
   }
 
   async get(key: string): Promise<V | undefined> {
@@ -163,32 +200,42 @@ class Run<V> implements Transaction<V> {
   }
 
   async #read(keys: readonly string[]): Promise<void> {
-    const { user, codec } = this.#host;
-    const names = keys.map((key) => keyOf(key));
-    const apart = keys.length > 1;
     this.#reads++;
-    this.#apart ||= apart;
-    const within = this.#left();
-    const answer = await call(user, new Read({ keys: names, apart, within }), this.#signal);
-    if (!(answer instanceof Entries)) throw failure(answer, "A read of a transaction");
+    const missing = keys.filter((key) => !this.#ahead.has(key));
+    for (const key of keys) this.#see(key, this.#ahead.get(key));
+    if (missing.length === 0) return;
+    this.#apart ||= missing.length > 1 || missing.length < keys.length;
+    // The first run may be one that only reads. Who reads several keys does not wait at one: others may wait for that.
+    const joins = this.#alone && this.#ahead.size === 0;
+    const entries = await this.#entries(missing, joins ? 1 : undefined);
     this.#use();
-    for (const [i, { value, version }] of answer.entries.entries()) {
-      const key = keys[i];
-      // Another read of the same key may have been under way: the first one counts.
-      if (key !== undefined && !this.#seen.has(key))
-        this.#seen.set(key, {
-          version,
-          value: value === null ? undefined : decoded(codec, value),
-        });
-    }
+    for (const [i, key] of missing.entries()) this.#see(key, entries[i]);
+  }
+
+  async #entries(keys: readonly string[], attempt: number | undefined): Promise<readonly Entry[]> {
+    const names = keys.map((key) => keyOf(key));
+    const turn = attempt === undefined ? {} : { attempt };
+    const read = new Read({ keys: names, apart: keys.length > 1, within: this.#left(), ...turn });
+    const answer = await call(this.#host.user, read, this.#signal);
+    if (!(answer instanceof Entries)) throw failure(answer, "A read of a transaction");
+    return answer.entries;
+  }
+
+  /** Another read of the same key may have been under way: the first one counts. */
+  #see(key: string, entry: Entry | undefined): void {
+    if (entry === undefined || this.#seen.has(key)) return;
+    const { value, version } = entry;
+    const { codec } = this.#host;
+    this.#seen.set(key, { version, value: value === null ? undefined : decoded(codec, value) });
   }
 
   /** Commits. @returns whether it did, or has to be run again */
-  async #commit(writes: readonly Writing[], attempt: number): Promise<boolean> {
+  async #commit(writes: readonly Writing[]): Promise<boolean> {
     // What one read has found was there at one instant. A second one may be of another: the commit finds out.
     const atOnce = this.#reads < 2 && !this.#apart;
     if (writes.length === 0 && (this.#seen.size === 0 || atOnce)) return true;
     const reads = [...this.#seen].map(([key, { version }]) => ({ key: keyOf(key), version }));
+    const attempt = this.#attempt;
     const request = new Commit({ reads, writes, attempt, within: this.#left() });
     const answer = await call(this.#host.user, request, this.#signal);
     if (answer instanceof Committed) return true;

@@ -41,7 +41,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
   return writer.done();
 }
 
-/** Reads what `encodeEntry` wrote. @throws KithError `KITH_PAXOS_CORRUPT` */
+/** Reads what `encodeEntry` wrote; a command stays a part of the record. @throws KithError `KITH_PAXOS_CORRUPT` */
 export function decodeEntry(index: Index, record: Uint8Array): Entry {
   const reader = new ByteReader(record);
   const kind = kinds[reader.count()];
@@ -52,7 +52,7 @@ export function decodeEntry(index: Index, record: Uint8Array): Entry {
     case "noop":
       return { kind, ...place };
     case "command":
-      return { kind, ...place, data: reader.bytes() };
+      return { kind, ...place, data: reader.view() };
     case "config":
       return { kind, ...place, config: readConfig(reader) };
     case "upgrade":

@@ -45,7 +45,7 @@ import {
   Write,
 } from "@kith/storage";
 import { memberOf, noConfig } from "./config.ts";
-import { Bundle, unpack, type WireMessage } from "./bundle.ts";
+import { Bundle, Records, unpack, type WireMessage } from "./bundle.ts";
 import { sharing } from "./decide/peer-book.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, receive, suspect, tick, turn } from "./group.ts";
@@ -128,6 +128,7 @@ export abstract class ReplicatedGroups extends Component {
   readonly #init: GroupsInit;
   readonly #self: PeerRef;
   readonly #mail: Mail;
+  readonly #records = new Records();
   readonly #writes: Writes;
   readonly #streams: Streams;
   readonly #loader: Loader;
@@ -204,7 +205,7 @@ export abstract class ReplicatedGroups extends Component {
   /** The message; null where its entries cannot be read, which is as if it was lost. */
   #unpacked(message: WireMessage): PeerMessage | null {
     try {
-      return unpack(message);
+      return unpack(message, this.#records);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       this.log.error(`entries of group ${message.gid} cannot be read`, { reason });
@@ -365,7 +366,8 @@ export abstract class ReplicatedGroups extends Component {
       });
     }
     this.#writes.commit(batch);
-    this.#mail.send(batch.messages);
+    this.#mail.send(batch.messages, this.#records);
+    this.#records.clear();
     for (const { one, effects } of snapshots) this.#guard(one, () => this.#stream(one, effects));
     if (state.writes.births.length > 0) this.#touch("");
   }
@@ -374,9 +376,12 @@ export abstract class ReplicatedGroups extends Component {
     const { gid, self } = one.state;
     const { records, write } = effects;
     const installs = records.findIndex(({ kind }) => kind === "install");
-    const operations = records.map((record) => operationsOf(gid, record));
-    if (installs < 0) batch.operations.push(...operations.flat());
+    if (installs < 0)
+      for (const record of records)
+        for (const operation of operationsOf(gid, record, this.#records.of))
+          batch.operations.push(operation);
     else {
+      const operations = records.map((record) => operationsOf(gid, record));
       // What comes before it is written before it; the snapshot and what comes after it, as one batch.
       batch.operations.push(...operations.slice(0, installs).flat());
       this.#writes.commit(batch);

@@ -4,7 +4,7 @@ export { Bundle } from "./bundle.ts";
 export { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
 export { GroupClient, type GroupClientInit } from "./client/group-client.ts";
 export { heardOf, met, type PeerBook, sharing } from "./decide/peer-book.ts";
-export { GroupGate } from "./client/group-gate.ts";
+export { type Asked, type Caller, Gate, type GateBatches, GroupGate } from "./client/group-gate.ts";
 export { GroupCalls, GroupReplies } from "./client/messages.ts";
 export { Execute, Executed, Inquire, Know, Replicated, Turned } from "./client/port.ts";
 export type { Change, Config, Member, PeerAddress, ReplicaId } from "./config.ts";

@@ -19,7 +19,7 @@ export interface TableReader {
 
 /** A table to write. */
 export interface TableWriter extends TableReader {
-  /** Sets the value of a key. */
+  /** Sets the value of a key. The array is the table's from then on: nobody may change it any more. */
   put(key: string, value: Uint8Array): void;
   /** Removes a key. */
   delete(key: string): void;

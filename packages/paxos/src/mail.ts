@@ -7,7 +7,7 @@
 
 import type { PeerRef } from "@kith/network";
 import { met } from "./decide/peer-book.ts";
-import { Bundle, Packer, type WireMessage } from "./bundle.ts";
+import { Bundle, Packer, type Records, type WireMessage } from "./bundle.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Replica } from "./replica.ts";
 
@@ -44,9 +44,9 @@ export class Mail {
   }
 
   /** Sends all that goes to one process as one message, or as few large ones. */
-  send(messages: readonly PeerMessage[]): void {
+  send(messages: readonly PeerMessage[], records: Records): void {
     const bundles = new Map<number, { messages: WireMessage[]; bytes: number }>();
-    const packer = new Packer();
+    const packer = new Packer(records);
     for (const message of messages) {
       let bundle = bundles.get(message.toPeer);
       if (bundle === undefined) bundles.set(message.toPeer, (bundle = { messages: [], bytes: 0 }));

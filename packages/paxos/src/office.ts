@@ -119,6 +119,7 @@ export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId)
       mode: "probe",
       probing: false,
       inflight: [],
+      sentAt: state.now,
       round: 0,
       contact: state.now,
       version: 0,

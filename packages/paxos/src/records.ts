@@ -6,7 +6,7 @@
 import type { Entry as Row, Operation } from "@kith/storage";
 import { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
 import { type Config, readConfig, type ReplicaId, writeConfig } from "./config.ts";
-import { decodeEntry, encodeEntry } from "./entry.ts";
+import { decodeEntry, encodeEntry, type Entry } from "./entry.ts";
 import { paxosError } from "./errors.ts";
 import type { Base, Cell } from "./peer-message.ts";
 import type { Durable, LogRecord } from "./state.ts";
@@ -59,15 +59,23 @@ export function tombstoneOf({ key, value }: Row): readonly [gid: string, leastId
   return [bytesText(key), new ByteReader(value).count()];
 }
 
-/** The operations of a record. */
-export function operationsOf(gid: string, record: LogRecord): Operation[] {
+/**
+ * The operations of a record.
+ *
+ * @param encode what an entry is as bytes, where that is known already
+ */
+export function operationsOf(
+  gid: string,
+  record: LogRecord,
+  encode: (entry: Entry) => Uint8Array = encodeEntry,
+): Operation[] {
   const namespace = logOf(gid);
   switch (record.kind) {
     case "hard":
       return hard(namespace, record.term, record.vote);
     case "append": {
       const { entry } = record;
-      return [{ kind: "append", namespace, index: entry.index, record: encodeEntry(entry) }];
+      return [{ kind: "append", namespace, index: entry.index, record: encode(entry) }];
     }
     case "truncate":
       return [{ kind: "truncate", namespace, from: record.from }];
@@ -102,7 +110,8 @@ export function recoveredOf(
   const saved = value(keys.hard);
   const [term, vote] = [saved.count(), saved.count()];
   const base = readBase(value(keys.base));
-  const entries = records.map((record, i) => decodeEntry(base.index + 1 + i, record));
+  // Copies: what a storage has read may be a part of much more.
+  const entries = records.map((record, i) => decodeEntry(base.index + 1 + i, record.slice()));
   return { self, durable: { term, vote, base, entries } };
 }
 

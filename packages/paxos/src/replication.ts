@@ -35,12 +35,30 @@ export function replicate(state: GroupState, led: Leadership): void {
 function replicateTo(state: GroupState, led: Leadership, member: Member): void {
   const progress = follow(state, led, member.replicaId);
   const { batchBytesMax, inflightMax } = state.settings;
+  if (gathers(state, progress)) return;
   while (progress.next <= lastIndex(state.log)) {
     if (progress.mode === "snapshot") return;
     if (progress.mode === "probe" && progress.probing) return;
     if (progress.mode === "stream" && progress.inflight.length >= inflightMax) return;
     if (!sendEntries(state, led, member, progress, batchBytesMax)) return;
   }
+}
+
+/**
+ * Whether what a follower lacks waits for more: some is on its way to it, and it is little (as Nagle has it for TCP). Then what
+ * comes meanwhile goes together, and the more there is to do, the less each costs.
+ */
+function gathers({ settings, log, now }: GroupState, progress: Progress): boolean {
+  const { mode, inflight, next, sentAt } = progress;
+  if (mode !== "stream" || inflight.length === 0 || now - sentAt >= settings.gatherMax)
+    return false;
+  let bytes = 0;
+  for (let index = next; index <= lastIndex(log); index++) {
+    const entry = entryAt(log, index);
+    bytes += entry === undefined ? 0 : sizeOf(entry);
+    if (bytes >= settings.gatherBytes) return false;
+  }
+  return true;
 }
 
 function sendEntries(
@@ -61,6 +79,7 @@ function sendEntries(
   if (progress.mode === "stream") {
     progress.next = last + 1;
     progress.inflight.push(last);
+    progress.sentAt = state.now;
   } else progress.probing = true;
   send(state, member, {
     kind: "append",

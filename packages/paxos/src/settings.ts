@@ -33,6 +33,13 @@ export interface GroupSettings {
   readonly batchBytesMax: number;
   /** How many messages with entries may be on their way to one follower. */
   readonly inflightMax: number;
+  /**
+   * So many bytes of entries have to wait for a follower so that they are sent while others are on their way to it; fewer go with
+   * the next answer, or after `gatherMax`. Raising it saves messages and CPU where much is written, 0 sends all at once.
+   */
+  readonly gatherBytes: number;
+  /** How long entries wait for others at most. */
+  readonly gatherMax: Millis;
   /** How many entries may wait for their commit before a proposal is answered `busy`. */
   readonly pendingMax: number;
   /** The same in bytes. */
@@ -63,6 +70,8 @@ export const defaultSettings: GroupSettings = {
   electionMax: 3000,
   batchBytesMax: 64 * 1024,
   inflightMax: 256,
+  gatherBytes: 16 * 1024,
+  gatherMax: 20,
   pendingMax: 4096,
   pendingBytesMax: 16 * 1024 * 1024,
   readsMax: 16_384,

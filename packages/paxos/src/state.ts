@@ -100,6 +100,8 @@ export interface Progress {
   probing: boolean;
   /** In stream: the last indexes of the appends on their way. */
   inflight: Index[];
+  /** When the last of them was sent. */
+  sentAt: Millis;
   /** The last round that it confirmed. */
   round: number;
   /** When it was last heard of. */

@@ -82,9 +82,8 @@ export function emptyTable(version: number): Table {
 export function spawnedTable(parent: Table, { gid, cells }: Spawned): Table {
   const table = emptyTable(parent.version);
   for (const [key, value] of cells) {
-    const own = new Uint8Array(value);
-    setCell(table.cells, key, own);
-    table.dirty.set(key, own);
+    setCell(table.cells, key, value);
+    table.dirty.set(key, value);
   }
   table.applied = 1;
   table.hash = foldText(parent.hash, gid);
@@ -308,11 +307,9 @@ class Overlay implements TableWriter {
   merge(): void {
     const { cells, dirty } = this.#table;
     for (const [key, value] of this.written) {
-      // What the machine keeps of its own array must not change the table.
-      const own = value === null ? null : new Uint8Array(value);
-      if (own === null) deleteCell(cells, key);
-      else setCell(cells, key, own);
-      dirty.set(key, own);
+      if (value === null) deleteCell(cells, key);
+      else setCell(cells, key, value);
+      dirty.set(key, value);
     }
   }
 }

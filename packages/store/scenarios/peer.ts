@@ -7,6 +7,7 @@ import {
   Component,
   KithError,
   type Millis,
+  type ProvidedRef,
   SchedulePeriodic,
   ScheduleTimeout,
   timeout,
@@ -39,6 +40,7 @@ import {
   Get,
   Got,
   type KnownGroup,
+  type Operator,
   Put,
   Refused,
   Scan,
@@ -83,6 +85,8 @@ export interface ChaosInit {
   readonly layout: Layout;
   /** When its life begins, in simulated milliseconds. */
   readonly time: Millis;
+  /** Whether it does nothing by itself, and its groups have the usual settings; default false. */
+  readonly plain?: boolean;
 }
 
 class Look extends timeout("store-chaos/Look") {}
@@ -272,7 +276,7 @@ export class Peer extends Component {
   readonly #found = this.consensus.onAnswer(Found, () => undefined);
   readonly #propose = this.consensus.onAnswer(Propose, () => undefined);
 
-  constructor({ index, peers, layout, time }: ChaosInit) {
+  constructor({ index, peers, layout, time, plain = false }: ChaosInit) {
     super();
     const { groups, ordered } = layout;
     const self = peers[index]?.peerId;
@@ -281,7 +285,9 @@ export class Peer extends Component {
     for (const { descriptor } of this.#own) this.#founding.add(descriptor.gid);
     this.groups = this.create(
       WatchedGroups,
-      { announce: true, twice: index === 0, settings: settingsOf(index, layout) },
+      plain
+        ? { announce: true, tick: 50 }
+        : { announce: true, twice: index === 0, settings: settingsOf(index, layout) },
       {
         name: "groups",
         onFault: ({ cause }) => {
@@ -295,41 +301,48 @@ export class Peer extends Component {
     const known = Object.fromEntries(
       groups.map(({ descriptor, members }) => [descriptor.gid, members]),
     );
-    const guest = { groups: known, sessions: false, retry: 300 };
+    const guest = { groups: known, sessions: false, ...(plain ? {} : { retry: 300 }) };
     this.guest = this.create(GroupClient, guest, { name: "guest" });
-    const settings = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
-    const init = { groups, ordered, settings };
+    const hasty = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
+    const init = { groups, ordered, ...(plain ? {} : { settings: hasty }) };
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });
-    const beside = this.create(Beside, { index, time }, { name: "beside" });
-    const caretaker = this.create(
-      Caretaker,
-      { period: 300, doubt: 1500, idle: 4000 },
-      { name: "caretaker" },
-    );
+    const caring = plain ? {} : { period: 300, doubt: 1500, idle: 4000 };
+    const caretaker = this.create(Caretaker, caring, { name: "caretaker" });
     const operator = this.create(StoreOperator, {}, { name: "operator" });
+    this.connect(this.groups.ports.consensus, this.consensus);
+    this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
+    this.connect(this.guest.ports.replicated, this.client.ports.replicated);
+    this.connect(this.guest.ports.replicated, operator.ports.replicated);
+    this.connect(this.groups.ports.consensus, caretaker.ports.consensus);
+    this.connect(this.client.ports.recovery, caretaker.ports.recovery);
+    this.connect(this.client.ports.store, caller.ports.store);
+    if (!plain) this.#ownWork(index, layout, time, operator.ports.operator);
+    this.#listen();
+  }
+
+  /** What a node does by itself. */
+  #ownWork(
+    index: number,
+    layout: Layout,
+    time: Millis,
+    operator: ProvidedRef<typeof Operator>,
+  ): void {
+    const { ordered } = layout;
+    const beside = this.create(Beside, { index, time }, { name: "beside" });
+    this.connect(this.client.ports.store, beside.ports.store);
     const splitter = this.create(Splitter, { ...layout, time }, { name: "splitter" });
+    this.connect(this.guest.ports.replicated, splitter.ports.replicated);
+    this.connect(operator, splitter.ports.operator);
     const watching = this.create(
       WatchGate,
       { kept: index % 2 === 0 ? 4 : 64 },
       { name: "watching" },
     );
     this.connect(this.groups.ports.consensus, watching.ports.consensus);
-    if (index < onlookers) {
-      const onlooker = this.create(Onlooker, { ordered }, { name: "onlooker" });
-      this.connect(this.client.ports.store, onlooker.ports.store);
-    }
-    this.connect(this.groups.ports.consensus, this.consensus);
-    this.connect(this.groups.ports.consensus, this.gate.ports.consensus);
-    this.connect(this.guest.ports.replicated, this.client.ports.replicated);
-    this.connect(this.guest.ports.replicated, operator.ports.replicated);
-    this.connect(this.guest.ports.replicated, splitter.ports.replicated);
-    this.connect(operator.ports.operator, splitter.ports.operator);
-    this.connect(this.groups.ports.consensus, caretaker.ports.consensus);
-    this.connect(this.client.ports.recovery, caretaker.ports.recovery);
-    this.connect(this.client.ports.store, caller.ports.store);
-    this.connect(this.client.ports.store, beside.ports.store);
-    this.#listen();
+    if (index >= onlookers) return;
+    const onlooker = this.create(Onlooker, { ordered }, { name: "onlooker" });
+    this.connect(this.client.ports.store, onlooker.ports.store);
   }
 
   #listen(): void {

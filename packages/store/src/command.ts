@@ -48,6 +48,8 @@ export type Operation = {
   readonly when?: Condition | undefined;
 } & (
   | { readonly kind: "put"; readonly value: Uint8Array; readonly expiry: Expiry }
+  /** Puts a value for ever, and does not want to hear what was there. */
+  | { readonly kind: "set"; readonly value: Uint8Array }
   | { readonly kind: "delete" }
   /** Adds to a decimal integer of 64 bits; an absent key counts as 0. */
   | { readonly kind: "add"; readonly delta: bigint }
@@ -154,7 +156,7 @@ const kinds = [
   "split",
 ] as const satisfies readonly Command["kind"][];
 
-const operationKinds = ["put", "delete", "add", "append", "expire", "check"] as const;
+const operationKinds = ["put", "delete", "add", "append", "expire", "check", "set"] as const;
 const conditionKinds = ["absent", "present", "version", "value"] as const;
 
 /** A command as bytes. */
@@ -333,7 +335,7 @@ function writeOperation(writer: ByteWriter, operation: Operation): void {
     else if (when.kind === "value") writer.bytes(when.value);
   }
   if (kind === "put") writeExpiry(writer.bytes(operation.value), operation.expiry);
-  else if (kind === "append") writer.bytes(operation.value);
+  else if (kind === "append" || kind === "set") writer.bytes(operation.value);
   else if (kind === "add") writer.text(String(operation.delta));
   else if (kind === "expire") writeExpiry(writer, operation.expiry);
 }
@@ -347,9 +349,10 @@ function readOperation(reader: ByteReader): Operation {
     throw storeError("KITH_STORE_CORRUPT", "An operation is of no known kind.");
   switch (kind) {
     case "put":
-      return { kind, ...about, value: reader.bytes(), expiry: readExpiry(reader) };
+      return { kind, ...about, value: reader.view(), expiry: readExpiry(reader) };
     case "append":
-      return { kind, ...about, value: reader.bytes() };
+    case "set":
+      return { kind, ...about, value: reader.view() };
     case "add":
       return { kind, ...about, delta: BigInt(reader.text()) };
     case "expire":
@@ -363,6 +366,6 @@ function readOperation(reader: ByteReader): Operation {
 function readCondition(reader: ByteReader): Condition | undefined {
   const kind = conditionKinds[reader.count()];
   if (kind === "version") return { kind, version: reader.count() };
-  if (kind === "value") return { kind, value: reader.bytes() };
+  if (kind === "value") return { kind, value: reader.view() };
   return kind === undefined ? undefined : { kind };
 }

@@ -73,7 +73,7 @@ function tryAll(group: GroupTable, operations: readonly Operation[]): Result | u
       draft = row === undefined ? null : { value: row.value, version: row.version };
     }
     // The result tells what was there before, and is kept in one row.
-    if (kind !== "add" && kind !== "append") told += draft?.value.length ?? 0;
+    if (kind !== "add" && kind !== "append" && kind !== "set") told += draft?.value.length ?? 0;
     const next = told > toldBytesMax ? "too-large" : after(draft, operation);
     if (typeof next === "string") {
       const version = draft?.version ?? 0;
@@ -90,6 +90,7 @@ function after(draft: Draft | null, operation: Operation): Draft | null | Refusa
   if (when !== undefined && !holds(draft, when)) return "condition";
   switch (kind) {
     case "put":
+    case "set":
       if (operation.value.length > valueBytesMax) return "too-large";
       return { value: operation.value, version: undefined };
     case "delete":
@@ -129,6 +130,8 @@ function perform(group: GroupTable, operation: Operation): Outcome {
   switch (kind) {
     case "put":
       return { version: group.put(position, operation.value, operation.expiry), before };
+    case "set":
+      return { version: group.put(position, operation.value, "never") };
     case "delete":
       return { version: group.delete(position), before };
     case "append": {

@@ -26,6 +26,16 @@ import {
 
 const noBytes = new Uint8Array(0);
 
+/** A key, while a command is applied: where its rows lie, and what was there. */
+interface Place {
+  readonly position: Position;
+  readonly value: string;
+  readonly lock: string;
+  /** Whether `row` is what is there now. */
+  read: boolean;
+  row: ValueRow | undefined;
+}
+
 /** The table of a group, while a command is applied to it. */
 export class GroupTable {
   readonly table: TableWriter;
@@ -34,6 +44,7 @@ export class GroupTable {
   #meta: MetaRow | undefined;
   #metaDirty = false;
   #version = 0;
+  #last: Place | null = null;
 
   constructor(table: TableWriter, time: number) {
     this.table = table;
@@ -80,8 +91,22 @@ export class GroupTable {
   // --- keys ----------------------------------------------------------------------------------------
 
   value(position: Position): ValueRow | undefined {
-    const bytes = this.table.get(rowKeys.value(position));
-    return bytes === undefined ? undefined : valueRow.decode(bytes);
+    const place = this.#place(position);
+    if (!place.read) {
+      const bytes = this.table.get(place.value);
+      place.row = bytes === undefined ? undefined : valueRow.decode(bytes);
+      place.read = true;
+    }
+    return place.row;
+  }
+
+  /** What is known of a key: most commands look at one several times. */
+  #place(position: Position): Place {
+    if (this.#last?.position !== position) {
+      const [value, lock] = [rowKeys.value(position), rowKeys.lock(position)];
+      this.#last = { position, value, lock, read: false, row: undefined };
+    }
+    return this.#last;
   }
 
   /** Gives a key a value. @returns its version */
@@ -115,7 +140,9 @@ export class GroupTable {
       this.table.delete(rowKeys.expiry(before.expireAt, position));
     if (expireAt > 0 && before?.expireAt !== expireAt)
       this.table.put(rowKeys.expiry(expireAt, position), noBytes);
-    this.table.put(rowKeys.value(position), valueRow.encode({ version, expireAt, value }));
+    const place = this.#place(position);
+    place.read = false;
+    this.table.put(place.value, valueRow.encode({ version, expireAt, value }));
     return version;
   }
 
@@ -125,7 +152,9 @@ export class GroupTable {
     if (before === undefined) return 0;
     const version = this.#nextVersion();
     if (before.expireAt > 0) this.table.delete(rowKeys.expiry(before.expireAt, position));
-    this.table.delete(rowKeys.value(position));
+    const place = this.#place(position);
+    place.read = false;
+    this.table.delete(place.value);
     this.setMeta({ ...this.meta, deleteFloor: version });
     return version;
   }
@@ -133,7 +162,7 @@ export class GroupTable {
   // --- locks ---------------------------------------------------------------------------------------
 
   lock(position: Position): LockRow | undefined {
-    const bytes = this.table.get(rowKeys.lock(position));
+    const bytes = this.table.get(this.#place(position).lock);
     return bytes === undefined ? undefined : lockRow.decode(bytes);
   }
 

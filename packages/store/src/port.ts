@@ -181,6 +181,11 @@ export class Read extends request("store/Read", answers(Entries, Refused, Busy, 
    * half as long: for transactions that write, whose commit looks at it again. Default false.
    */
   readonly apart?: boolean;
+  /**
+   * For a transaction that commits with what it reads here: how often it was aborted before. Where others wait for the same
+   * keys it waits its turn; from 3 on it makes others wait, for 300 ms at most, so that nobody is overtaken without end.
+   */
+  readonly attempt?: number;
   readonly within?: Millis;
 }> {}
 
@@ -206,7 +211,7 @@ export class Commit extends request(
   readonly reads: readonly Seen[];
   /** Each key once; may have been read, too. */
   readonly writes: readonly Writing[];
-  /** How often it was aborted before: whoever was unlucky often may be let through first. Default 0. */
+  /** How often it was aborted before. It is by the same number in `Read` that the unlucky are let through. Default 0. */
   readonly attempt?: number;
   readonly within?: Millis;
 }> {}

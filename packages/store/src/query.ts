@@ -24,7 +24,13 @@ export type Query =
   /** Where this is, and up to where it is applied: what a session is opened with. */
   | { readonly kind: "hello" }
   /** What is at keys; only the versions where that is enough. */
-  | { readonly kind: "read"; readonly keys: readonly Position[]; readonly values: boolean }
+  | {
+      readonly kind: "read";
+      readonly keys: readonly Position[];
+      readonly values: boolean;
+      /** For a transaction that commits with it: whether it waits where others do, or makes them wait (`line.ts`). */
+      readonly turn?: ReadTurn | null;
+    }
   /** What lies between two positions, at most `limit` keys. */
   | {
       readonly kind: "scan";
@@ -100,6 +106,17 @@ export type Answer =
   | { readonly kind: "keys"; readonly keys: readonly Position[] }
   | { readonly kind: "sessions"; readonly sessions: readonly IdleSession[] };
 
+/** What a read is to the line at its keys. */
+export type ReadTurn = "joins" | "begins";
+
+const turns: readonly (ReadTurn | null)[] = [null, "joins", "begins"];
+
+/** What a question is to the line at its keys; null where it is none that reads for a transaction. Looks at two bytes. */
+export function turnOf(query: Uint8Array): ReadTurn | null {
+  if (query[0] !== queryKinds.indexOf("read")) return null;
+  return turns[(query.at(-1) ?? 0) >>> 1] ?? null;
+}
+
 const queryKinds = ["hello", "read", "scan", "registers", "in-doubt", "due", "idle"] as const;
 
 /** A question as bytes. */
@@ -110,7 +127,7 @@ export function encodeQuery(query: Query): Uint8Array {
       break;
     case "read":
       writeList(writer, query.keys, (key) => writer.octets(key));
-      writer.count(query.values ? 1 : 0);
+      writer.count((query.values ? 1 : 0) + 2 * turns.indexOf(query.turn ?? null));
       break;
     case "scan":
       writer.octets(query.from);
@@ -139,12 +156,11 @@ export function decodeQuery(bytes: Uint8Array): Query {
   switch (kind) {
     case "hello":
       return { kind };
-    case "read":
-      return {
-        kind,
-        keys: readList(reader, () => reader.octets()),
-        values: reader.count() === 1,
-      };
+    case "read": {
+      const keys = readList(reader, () => reader.octets());
+      const how = reader.count();
+      return { kind, keys, values: how % 2 === 1, turn: turns[how >>> 1] ?? null };
+    }
     case "scan":
       return {
         kind,

@@ -66,6 +66,9 @@ const bytesMax = 8 * valueBytesMax;
 /** A transaction names each key twice: with its values, that has to fit into a command. */
 const namesBytesMax = 1.5 * 1024 * 1024;
 
+/** So often is a transaction aborted before others have to wait for it (algorithms.md §6.5.8). */
+const patience = 3;
+
 /** Makes work of requests. */
 export class Planner {
   readonly #ordered: boolean;
@@ -79,7 +82,7 @@ export class Planner {
   }
 
   put({ key, value }: Put): Planned {
-    return this.#execute({ kind: "write" }, [{ kind: "put", key, value }]);
+    return this.#execute({ kind: "write" }, [{ kind: "set", key, value }]);
   }
 
   delete({ key }: Delete): Planned {
@@ -90,8 +93,14 @@ export class Planner {
     return this.#execute({ kind: "apply" }, updates);
   }
 
-  read({ keys, apart = false }: Read): Planned {
-    return this.#checked({ kind: "read" }, keys, [], (at) => ({ kind: "read", keys: at, apart }));
+  read({ keys, apart = false, attempt }: Read): Planned {
+    const turn = attempt === undefined ? null : attempt >= patience ? "begins" : "joins";
+    return this.#checked({ kind: "read" }, keys, [], (at) => ({
+      kind: "read",
+      keys: at,
+      apart,
+      turn,
+    }));
   }
 
   commit({ reads, writes }: Commit): Planned {
@@ -158,14 +167,14 @@ export class Planner {
     };
   }
 
-  #execute(asked: Asked, updates: readonly Update[]): Planned {
+  #execute(asked: Asked, updates: readonly (Update | Setting)[]): Planned {
     // A condition travels with its value, too.
     const values = updates.flatMap((one) => [
-      one.kind === "put" || one.kind === "append" ? one.value : undefined,
-      one.when?.kind === "value" ? one.when.value : undefined,
+      one.kind === "put" || one.kind === "append" || one.kind === "set" ? one.value : undefined,
+      one.kind !== "set" && one.when?.kind === "value" ? one.when.value : undefined,
     ]);
     const keys = updates.map(({ key }) => key);
-    const at = updates.findIndex((one) => !hasNumbers(one));
+    const at = updates.findIndex((one) => one.kind !== "set" && !hasNumbers(one));
     if (at >= 0) return { work: refused(at, "no-number"), asked };
     return this.#checked(asked, keys, values, (positions) => ({
       kind: "execute",
@@ -234,7 +243,14 @@ function found(planner: Planner, asked: Asked, readings: readonly Reading[]): St
     : new Entries({ entries, next: null });
 }
 
-function operationOf(update: Update, position: Position): Operation {
+/** A write whose asker does not want to hear what was there. */
+interface Setting {
+  readonly kind: "set";
+  readonly key: Key;
+  readonly value: Uint8Array;
+}
+
+function operationOf(update: Update | Setting, position: Position): Operation {
   const { key: _, ...rest } = update;
   if (rest.kind === "put") {
     const { expiry = "never" } = rest;

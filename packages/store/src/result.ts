@@ -131,8 +131,16 @@ const kinds = [
 
 const reasons: readonly RefusalReason[] = ["condition", "not-an-integer", "overflow", "too-large"];
 
+/** The last result that was encoded: one that is kept is given back in the same moment. */
+let last: { readonly result: Result; readonly bytes: Uint8Array } | null = null;
+
 /** A result as bytes. */
 export function encodeResult(result: Result): Uint8Array {
+  if (last?.result !== result) last = { result, bytes: encoded(result) };
+  return last.bytes;
+}
+
+function encoded(result: Result): Uint8Array {
   const writer = new ByteWriter().count(kinds.indexOf(result.kind));
   switch (result.kind) {
     case "done":

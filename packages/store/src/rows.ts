@@ -119,8 +119,8 @@ export const rowKeys = {
   lock: (position: Position): string => `l${position}`,
   tx: (name: TxName): string => `t${name}`,
   session: (client: Octets): string => `s${client}`,
-  result: (client: Octets, seq: number): string => `a${client}${bigEndian(seq, seqOctets)}`,
-  expiry: (at: number, position: Position): string => `e${bigEndian(at, seqOctets)}${position}`,
+  result: (client: Octets, seq: number): string => `a${client}${bigEndian(seq)}`,
+  expiry: (at: number, position: Position): string => `e${bigEndian(at)}${position}`,
 } as const;
 
 /** The end of a range of all keys that begin with a letter. */
@@ -145,7 +145,7 @@ export function known(meta: MetaRow): readonly Descriptor[] {
 
 /** The name of a transaction. */
 export function nameOf({ client, seq }: TxId): TxName {
-  return client + bigEndian(seq, seqOctets);
+  return client + bigEndian(seq);
 }
 
 /** The transaction of a name. */
@@ -158,11 +158,19 @@ export function expiryOf(key: string): { readonly at: number; readonly position:
   return { at: numberOf(key.slice(1, 1 + seqOctets)), position: key.slice(1 + seqOctets) };
 }
 
-function bigEndian(value: number, octets: number): Octets {
-  let text = "";
-  for (let scale = 256 ** (octets - 1); scale >= 1; scale /= 256)
-    text += String.fromCharCode(Math.floor(value / scale) % 256);
-  return text;
+/** A number of at most 53 bits in seven bytes. */
+function bigEndian(value: number): Octets {
+  const high = Math.floor(value / 2 ** 32);
+  const low = value >>> 0;
+  return String.fromCharCode(
+    (high >>> 16) & 255,
+    (high >>> 8) & 255,
+    high & 255,
+    low >>> 24,
+    (low >>> 16) & 255,
+    (low >>> 8) & 255,
+    low & 255,
+  );
 }
 
 function numberOf(octets: Octets): number {
@@ -207,6 +215,9 @@ export function readList<T>(reader: ByteReader, each: () => T): T[] {
   return list;
 }
 
+/** What rows of groups say, by the very arrays: they are looked at by every command and question, and never changed. */
+const metas = new WeakMap<Uint8Array, MetaRow>();
+
 /** The row of a group. */
 export const metaRow = {
   encode(meta: MetaRow): Uint8Array {
@@ -217,9 +228,13 @@ export const metaRow = {
       .count(meta.deleteFloor);
     writer.count(meta.lastExpiry);
     writeList(writer, meta.halves, (half) => writeDescriptor(writer, half));
-    return writer.done();
+    const bytes = writer.done();
+    metas.set(bytes, meta);
+    return bytes;
   },
   decode(bytes: Uint8Array): MetaRow {
+    const before = metas.get(bytes);
+    if (before !== undefined) return before;
     const reader = new ByteReader(bytes);
     const descriptor = readDescriptor(reader);
     const ordered = reader.count() === 1;
@@ -227,7 +242,9 @@ export const metaRow = {
     const deleteFloor = reader.count();
     const lastExpiry = reader.count();
     const halves = readList(reader, () => readDescriptor(reader));
-    return { ...descriptor, ordered, version, deleteFloor, lastExpiry, halves };
+    const meta = { ...descriptor, ordered, version, deleteFloor, lastExpiry, halves };
+    metas.set(bytes, meta);
+    return meta;
   },
 } as const;
 
@@ -237,7 +254,7 @@ export const valueRow = {
     new ByteWriter().count(version).count(expireAt).bytes(value).done(),
   decode(bytes: Uint8Array): ValueRow {
     const reader = new ByteReader(bytes);
-    return { version: reader.count(), expireAt: reader.count(), value: reader.bytes() };
+    return { version: reader.count(), expireAt: reader.count(), value: reader.view() };
   },
 } as const;
 
@@ -315,7 +332,7 @@ export function readTxWrite(reader: ByteReader): TxWrite | null {
   const kind = reader.count();
   if (kind === 0) return null;
   if (kind === 1) return { kind: "delete" };
-  return { kind: "put", value: reader.bytes(), expiry: readExpiry(reader) };
+  return { kind: "put", value: reader.view(), expiry: readExpiry(reader) };
 }
 
 /** Writes the keys of a transaction. */

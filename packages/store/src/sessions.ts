@@ -19,6 +19,9 @@ import { known, nameOf, rowKeys, type SessionRow, txOf, type TxRow } from "./row
 /** How many numbers of a client a group keeps apart, beyond those that the client needs no more. */
 export const openSeqsMax = 1024;
 
+/** How old the time in a session's row may be, in ms of the group's time: not every command writes it. */
+const seenStepMs = 100;
+
 /** Behind all numbers in the order of rows. */
 const beyondSeqs = "\u00ff".repeat(8);
 
@@ -88,8 +91,7 @@ export function expireSession(
     const tx = group.tx(key.slice(1));
     if (tx !== undefined && !(known.has(seq) && isFinal(tx))) return kept;
   }
-  drop(group, client, ackedBelow, ackedBelow + openSeqsMax);
-  dropBeyond(group, client, ackedBelow + openSeqsMax, Number.MAX_SAFE_INTEGER);
+  drop(group, client, ackedBelow, Number.MAX_SAFE_INTEGER);
   group.table.delete(rowKeys.session(client));
   group.setMeta({ ...group.meta, lastExpiry: index });
   return { kind: "session-expired", ended: true };
@@ -112,44 +114,39 @@ export function standingOf(
  */
 function raise(group: GroupTable, client: Octets, session: SessionRow, wanted: number): number {
   let to = Math.max(session.ackedBelow, wanted);
-  const last = Math.min(to, session.ackedBelow + openSeqsMax);
-  for (let seq = session.ackedBelow; seq < last; seq++) {
-    const tx = group.tx(nameOf({ client, seq }));
-    if (tx === undefined || isFinal(tx)) continue;
-    to = seq;
-    break;
+  const from = session.ackedBelow;
+  if (to > from) {
+    for (const key of txsOf(group, client, from, to)) {
+      const tx = group.tx(key.slice(1));
+      if (tx === undefined || isFinal(tx)) continue;
+      to = txOf(key.slice(1)).seq;
+      break;
+    }
+    drop(group, client, from, to);
   }
-  drop(group, client, session.ackedBelow, Math.min(to, last));
-  if (to > last) to = dropBeyond(group, client, last, to);
-  group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
+  // It is written when it says something new, or its time has grown old.
+  if (to > from || group.time - session.lastSeen >= seenStepMs)
+    group.setSession(client, { ...session, ackedBelow: to, lastSeen: group.time });
   return to;
-}
-
-/** Drops results and registers of the numbers from `from` to below `to`. */
-function drop(group: GroupTable, client: Octets, from: number, to: number): void {
-  for (let seq = from; seq < to; seq++) {
-    const result = rowKeys.result(client, seq);
-    if (group.table.get(result) !== undefined) group.table.delete(result);
-    const tx = rowKeys.tx(nameOf({ client, seq }));
-    if (group.table.get(tx) !== undefined) group.table.delete(tx);
-  }
 }
 
 /**
- * Drops the registers from `from` on, which is beyond the numbers that a client can have open at once: votes against what was
- * never prepared here, and its outcome, come in no session.
- *
- * @returns up to where: the first that is not final, or `to`
+ * Drops results and registers of the numbers from `from` to below `to`; also of those that are beyond the numbers that a client
+ * can have open at once: votes against what was never prepared here, and its outcome, come in no session.
  */
-function dropBeyond(group: GroupTable, client: Octets, from: number, to: number): number {
-  const end = rowKeys.tx(nameOf({ client, seq: to }));
-  for (const key of group.table.keys(rowKeys.tx(nameOf({ client, seq: from })), end)) {
-    const { seq } = txOf(key.slice(1));
-    const tx = group.tx(key.slice(1));
-    if (tx !== undefined && !isFinal(tx)) return seq;
-    group.table.delete(key);
-  }
-  return to;
+function drop(group: GroupTable, client: Octets, from: number, to: number): void {
+  const { table } = group;
+  for (const key of table.keys(rowKeys.result(client, from), rowKeys.result(client, to)))
+    table.delete(key);
+  for (const key of txsOf(group, client, from, to)) table.delete(key);
+}
+
+/** The rows of a client's transactions with numbers from `from` to below `to`, in their order. */
+function txsOf({ table }: GroupTable, client: Octets, from: number, to: number): string[] {
+  return table.keys(
+    rowKeys.tx(nameOf({ client, seq: from })),
+    rowKeys.tx(nameOf({ client, seq: to })),
+  );
 }
 
 function isFinal({ registers }: TxRow): boolean {

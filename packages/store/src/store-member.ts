@@ -25,7 +25,6 @@ import {
   Done,
   Found,
   GroupClient,
-  GroupGate,
   type GroupSettings,
   LeaderChanged,
   Peek,
@@ -40,6 +39,7 @@ import { StoreDirectory } from "./directory.ts";
 import { StoreOperator } from "./operator.ts";
 import { decodeAnswer, encodeQuery } from "./query.ts";
 import { type KnownGroup, StoreClient } from "./store-client.ts";
+import { StoreGate } from "./store-gate.ts";
 import { storeMachine } from "./store-machine.ts";
 import { WatchGate, type WatchGateInit } from "./watch-gate.ts";
 
@@ -87,7 +87,7 @@ const StoreGroups = replicatedGroups(storeMachine);
 /** A member. */
 export class StoreMember extends Component {
   readonly groups;
-  readonly gate = this.create(GroupGate, {}, { name: "gate" });
+  readonly gate = this.create(StoreGate, {}, { name: "gate" });
   readonly guest;
   readonly client;
   readonly caretaker;

@@ -97,13 +97,18 @@ function cancel(state: ManagerState, job: ExecuteJob): void {
   }
 }
 
+/** So many results more may a group keep than it has to. */
+const ackStep = 16;
+
 /** By what a command is known in a group; undefined where there is no session. */
 export function ticketOf(state: ManagerState, gid: string, seq: number): Ticket | undefined {
   const session = sessionOf(state, gid);
   const token = session?.token ?? null;
   if (session === undefined || token === null) return undefined;
   session.usedAt = state.now;
-  return { client: state.client, seq, ackedBelow: ackedBelow(state), token };
+  const acked = ackedBelow(state);
+  if (acked - session.acked >= ackStep) session.acked = acked;
+  return { client: state.client, seq, ackedBelow: session.acked, token };
 }
 
 function notDone({ because, commits }: ExecuteJob): Ended {

@@ -3,7 +3,7 @@
  * became of it. A state machine without a world; `state.ts` says what it knows.
  */
 
-import { encodeCommand } from "../command.ts";
+import { encodeCommand, type Operation } from "../command.ts";
 import { decodeAnswer, encodeQuery, type KnownTx } from "../query.ts";
 import { decodeResult } from "../result.ts";
 import { txOf } from "../rows.ts";
@@ -24,6 +24,7 @@ import {
   type ReadJob,
   reply,
   type Work,
+  type Writing,
 } from "./state.ts";
 
 /** What a group has answered: what its machine gave, or that it gave nothing (in time, or at all). */
@@ -48,12 +49,13 @@ export function begin(
   state.now = now;
   const asked = ++state.lastWork;
   const deadline = now + within;
-  // Those that are answered may still hold their numbers.
-  if (state.jobs.size >= jobsMax || state.nextSeq - ackedBelow(state) >= jobsMax)
+  const reads = work.kind === "read" || work.kind === "scan";
+  // Numbers are taken by what is open or was answered since the oldest one that is open; who reads needs none.
+  if (state.jobs.size >= jobsMax || (!reads && state.nextSeq - ackedBelow(state) >= jobsMax))
     reply(state, asked, { kind: "failed", reason: "busy" });
   else if (work.kind === "read") {
     const keys = [...new Set(work.keys)];
-    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart);
+    if (keys.length > 0) startRead(state, asked, keys, deadline, work.apart, work.turn);
     else reply(state, asked, { kind: "readings", readings: [] });
   } else if (work.kind === "scan") startScan(state, asked, work, deadline);
   else if (work.kind === "execute" && work.operations.length === 0)
@@ -157,7 +159,7 @@ function jobOf(
   const { reads, writes } = work;
   const keys = [...new Set([...reads, ...writes].map(({ position }) => position))].sort();
   if (byGroup(state, keys).size === 1) {
-    const operations = writes.map(({ position, write }) => ({ position, ...write }));
+    const operations = writes.map(operationOf);
     return { ...executeJob(state, asked, operations, deadline), keys, reads, commits: true };
   }
   const written = new Set(writes.map(({ position }) => position));
@@ -168,6 +170,13 @@ function jobOf(
     keys,
     participants: keys.map((position) => ({ position, writes: written.has(position) })),
   };
+}
+
+/** Nobody wants to hear what was there before a transaction. */
+function operationOf({ position, write }: Writing): Operation {
+  return write.kind === "put" && write.expiry === "never"
+    ? { kind: "set", position, value: write.value }
+    : { position, ...write };
 }
 
 function executeJob(

@@ -8,7 +8,7 @@
  */
 
 import type { Millis } from "@kith/core";
-import { type Answer, encodeQuery, type Reading } from "../query.ts";
+import { type Answer, encodeQuery, type Reading, type ReadTurn } from "../query.ts";
 import type { Position } from "../position.ts";
 import { type TxName, txOf } from "../rows.ts";
 import { ask, byGroup, learn, retry } from "./routing.ts";
@@ -24,6 +24,7 @@ export function startRead(
   keys: readonly Position[],
   deadline: Millis,
   apart = false,
+  turn: ReadTurn | null = null,
 ): void {
   const job: ReadJob = {
     kind: "read",
@@ -31,6 +32,7 @@ export function startRead(
     asked,
     keys,
     apart,
+    turn,
     deadline,
     round: 1,
     first: new Map(),
@@ -111,7 +113,11 @@ export function readTick(state: ManagerState, job: ReadJob): void {
 
 function roundEnds(state: ManagerState, job: ReadJob): boolean {
   if (job.round === 1) {
-    if (!job.keys.every((key) => job.first.has(key))) return false;
+    const open = job.keys.filter((key) => !job.first.has(key));
+    if (open.length > 0) {
+      if (job.turn === "begins") send(state, job, open);
+      return false;
+    }
     if (job.apart) {
       end(state, job, [...job.first.values()]);
       return false;
@@ -134,12 +140,19 @@ function roundEnds(state: ManagerState, job: ReadJob): boolean {
 
 function send(state: ManagerState, job: ReadJob, open: readonly string[]): void {
   const values = job.round === 1;
-  for (const [gid, keys] of byGroup(state, open))
+  const purpose = values ? "work" : "recheck";
+  // Who waits for others waits for them in the same order everywhere, one group after the other; or nowhere.
+  const inOrder = job.turn === "begins" && values;
+  const groups = byGroup(state, inOrder ? [...open].sort() : open);
+  const turn = values && (inOrder || groups.size === 1) ? job.turn : null;
+  for (const [gid, keys] of groups) {
     ask(
       state,
-      { job: job.id, purpose: values ? "work" : "recheck", gid, keys },
-      encodeQuery({ kind: "read", keys, values }),
+      { job: job.id, purpose, gid, keys },
+      encodeQuery({ kind: "read", keys, values, turn }),
     );
+    if (inOrder) return;
+  }
 }
 
 function end(state: ManagerState, job: ReadJob, readings: readonly Reading[]): void {

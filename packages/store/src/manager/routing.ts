@@ -51,7 +51,7 @@ export function learn(state: ManagerState, from: string, descriptors: readonly D
     if (known === undefined) state.origins.set(one.gid, from);
     const token = tokenOf(state, from);
     if (one.gid !== from && token !== undefined && !state.sessions.has(one.gid))
-      state.sessions.set(one.gid, { token, usedAt: state.now });
+      state.sessions.set(one.gid, { token, usedAt: state.now, acked: 0 });
   }
 }
 
@@ -76,7 +76,7 @@ export function ensureSessions(state: ManagerState, keys: readonly Position[]): 
     if (token !== null && !isOld) continue;
     open = false;
     if (session?.token === null) continue;
-    state.sessions.set(gid, { token: null, usedAt: state.now });
+    state.sessions.set(gid, { token: null, usedAt: state.now, acked: 0 });
     sayHello(state, gid);
   }
   return open;
@@ -106,7 +106,7 @@ export function opened(state: ManagerState, { gid }: Call, result: Result): bool
   }
   learn(state, gid, result.descriptors);
   const token = { gid: result.gid, index: result.index };
-  state.sessions.set(gid, { token, usedAt: state.now });
+  state.sessions.set(gid, { token, usedAt: state.now, acked: 0 });
   return true;
 }
 

@@ -9,7 +9,7 @@
 import { mix, type Millis } from "@kith/core";
 import type { Expected, Operation, Token } from "../command.ts";
 import type { Octets, Position } from "../position.ts";
-import type { Reading } from "../query.ts";
+import type { Reading, ReadTurn } from "../query.ts";
 import type { Outcome, RefusalReason } from "../result.ts";
 import type { Descriptor, Participant, RegisterState, TxId, TxName, TxWrite } from "../rows.ts";
 
@@ -35,6 +35,8 @@ export type Work =
       readonly keys: readonly Position[];
       /** Whether each key for itself is enough. */
       readonly apart?: boolean;
+      /** For a transaction that commits with it: what it is to the lines at its keys. */
+      readonly turn?: ReadTurn | null;
     }
   /** Keys in their order, as they are at one instant; at most `limit`. */
   | {
@@ -109,6 +111,8 @@ export interface Session {
   token: Token | null;
   /** When something was last sent in it. */
   usedAt: Millis;
+  /** Below which number the group was told that nothing is needed: later than it is so, as each time costs the group something. */
+  acked: number;
 }
 
 /** Work on one command of one group. */
@@ -173,6 +177,7 @@ export interface ReadJob {
   readonly keys: readonly Position[];
   /** Whether the first round is enough. */
   readonly apart: boolean;
+  readonly turn: ReadTurn | null;
   readonly deadline: Millis;
   round: 1 | 2;
   readonly first: Map<Position, Reading>;
