@@ -151,6 +151,7 @@ export function declareSim(
     .option("--seed <seed>", "one seed")
     .option("--seeds <A..B>", "a range of seeds, on all cores; default 1..100")
     .option("--jobs <n>", "how many processes; default one per core")
+    .option("--peers <n>", "so many simulated nodes, instead of those that a seed draws")
     .option("--json", "the result for programs")
     .option(
       "--history <file>",

@@ -20,7 +20,7 @@ const batch = 4;
 
 /** Runs them all. @throws KithError `KITH_CLI_WORKER` where a process dies or cannot run the scenario */
 export async function runSeeds(
-  { file, exported }: Entry,
+  { file, exported, scenario: { nodes } }: Entry,
   seeds: readonly (number | string)[],
   { jobs = availableParallelism(), report }: PoolOptions,
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function runSeeds(
       Array.from({ length: count }, () => {
         const worker = fork(workerFile());
         workers.push(worker);
-        return work(worker, { kind: "scenario", file, exported }, waiting, report);
+        return work(worker, { kind: "scenario", file, exported, nodes }, waiting, report);
       }),
     );
   } finally {

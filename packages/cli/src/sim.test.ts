@@ -116,6 +116,16 @@ describe("kith sim", function () {
     expect(second).to.deep.equal(first);
   });
 
+  it("runs with as many nodes as are asked for, in one process and in several, and says how to do it again", () => {
+    const one = kith("bad echo", "--peers", "7", "--seed", "3");
+    expect(one.stdout, one.stderr).to.match(/npx kith sim "bad echo" --peers 7 --seed 3\n/);
+    const hashes = (...args: string[]): unknown =>
+      JSON.parse(kith("good echo", "--seeds", "1..6", "--json", "--jobs", "2", ...args).stdout)
+        .hashes;
+    expect(hashes("--peers", "2")).to.deep.equal(hashes());
+    expect(hashes("--peers", "7")).to.not.deep.equal(hashes());
+  });
+
   it("tells a failure: its invariant, what led to it, how to see it again, and its smallest form", () => {
     const args = ["--history", "h.jsonl", "--trace", "t.log", "--shrink", "story.ts"];
     const { stdout, stderr, status } = kith("bad echo", "--seeds", "1..4", ...args);
@@ -153,6 +163,7 @@ describe("kith sim", function () {
       ["good echo", { seed: "1", seeds: "1..2" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { jobs: "none" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { seed: "" }, "KITH_CLI_ARGUMENT"],
+      ["good echo", { peers: "0" }, "KITH_CLI_ARGUMENT"],
       ["good echo", { seeds: "1..1000000", history: "no/such/folder.jsonl" }, "KITH_CLI_FILE"],
       ["good echo", { seeds: "1..1000000", trace: "no/such/folder.log" }, "KITH_CLI_FILE"],
       ["good echo", { seeds: "1..1000000", shrink: "no/such/folder.ts" }, "KITH_CLI_FILE"],

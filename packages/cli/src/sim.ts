@@ -33,6 +33,7 @@ export interface SimOptions {
   readonly shrink?: boolean | string;
   readonly list?: boolean;
   readonly jobs?: string;
+  readonly peers?: string;
 }
 
 /** What the command writes to. */
@@ -56,7 +57,7 @@ export async function sim(
   if (options.list === true) return list(options, output);
   if (name === undefined)
     throw cliError("KITH_CLI_ARGUMENT", "No scenario was named, and --list was not given.");
-  const entry = await findScenario(name, output.folder);
+  const entry = sized(await findScenario(name, output.folder), options);
   const seeds = seedsOf(entry, options);
   // Before the long run: what it finds has to have a place.
   for (const file of [options.history, options.trace, options.shrink])
@@ -64,8 +65,9 @@ export async function sim(
   const suite = new Suite(entry.scenario);
   const progress = new Progress(output.terminal, seeds.length);
   const reports: SeedReport[] = [];
+  const size = options.peers === undefined ? "" : ` --peers ${quoted(options.peers)}`;
   const commandFor = (seed: number | string): string =>
-    `npx kith sim ${quoted(name)} --seed ${quoted(String(seed))}`;
+    `npx kith sim ${quoted(name)}${size} --seed ${quoted(String(seed))}`;
   let told: SeedReport | null = null;
   const report = (one: SeedReport): void => {
     reports.push(one);
@@ -150,6 +152,17 @@ function seedsOf({ scenario }: Entry, { seed, seeds }: SimOptions): (number | st
   if (scenario.plan !== undefined) return [scenario.plan.seed];
   if (seed !== undefined) return [parseSeed(seed)];
   return parseSeeds(seeds ?? seedsByDefault);
+}
+
+/** The scenario with as many nodes as were asked for, instead of those that its seeds draw. */
+function sized(entry: Entry, { peers }: SimOptions): Entry {
+  if (peers === undefined) return entry;
+  if (!/^[1-9]\d{0,3}$/.test(peers))
+    throw cliError("KITH_CLI_ARGUMENT", `${peers} is no number of nodes.`);
+  const { scenario } = entry;
+  if (scenario.plan !== undefined)
+    throw cliError("KITH_CLI_ARGUMENT", `${scenario.name} is a story: its nodes are written down.`);
+  return { ...entry, scenario: { ...scenario, nodes: Number(peers) } };
 }
 
 function jobsOf({ jobs }: SimOptions): { readonly jobs?: number } {

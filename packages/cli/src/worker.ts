@@ -11,7 +11,13 @@ import { scenarioAt } from "./library.ts";
 
 /** What a worker is told. */
 export type ToWorker =
-  | { readonly kind: "scenario"; readonly file: string; readonly exported: string }
+  | {
+      readonly kind: "scenario";
+      readonly file: string;
+      readonly exported: string;
+      /** How many nodes there are: another number than the file has, where somebody wants it so. */
+      readonly nodes: Scenario["nodes"];
+    }
   | { readonly kind: "seeds"; readonly seeds: readonly (number | string)[] };
 
 /** What a worker answers. */
@@ -34,7 +40,8 @@ let scenario: Scenario | null = null;
 
 async function take(message: ToWorker): Promise<void> {
   if (message.kind === "scenario") {
-    scenario = await scenarioAt(message.file, message.exported);
+    const { file, exported, nodes } = message;
+    scenario = { ...(await scenarioAt(file, exported)), nodes };
     answer({ kind: "ready" });
     return;
   }
