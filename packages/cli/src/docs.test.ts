@@ -48,7 +48,9 @@ function commandsIn(page: string): string[] {
   const found = lines.flatMap(
     (line) => /(?:^|=|npx )\s*(?:\S*npx )?(kith .*)$/.exec(line)?.[1] ?? [],
   );
-  const inline = [...joined.matchAll(/`npx (kith \S+ [^`]+)`/g)].map(([, text]) => text ?? "");
+  const inline = [...joined.matchAll(/`npx (kith [^\s`]+ [^`\n]+)`/g)].map(
+    ([, text]) => text ?? "",
+  );
   return [...found, ...inline].map((line) => line.replace(/ +#.*$/, "").trim());
 }
 
