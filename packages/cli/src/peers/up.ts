@@ -69,7 +69,11 @@ export async function up(
   const waits = new Waits(terminal);
   const tell = (what: Omit<Up, "seconds">): void => {
     const cluster = { ...what, seconds: (performance.now() - begin) / 1000 };
-    out(options.json === true ? JSON.stringify(cluster) : linesOf(cluster, paint).join("\n"));
+    out(
+      options.json === true
+        ? JSON.stringify(cluster)
+        : linesOf(cluster, paintFor(process.stdout)).join("\n"),
+    );
   };
   const signals = {
     togetherMs: 500,
