@@ -3,6 +3,7 @@
 import { codecSuites } from "./codec/cases.ts";
 import { checkerSuites } from "./checkers/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
+import { gatewaySuites } from "./gateway/cases.ts";
 import type { Case } from "./harness.ts";
 import { networkSuites } from "./network/cases.ts";
 import { paxosSuites } from "./paxos/cases.ts";
@@ -22,6 +23,7 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...codecSuites,
   ...storageSuites,
   ...storeSuites,
+  ...gatewaySuites,
   ...simulatedSuites,
   ...networkSuites,
   ...checkerSuites,

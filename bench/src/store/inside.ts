@@ -51,9 +51,10 @@ class Member extends Component {
     this.founded = answer instanceof StoreFounded;
   });
 
-  constructor({ groups }: { readonly groups: readonly KnownGroup[] }) {
+  constructor({ groups, leases }: { readonly groups: readonly KnownGroup[]; leases: boolean }) {
     super();
-    const member = this.create(StoreMember, { groups });
+    const group = leases ? { lease: { drift: 0.001, margin: 10 } } : {};
+    const member = this.create(StoreMember, { groups, group });
     this.connect(member.ports.founding, this.founding);
     this.onStart(() => this.#found(new FoundStore({ groups, ordered: false })));
   }
@@ -112,7 +113,7 @@ export class Inside {
   }
 
   /** Starts it, and writes all keys once. */
-  static async start(): Promise<Inside> {
+  static async start(leases = false): Promise<Inside> {
     const hub = new LoopbackHub();
     const network = loopback(hub);
     const scheduler = new RealScheduler();
@@ -128,7 +129,7 @@ export class Inside {
     });
     const peers = Array.from({ length: members }, (_, i) => peerOf(i + 1));
     const groups = groupsOf(peers);
-    const held = peers.map((peer) => launch(Member, { groups }, worldOf(peer)));
+    const held = peers.map((peer) => launch(Member, { groups, leases }, worldOf(peer)));
     const guest = launch(Guest, { groups }, worldOf(peerOf(members + 1)));
     while (!held.every(({ instance }) => instance.founded)) await later(5);
     const inside = new Inside([...held, guest], guest.instance);
@@ -183,8 +184,23 @@ export class Inside {
   }
 }
 
+/** What may be said of a case. */
+export interface InsideOptions {
+  /** Whether all are at one key. */
+  readonly hot?: boolean;
+  /** Whether leaders have leases. */
+  readonly leases?: boolean;
+  /** What stands beside it in design.md, for the table. */
+  readonly beside?: Readonly<Record<string, number>>;
+}
+
 /** Clients that wait for each of theirs; CPU time is that of members and clients together. */
-export function insideCase(deed: Deed, clients: number, count: number, hot = false): Case {
+export function insideCase(
+  deed: Deed,
+  clients: number,
+  count: number,
+  { hot = false, leases = false, beside = {} }: InsideOptions = {},
+): Case {
   let inside: Inside | null = null;
   let number = 0;
   const times = new Times();
@@ -193,7 +209,7 @@ export function insideCase(deed: Deed, clients: number, count: number, hot = fal
     count,
     rounds: 3,
     prepare: async () => {
-      inside = await Inside.start();
+      inside = await Inside.start(leases);
     },
     run: async (total) => {
       const one = inside;
@@ -218,6 +234,7 @@ export function insideCase(deed: Deed, clients: number, count: number, hot = fal
         ...times.facts(`${deed}s/s`),
         "longest ms": Math.round(Math.max(...times.all)),
         "aborted per 100": Math.round((aborted * 100) / number),
+        ...beside,
       };
     },
   };

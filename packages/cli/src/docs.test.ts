@@ -40,7 +40,7 @@ describe("the commands on the pages", () => {
   });
 });
 
-/** The commands in shell blocks, unit files, and between the words. */
+/** The commands in shell blocks, unit files, and, where they have arguments, between the words. */
 function commandsIn(page: string): string[] {
   const joined = page.replaceAll("\\\n", " ");
   const blocks = [...joined.matchAll(/```(?:sh|ini)\n([^]*?)```/g)].map(([, text]) => text ?? "");
@@ -48,7 +48,9 @@ function commandsIn(page: string): string[] {
   const found = lines.flatMap(
     (line) => /(?:^|=|npx )\s*(?:\S*npx )?(kith .*)$/.exec(line)?.[1] ?? [],
   );
-  const inline = [...joined.matchAll(/`npx (kith [^`]+)`/g)].map(([, text]) => text ?? "");
+  const inline = [...joined.matchAll(/`npx (kith [^\s`]+ [^`\n]+)`/g)].map(
+    ([, text]) => text ?? "",
+  );
   return [...found, ...inline].map((line) => line.replace(/ +#.*$/, "").trim());
 }
 

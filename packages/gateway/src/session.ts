@@ -93,9 +93,7 @@ interface Multi {
 
 const nobody: Watched = new Map();
 const inMultiAtOnce = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
-const notInMulti = new Set([
-  ...["hello", "auth", "scan", "keys", "randomkey", "dbsize", "flushdb", "flushall"],
-]);
+const notInMulti = new Set(["scan", "keys", "randomkey", "dbsize", "flushdb", "flushall"]);
 
 /** One client. */
 export class Session {
@@ -221,7 +219,7 @@ export class Session {
   }
 
   /** Has a barrier's work done when all before it is, and goes on after it. */
-  alone<T>(errand: Errand<T>, done: (result: T) => Reply): void {
+  #alone<T>(errand: Errand<T>, done: (result: T) => Reply): void {
     const slot = this.#slot(0);
     this.#whenDone(() =>
       this.host.desk.run(errand, (result) => {
@@ -232,7 +230,7 @@ export class Session {
   }
 
   /** Does something when all before it is done. */
-  inTurn(action: () => Reply): void {
+  #inTurn(action: () => Reply): void {
     const slot = this.#slot(0);
     this.#whenDone(() => {
       // What was answered before is written as it was asked for.
@@ -298,10 +296,7 @@ export class Session {
     // A web page that was talked into calling here: nothing of what it sends may be done.
     if (command === undefined && /^(post|host:)$/i.test(name)) return this.#refuse();
     const fault = faultOf(request, command) ?? this.#stranger(command);
-    if (fault !== undefined || command === undefined) {
-      if (this.#multi !== null) this.#multi.broken = true;
-      return this.#answer(fault ?? ok);
-    }
+    if (fault !== undefined || command === undefined) return this.#fail(command, fault ?? ok);
     this.lastCommand = command.name;
     this.lastAt = host.now();
     if (this.#multi !== null && !inMultiAtOnce.has(command.name))
@@ -318,6 +313,15 @@ export class Session {
     this.host.counts.hungUp++;
     this.#gone = true;
     this.#line.destroy();
+  }
+
+  /** Answers what is no command, which a transaction does not survive. */
+  #fail(command: CommandSpec | undefined, fault: Reply): void {
+    if (this.#multi !== null) this.#multi.broken = true;
+    if (command?.name !== "exec" || fault.kind !== "error") return this.#answer(fault);
+    this.forget();
+    const why = fault.text.replace(/^ERR /, "");
+    return this.#answer(error(`EXECABORT Transaction discarded because of: ${why}`));
   }
 
   #stranger(command: CommandSpec | undefined): Reply | undefined {
@@ -348,14 +352,18 @@ export class Session {
         this.#watched = nobody;
         return this.#answer(ok);
       case "quit":
-        return this.inTurn(() => {
+        this.#inTurn(() => {
           this.hangUp();
           return ok;
         });
+        return undefined;
       default: {
         const errand = errandOf(request, command.name, host);
-        if (errand !== undefined) return this.alone(errand, (reply) => reply);
-        const reply = talk(this, request, command.name);
+        if (errand !== undefined) return this.#alone(errand, (reply) => reply);
+        const reply = talk(this, request, command.name, (action) => {
+          this.#inTurn(action);
+          return undefined;
+        });
         return reply === undefined ? undefined : this.#answer(reply);
       }
     }
@@ -399,7 +407,7 @@ export class Session {
         replies.push(typeof planned === "function" ? planned : () => planned);
       else replies.push(actions.push(planned) - 1);
     }
-    return this.alone(transact(actions, watched, this.host), (outcome) => {
+    return this.#alone(transact(actions, watched, this.host), (outcome) => {
       if (outcome === "changed") return noArray;
       if (!isReplies(outcome)) return outcome;
       return array(replies.map((one) => (typeof one === "number" ? (outcome[one] ?? ok) : one())));
@@ -415,7 +423,7 @@ export class Session {
     if (command.name === "unwatch") return ok;
     return () => {
       try {
-        return talk(this, request, command.name) ?? ok;
+        return talk(this, request, command.name, (action) => action()) ?? ok;
       } catch (problem) {
         return this.#excuse(problem);
       }
@@ -427,7 +435,7 @@ export class Session {
     const { limits } = this.host;
     if (this.#watched.size + keys.length > limits.queuedMax)
       return this.#answer(err("too many keys are watched"));
-    return this.alone(versionsOf(keys, this.host), (versions) => {
+    return this.#alone(versionsOf(keys, this.host), (versions) => {
       if ("kind" in versions) return versions;
       // A key that is watched again has to be as it was at first.
       this.#watched = new Map([...versions, ...this.#watched]);

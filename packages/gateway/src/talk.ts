@@ -2,9 +2,9 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { hintsMax } from "@kith/store";
-import { integerAt, octetsAt, optionAt, wrong } from "./commands/arguments.ts";
+import { integerAt, octetsAt, optionAt, quoted, wrong } from "./commands/arguments.ts";
 import { glob } from "./commands/glob.ts";
-import { commandNamed, commands, inLine } from "./commands/table.ts";
+import { commandNamed, commands } from "./commands/table.ts";
 import type { CommandSpec } from "./commands/spec.ts";
 import {
   allKeys,
@@ -63,7 +63,7 @@ const countMax = 1000;
 function scanOf(request: Request, world: World): Errand {
   const cursor = octetsAt(request, 1);
   // As Redis reads it, but for signs.
-  if (!/^[0-9]{1,20}$/.test(cursor) || BigInt(cursor) >= 2n ** 64n) wrong("invalid cursor");
+  if (!/^[0-9]{0,20}$/.test(cursor) || BigInt(cursor) >= 2n ** 64n) wrong("invalid cursor");
   let count = countDefault;
   let matches: (key: string) => boolean = () => true;
   let type = "string";
@@ -87,22 +87,30 @@ function* fixed(reply: Reply): Errand {
   return reply;
 }
 
-/** Does a command about the connection or the gateway; undefined where the reply comes by itself. */
-export function talk(session: Session, request: Request, name: string): Reply | undefined {
+/**
+ * Does a command about the connection or the gateway.
+ *
+ * @param inTurn does something when all before it is done, and gives the reply then
+ */
+export function talk(
+  session: Session,
+  request: Request,
+  name: string,
+  inTurn: (action: () => Reply) => Reply | undefined,
+): Reply | undefined {
   switch (name) {
     case "ping":
       return ping(request);
     case "echo":
       return text(octetsAt(request, 1));
     case "select":
-      return integerAt(request, 1) === 0 ? ok : err("DB index is out of range");
+      return select(integerAt(request, 1));
     case "auth":
       return auth(session, request);
     case "hello":
-      return hello(session, request);
+      return hello(session, request, inTurn);
     case "reset":
-      session.inTurn(() => reset(session));
-      return undefined;
+      return inTurn(() => reset(session));
     case "client":
       return client(session, request);
     case "command":
@@ -119,6 +127,12 @@ export function talk(session: Session, request: Request, name: string): Reply | 
     default:
       return err(`'${name}' cannot be done here`);
   }
+}
+
+function select(index: number): Reply {
+  if (index < -(2 ** 31) || index >= 2 ** 31)
+    return err("value is out of range, value must between -2147483648 and 2147483647");
+  return index === 0 ? ok : err("DB index is out of range");
 }
 
 function ping(request: Request): Reply {
@@ -168,7 +182,11 @@ const needsAuth = error(
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 
-function hello(session: Session, request: Request): Reply | undefined {
+function hello(
+  session: Session,
+  request: Request,
+  inTurn: (action: () => Reply) => Reply | undefined,
+): Reply | undefined {
   let { version } = session;
   let at = 1;
   if (request.length > 1) {
@@ -186,16 +204,15 @@ function hello(session: Session, request: Request): Reply | undefined {
     if (option === "AUTH" && more >= 2) {
       credentials = [octetsAt(request, at + 1), octetsAt(request, at + 2)];
       at += 2;
-    } else if (option === "SETNAME" && more >= 1) name = octetsAt(request, ++at);
-    else return err(inLine(`Syntax error in HELLO option '${octetsAt(request, at)}'`));
+    } else if (option === "SETNAME" && more >= 1) {
+      name = octetsAt(request, ++at);
+      if (!isName(name)) return badName;
+    } else return err(`Syntax error in HELLO option '${quoted(octetsAt(request, at))}'`);
   }
   if (credentials !== undefined && !enter(session, ...credentials)) return wrongPass;
   if (!session.trusted) return needsAuth;
-  if (name !== undefined) {
-    if (!isName(name)) return badName;
-    session.name = name;
-  }
-  session.inTurn(() => {
+  if (name !== undefined) session.name = name;
+  return inTurn(() => {
     session.version = version;
     return {
       kind: "map",
@@ -210,7 +227,6 @@ function hello(session: Session, request: Request): Reply | undefined {
       ],
     };
   });
-  return undefined;
 }
 
 const badName = err("Client names cannot contain spaces, newlines or special characters.");
@@ -221,39 +237,13 @@ function isName(name: string): boolean {
 
 // --- CLIENT ------------------------------------------------------------------------------------------
 
-/** Words of each command that has others below it, the two first among them. */
-const below: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  client: {
-    id: 2,
-    getname: 2,
-    setname: 3,
-    setinfo: 4,
-    info: 2,
-    list: -2,
-    "no-evict": 3,
-    "no-touch": 3,
-    reply: 3,
-    tracking: -3,
-  },
-  command: { count: 2, list: -2, info: -2, docs: -2, getkeys: -3 },
-  config: { get: -3, set: -4, resetstat: 2, rewrite: 2 },
-};
-
 /** The name of what is asked for below a command. */
-function belowOf(name: string, request: Request): string {
-  const sub = octetsAt(request, 1).toLowerCase();
-  const words = below[name]?.[sub];
-  if (words === undefined) {
-    const asked = octetsAt(request, 1).slice(0, 128);
-    return wrong(inLine(`unknown subcommand '${asked}'. Try ${name.toUpperCase()} HELP.`));
-  }
-  if ((words > 0 && request.length !== words) || request.length < -words)
-    wrong(`wrong number of arguments for '${name}|${sub}' command`);
-  return sub;
+function belowOf(request: Request): string {
+  return octetsAt(request, 1).toLowerCase();
 }
 
 function client(session: Session, request: Request): Reply {
-  const sub = belowOf("client", request);
+  const sub = belowOf(request);
   switch (sub) {
     case "id":
       return integer(session.identity.id);
@@ -289,7 +279,7 @@ function setInfo(session: Session, request: Request): Reply {
   const what = octetsAt(request, 2).toLowerCase();
   const value = octetsAt(request, 3);
   if (what !== "lib-name" && what !== "lib-ver")
-    return err(inLine(`Unrecognized option '${octetsAt(request, 2)}'`));
+    return err(`Unrecognized option '${quoted(octetsAt(request, 2))}'`);
   if (!isName(value)) return err(`${what} cannot contain spaces, newlines or special characters.`);
   if (what === "lib-name") session.library = value;
   else session.libraryVersion = value;
@@ -327,7 +317,7 @@ function lineOf(session: Session): string {
 function command(request: Request): Reply {
   if (request.length === 1) return array(commands.map(describe));
   const names = (): string[] => request.slice(2).map((_, i) => octetsAt(request, i + 2));
-  switch (belowOf("command", request)) {
+  switch (belowOf(request)) {
     case "count":
       return integer(commands.length);
     case "list":
@@ -407,7 +397,7 @@ function config(session: Session, request: Request): Reply {
     save: "",
     timeout: "0",
   };
-  switch (belowOf("config", request)) {
+  switch (belowOf(request)) {
     case "get": {
       const tests = request.slice(2).map((_, i) => glob(octetsAt(request, i + 2).toLowerCase()));
       const found = Object.entries(settings).filter(([name]) => tests.some((test) => test(name)));

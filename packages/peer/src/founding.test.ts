@@ -14,6 +14,8 @@ function world(...lives: readonly (readonly PeerManagerInit[])[]): Simulation<ty
   return simulate(Process, {
     seed: 7,
     nodes: lives.length,
+    // What is lost is lost: nothing tells a connection's end that it was.
+    transport: "datagram",
     initOf: ({ index }) => {
       const life = born.get(index) ?? 0;
       born.set(index, life + 1);
@@ -149,6 +151,35 @@ describe("founding and joining", () => {
     expect(tree).contains("GuestStore").and.not.contains("StoreMember");
     expect(three.node(0).system.tree()).contains("StoreMember");
     expect(textIn(ask(three, 1, new Get({ key: "served anyway" })))).equal(null);
+  });
+
+  it("does not even found again where the founder has not heard that it has", () => {
+    const join = ["n1:7000"];
+    const three = world(
+      [{ peers: [100], create: { peers: 3, groups: 2 } }],
+      [
+        { peers: [2 ** 49], join },
+        { peers: [2 ** 49], join },
+      ],
+      [{ peers: [2 ** 49 + 2 ** 48], join }],
+    );
+    let places = 0;
+    three.rule({
+      name: "nobody hears that anything is founded",
+      judge: ({ tag }) => {
+        if (tag === "peer/Place") places++;
+        return tag === "peer/Placed" ? { kind: "drop" } : undefined;
+      },
+    });
+    for (const index of [0, 1, 2]) readyAt(three, index);
+    three.node(1).crash();
+    three.node(1).start({ disk: "wiped" });
+    readyAt(three, 1);
+    const before = places;
+    three.runFor(5000);
+    expect(places).greaterThan(before);
+    const tree = three.node(1).system.tree();
+    expect(tree).contains("GuestStore").and.not.contains("StoreMember");
   });
 
   it("refuses orders that make no sense", () => {

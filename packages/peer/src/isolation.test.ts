@@ -36,7 +36,7 @@ class Host extends Process {
   }
 }
 
-/** What happens at the peers of a process in half a minute, by peer. */
+/** What happens at the peers of a process, by peer. */
 function streams(visited: boolean): Map<string, string[]> {
   const told = new Map<string, string[]>();
   const world = simulate(Host, {
@@ -59,13 +59,13 @@ function streams(visited: boolean): Map<string, string[]> {
       stream.push(`${time} ${kind} ${path} ${what} ${detail}`);
     });
   const { system, root } = world.node(0);
-  world.at(8000, () => {
+  world.at(6000, () => {
     if (visited) system.enter(() => root.settle());
   });
-  world.at(20_000, () => {
+  world.at(11_000, () => {
     if (visited) system.enter(() => root.sink());
   });
-  world.runFor(30_000);
+  world.runFor(15_000);
   expect(root.last?.phase).equal("ready");
   return told;
 }
@@ -77,7 +77,7 @@ describe("the peers of one process", () => {
     expect([...visited.keys()].toSorted()).deep.equal([...without.keys()].toSorted());
     expect(visited.size).equal(12);
     for (const [peer, stream] of without) {
-      expect(stream.length, peer).greaterThan(500);
+      expect(stream.length, peer).greaterThan(300);
       const other = visited.get(peer) ?? [];
       const first = stream.findIndex((record, i) => record !== other[i]);
       expect(first, `${peer}: ${stream[first]} and ${other[first]}`).equal(-1);
@@ -111,10 +111,10 @@ describe("the peers of one process", () => {
       expect(named(/ Timer \(/g)).equal(1);
       expect(named(/\(PassingStorage, started\)/g)).equal(1);
       const after = count();
-      expect((after["TCPServerWrap"] ?? 0) - (before["TCPServerWrap"] ?? 0)).equal(1);
-      expect((after["TCPSocketWrap"] ?? 0) - (before["TCPSocketWrap"] ?? 0)).equal(0);
+      expect((after["TCPServerWrap"] ?? 0) - (before["TCPServerWrap"] ?? 0)).most(1);
+      expect((after["TCPSocketWrap"] ?? 0) - (before["TCPSocketWrap"] ?? 0)).most(0);
       // That of the test's own wait is over; those of the network are its own.
-      expect((after["Timeout"] ?? 0) - (before["Timeout"] ?? 0)).within(0, 2);
+      expect((after["Timeout"] ?? 0) - (before["Timeout"] ?? 0)).most(2);
     } finally {
       await system.stop();
       address.close();

@@ -87,7 +87,7 @@ describe("the supervision of peers", () => {
       if (kind === "fault") faulted = true;
     });
     // Asked all the time: some of it is with the store when that fails.
-    while (!faulted) {
+    while (!faulted && asked < 5000) {
       asker?.ask(put(`busy-${asked++}`, "bee"));
       world.runFor(1);
     }

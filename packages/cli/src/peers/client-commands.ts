@@ -3,7 +3,7 @@
  * and leaves.
  */
 
-import { bytes, type Client, connect } from "@kith/client";
+import { bytes, type Client, ClientError, connect } from "@kith/client";
 import { type Operation, type OperationResult, perform } from "@kith/gateway";
 import { bytesText, octetsOf, textBytes } from "@kith/paxos";
 import { wholeNumber } from "../arguments.ts";
@@ -14,6 +14,7 @@ import { waitingFor } from "../waiting.ts";
 import { addressesOf } from "./addresses.ts";
 import { viewOf } from "./look.ts";
 import { parseTransaction, type TextOperation } from "./operations.ts";
+import { Reasons } from "./reasons.ts";
 import { readSecurity, type SecurityOptions } from "./security.ts";
 import { statusJson, statusText } from "./status.ts";
 
@@ -192,6 +193,7 @@ export class PeerClient {
   ): Promise<T> {
     const within = wholeNumber(options.within, "a number of milliseconds", 1, withinMax);
     const peers = this.#peers(options);
+    const reasons = new Reasons(peers);
     const store = await waitingFor(
       this.#terminal,
       `Looking for ${peers.join(", ")}`,
@@ -201,7 +203,11 @@ export class PeerClient {
         within,
         callsWithin: within,
         codec: bytes,
-        log: () => undefined,
+        log: (record) => void reasons.note(record),
+      }).catch((cause: unknown) => {
+        if (!(cause instanceof ClientError) || cause.code !== "KITH_CLIENT_UNREACHABLE")
+          throw cause;
+        throw cliError("KITH_CLI_UNREACHABLE", `No peer has answered (${reasons.text()}).`);
       }),
     );
     try {

@@ -3,12 +3,13 @@
  * founded and served, or rejects with what is wrong.
  */
 
-import { KithError, type LogRecord, type LogSink, run, type System } from "@kith/core";
+import { KithError, type LogSink, run, type System } from "@kith/core";
 import { type RealOptions, real } from "@kith/node";
 import { type ClusterPhase, type Founders, nextStepOf } from "@kith/peer";
 import { cliError } from "../errors.ts";
 import { drawnIds, peersOf } from "./data-directory.ts";
 import { type Place, PeerProcess } from "./peer-process.ts";
+import { Reasons } from "./reasons.ts";
 
 /** How to start it. */
 export interface LaunchOptions extends Pick<
@@ -54,9 +55,8 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   try {
     return await launchOnce(options);
   } catch (cause) {
-    const isThere =
-      cause instanceof KithError &&
-      (cause.code === "KITH_PEER_FOUNDED" || cause.code === "KITH_PEER_EXISTS");
+    const isThere = cause instanceof KithError && cause.code === "KITH_PEER_EXISTS";
+    // It has lost its disk, say, and the others have not.
     if (options.create === null || options.orElseJoin !== true || !isThere) throw cause;
     return await launchOnce({ ...options, create: null });
   }
@@ -66,7 +66,8 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
   const { listen, data, count, join, create, redis, http, password, hosts } = options;
   const peers =
     data === null ? [...(options.ids ?? drawnIds(count))] : peersOf(data, count, options.ids);
-  const refusals = new Refusals(join);
+  const reasons = new Reasons(join);
+  let onRefused: (error: KithError) => void = () => undefined;
   const { advertise, secret, tls, cluster, failureDomain } = options;
   const world = real({
     listen,
@@ -79,7 +80,11 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
     ...(failureDomain === undefined ? {} : { failureDomain }),
     log: (record) => {
       options.log(record);
-      refusals.look(record);
+      const refused = reasons.note(record);
+      if (refused !== null)
+        onRefused(
+          cliError("KITH_CLI_REFUSED", `${refused.peer} refuses this peer: ${refused.why}.`),
+        );
     },
   });
   const system = await run(
@@ -89,7 +94,7 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
       join,
       redis,
       http,
-      ...(create === null ? {} : { create }),
+      ...(create === null ? {} : { create, resume: options.orElseJoin === true }),
       ...(password === undefined ? {} : { password }),
       ...(hosts === undefined ? {} : { hosts }),
     },
@@ -106,7 +111,7 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
           return;
         resolve({ system, peers, clusterId, ...up });
       };
-      refusals.onRefused = (error) => {
+      onRefused = (error) => {
         // Who belongs to a cluster goes on: it may be the other one that is wrong.
         if (phase === "reading" || phase === "asking") reject(error);
       };
@@ -136,6 +141,19 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
   }
 }
 
+/** Waits until a system has ended, however that may be, and sees to it that nothing of it keeps the process. */
+export async function ended(system: System<PeerProcess>): Promise<void> {
+  try {
+    await system.done;
+  } finally {
+    // What cannot be let go of, a disk that does not answer, shall not keep a process that has failed.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), endsWithinMs).unref();
+    await system.stop();
+  }
+}
+
+const endsWithinMs = 10_000;
+
 function stopped(): KithError {
   return cliError("KITH_CLI_ENDED", "The peer was stopped before it was ready.");
 }
@@ -144,31 +162,4 @@ function stopped(): KithError {
 function sentence(detail: string): string {
   const text = detail.charAt(0).toUpperCase() + detail.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
-}
-
-/** The codes by which a process refuses another one (`packages/network`, farewell.ts). */
-const refusedBy: ReadonlyMap<unknown, string> = new Map([
-  [4103, "its cluster has another name"],
-  [4104, "its secret is another one"],
-]);
-
-/** Looks for refusals among what the network complains of: whoever joins with a wrong secret has to hear of it. */
-class Refusals {
-  onRefused: (error: KithError) => void = () => undefined;
-  readonly #joins: readonly string[];
-
-  constructor(joins: readonly string[]) {
-    this.#joins = joins;
-  }
-
-  look({ path, text, data }: LogRecord): void {
-    if (!path.endsWith("/Network") || typeof data !== "object" || data === null) return;
-    const why = "code" in data ? refusedBy.get(data.code) : undefined;
-    // Of its own calls only: strangers who call here with a wrong secret are no reason to end.
-    const called = this.#joins.find((address) => text.startsWith(`a call to ${address} `));
-    if (why === undefined || called === undefined) return;
-    this.onRefused(
-      cliError("KITH_CLI_REFUSED", `${called} refuses this peer: ${why}. It says: ${text}.`),
-    );
-  }
 }

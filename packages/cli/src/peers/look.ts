@@ -1,9 +1,10 @@
 /** A look at a cluster from outside, as a guest of its network. */
 
-import { AskTimeout, Component, type LogRecord, run } from "@kith/core";
+import { AskTimeout, Component, run } from "@kith/core";
 import { real } from "@kith/node";
 import { AskView, ClusterView, Monitor, MonitorGuest } from "@kith/peer";
 import { cliError } from "../errors.ts";
+import { Reasons } from "./reasons.ts";
 import type { Security } from "./security.ts";
 
 /** Whom to ask. */
@@ -36,12 +37,12 @@ class Looker extends Component {
 
 /** Looks until somebody answers. @throws KithError `KITH_CLI_UNREACHABLE` */
 export async function viewOf({ peers, within, security }: LookOptions): Promise<ClusterView> {
-  const reasons = new Map<string, string>();
-  const note = ({ text }: LogRecord): void => {
-    const peer = peers.find((one) => text.includes(one));
-    if (peer !== undefined) reasons.set(peer, text);
-  };
-  const system = await run(Looker, { peers }, real({ ...security, log: note }));
+  const reasons = new Reasons(peers);
+  const system = await run(
+    Looker,
+    { peers },
+    real({ ...security, log: (record) => void reasons.note(record) }),
+  );
   const until = performance.now() + within;
   try {
     for (;;) {
@@ -53,10 +54,7 @@ export async function viewOf({ peers, within, security }: LookOptions): Promise<
       if (view !== null && processes.some(({ silent }) => !silent))
         return new ClusterView({ here: view.here, processes, complete: view.complete });
       if (performance.now() >= until)
-        throw cliError(
-          "KITH_CLI_UNREACHABLE",
-          `No peer has answered (${peers.map((peer) => `${peer}: ${reasons.get(peer) ?? "no answer"}`).join("; ")}).`,
-        );
+        throw cliError("KITH_CLI_UNREACHABLE", `No peer has answered (${reasons.text()}).`);
     }
   } finally {
     await system.stop();

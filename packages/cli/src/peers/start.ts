@@ -1,6 +1,5 @@
 /** `kith start`: one peer, on a machine of its own or beside others. */
 
-import { once } from "node:events";
 import { stopOnSignals } from "@kith/node";
 import { place, wholeNumber } from "../arguments.ts";
 import { paintFor } from "../colours.ts";
@@ -9,7 +8,7 @@ import { failureOf } from "../failing.ts";
 import type { Terminal } from "../progress.ts";
 import { addressesOf } from "./addresses.ts";
 import { checkFree, type Wanted } from "./free-ports.ts";
-import { launch, type Launched } from "./launch.ts";
+import { ended, launch, type Launched } from "./launch.ts";
 import { logTo } from "./log.ts";
 import type { Place } from "./peer-process.ts";
 import { readPassword, readSecurity, type SecurityOptions } from "./security.ts";
@@ -58,13 +57,15 @@ export async function start(
   if (options.attached !== true) {
     const { system, ...up } = await started(options, terminal);
     out(options.json === true ? JSON.stringify(up) : told(options, up));
-    return await system.done;
+    return await ended(system);
   }
   try {
     const { system, clusterId, redis, http } = await started(options, terminal);
     say({ kind: "up", clusterId, redis: redis[0] ?? null, http: http[0] ?? null });
-    if (process.connected) await Promise.race([once(process, "disconnect"), system.done]);
-    await system.stop();
+    // It ends with whoever has started it.
+    if (process.connected) process.once("disconnect", () => void system.stop());
+    else void system.stop();
+    await ended(system);
   } catch (cause) {
     say({ kind: "failed", text: failureOf(cause, paintFor({})) });
     throw cause;

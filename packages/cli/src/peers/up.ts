@@ -6,7 +6,7 @@ import { type Paint, paintFor } from "../colours.ts";
 import { cliError } from "../errors.ts";
 import type { Terminal } from "../progress.ts";
 import { checkFree, freePorts, type Wanted } from "./free-ports.ts";
-import { launch } from "./launch.ts";
+import { ended, launch } from "./launch.ts";
 import { logTo } from "./log.ts";
 import type { Place } from "./peer-process.ts";
 import { PeerProcesses } from "./peer-processes.ts";
@@ -69,7 +69,11 @@ export async function up(
   const waits = new Waits(terminal);
   const tell = (what: Omit<Up, "seconds">): void => {
     const cluster = { ...what, seconds: (performance.now() - begin) / 1000 };
-    out(options.json === true ? JSON.stringify(cluster) : linesOf(cluster, paint).join("\n"));
+    out(
+      options.json === true
+        ? JSON.stringify(cluster)
+        : linesOf(cluster, paintFor(process.stdout)).join("\n"),
+    );
   };
   const signals = {
     togetherMs: 500,
@@ -134,7 +138,7 @@ export async function up(
         data: options.data ?? null,
       })),
     });
-    await system.done;
+    await ended(system);
   } finally {
     waits.end();
   }

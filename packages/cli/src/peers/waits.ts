@@ -48,6 +48,7 @@ export class Waits {
 
   /** It is over. */
   end(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     if (this.#timer === null) return;
     clearInterval(this.#timer);
@@ -58,6 +59,8 @@ export class Waits {
     const elapsed = performance.now() - this.#begin;
     if (elapsed < firstMs) return;
     const text = `${this.#now}, ${Math.floor(elapsed / 1000)} s`;
-    this.#terminal.write(`\r\u001B[2K${text.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
+    // A terminal that does not know how wide it is says 0.
+    const width = this.#terminal.columns ?? 0;
+    this.#terminal.write(`\r\u001B[2K${text.slice(0, (width > 20 ? width : 80) - 1)}`);
   }
 }

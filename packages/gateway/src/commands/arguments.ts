@@ -25,6 +25,12 @@ export function octetsAt(request: Request, at: number): string {
   return request[at]?.toString("latin1") ?? "";
 }
 
+/** What a client has sent, as it may stand in the line of an error: up to a zero, as in Redis, and without line ends. */
+export function quoted(octets: string): string {
+  const end = octets.indexOf("\0");
+  return (end < 0 ? octets : octets.slice(0, end)).replace(/[\r\n]/g, " ");
+}
+
 /** An argument as a key. */
 export function keyAt(request: Request, at: number): Key {
   return octetsAt(request, at);

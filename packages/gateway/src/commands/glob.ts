@@ -5,7 +5,9 @@ import type { Octets } from "@kith/store";
 /** Makes a test for keys out of a pattern. Its steps are bounded by the product of both lengths. */
 export function glob(pattern: Octets): (key: Octets) => boolean {
   const parts = partsOf(pattern);
-  return (key) => matches(parts, key);
+  // As in Redis, where two stars do not match the empty key, and one does.
+  const takesEmpty = pattern === "" || pattern === "*";
+  return (key) => (key === "" ? takesEmpty : matches(parts, key));
 }
 
 /** One character: any (null), or a test of its code. */

@@ -12,6 +12,7 @@ import {
   lifeOf,
   octetsAt,
   optionAt,
+  quoted,
   type TimeForm,
   wrong,
 } from "./arguments.ts";
@@ -67,7 +68,7 @@ function expireOptions(request: Request): ExpireOptions | undefined {
     else if (option === "XX") options.xx = true;
     else if (option === "GT") options.gt = true;
     else if (option === "LT") options.lt = true;
-    else wrong(`Unsupported option ${octetsAt(request, at)}`);
+    else wrong(`Unsupported option ${quoted(octetsAt(request, at))}`);
   }
   const { nx, xx, gt, lt } = options;
   if (nx && (xx || gt || lt))

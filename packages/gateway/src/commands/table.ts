@@ -2,7 +2,7 @@
 
 import type { Request } from "../resp/parser.ts";
 import { err, type Reply } from "../resp/reply.ts";
-import { octetsAt } from "./arguments.ts";
+import { octetsAt, quoted } from "./arguments.ts";
 import { keyCommands } from "./keys.ts";
 import { type CommandSpec, spec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
@@ -106,6 +106,26 @@ export function commandNamed(octets: string): CommandSpec | undefined {
   return found;
 }
 
+const quotedMax = 128;
+
+/** How many words what is below a command has, the two first among them. */
+const below: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  client: {
+    id: 2,
+    getname: 2,
+    setname: 3,
+    setinfo: 4,
+    info: 2,
+    list: -2,
+    "no-evict": 3,
+    "no-touch": 3,
+    reply: 3,
+    tracking: -3,
+  },
+  command: { count: 2, list: -2, info: -2, docs: -2, getkeys: -4 },
+  config: { get: -3, set: -4, resetstat: 2, rewrite: 2 },
+};
+
 /** What is wrong with a command before it is looked at: its name, or how many words it has. */
 export function faultOf(request: Request, command: CommandSpec | undefined): Reply | undefined {
   if (command === undefined) return unknown(request);
@@ -113,26 +133,23 @@ export function faultOf(request: Request, command: CommandSpec | undefined): Rep
   const { arity, name } = command;
   if ((arity > 0 && length !== arity) || length < -arity)
     return err(`wrong number of arguments for '${name}' command`);
+  const subs = below[name];
+  if (subs === undefined || length === 1) return undefined;
+  const sub = octetsAt(request, 1).toLowerCase();
+  const words = Object.hasOwn(subs, sub) ? subs[sub] : undefined;
+  if (words === undefined) {
+    const asked = quoted(octetsAt(request, 1)).slice(0, quotedMax);
+    return err(`unknown subcommand '${asked}'. Try ${name.toUpperCase()} HELP.`);
+  }
+  if ((words > 0 && length !== words) || length < -words)
+    return err(`wrong number of arguments for '${name}|${sub}' command`);
   return undefined;
 }
-
-/** The end of a text in C. */
-function upToZero(octets: string): string {
-  const end = octets.indexOf("\0");
-  return end < 0 ? octets : octets.slice(0, end);
-}
-
-/** A text as it may stand in the line of an error. */
-export function inLine(octets: string): string {
-  return octets.replace(/[\r\n]/g, " ");
-}
-
-const quotedMax = 128;
 
 function unknown(request: Request): Reply {
   let words = "";
   for (let at = 1; at < request.length && words.length < quotedMax; at++)
-    words += `'${upToZero(octetsAt(request, at).slice(0, quotedMax - words.length))}' `;
-  const name = upToZero(octetsAt(request, 0)).slice(0, quotedMax);
-  return err(inLine(`unknown command '${name}', with args beginning with: ${words}`));
+    words += `'${quoted(octetsAt(request, at).slice(0, quotedMax - words.length))}' `;
+  const name = quoted(octetsAt(request, 0)).slice(0, quotedMax);
+  return err(`unknown command '${name}', with args beginning with: ${words}`);
 }

@@ -119,8 +119,11 @@ describe("HTTP in front of the store", () => {
       Array.from({ length: 20 }, () => transact({ add: "left", by: 1 }, { add: "right", by: 1 })),
     );
     const done = results.filter(({ status }) => status === 200).length;
+    const unknown = results.filter(({ status }) => status === 504).length;
     const { results: sums } = (await transact({ get: "left" }, { get: "right" })).json;
-    expect(sums.map(({ value }: { value: string }) => Number(value))).deep.equal([done, done]);
+    const [left, right] = sums.map(({ value }: { value: string }) => Number(value));
+    expect(left).equal(right);
+    expect(left).within(done, done + unknown);
     expect(done).greaterThan(0);
   });
 

@@ -76,7 +76,7 @@ class Retry extends timeout("gateway/HttpRetry")<{ readonly call: number }> {}
 const probes: readonly Key[] = Array.from({ length: 32 }, (_, i) =>
   octetsOf(textBytes(`\u0000kith/ready/${i}`)),
 );
-const probeMs = 1000;
+const probeMs = 2000;
 const pauseMsMax = 500;
 
 /** Serves HTTP. */

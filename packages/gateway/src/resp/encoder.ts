@@ -31,7 +31,8 @@ export class Encoder {
       case "status":
         return this.#line(43, reply.text);
       case "error":
-        return this.#line(45, reply.text);
+        // A line that a client has a hand in must not become two replies.
+        return this.#line(45, reply.text.replace(/[\r\n]/g, " "));
       case "integer":
         return this.#number(58, reply.value);
       case "bytes":
