@@ -22,7 +22,7 @@ const recordedSeeds = [1, 2, 3];
 const commandsEach = 700;
 
 /** A Redis of this test alone. */
-async function redis(): Promise<{ readonly port: number; stop(): void }> {
+async function redis(): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const { port, close } = await bindAddress();
   close();
   const folder = mkdtempSync(join(tmpdir(), "kith-redis-"));
@@ -38,11 +38,15 @@ async function redis(): Promise<{ readonly port: number; stop(): void }> {
   });
   return {
     port,
-    stop: () => {
-      child.removeAllListeners("exit");
-      child.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-      child.kill("SIGKILL");
-    },
+    stop: () =>
+      new Promise((resolve) => {
+        child.removeAllListeners("exit");
+        child.once("exit", () => {
+          rmSync(folder, { recursive: true, force: true });
+          resolve();
+        });
+        child.kill("SIGKILL");
+      }),
   };
 }
 
