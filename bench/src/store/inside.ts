@@ -171,7 +171,7 @@ export class Inside {
         const after = textBytes(String(before + (keys.length > 1 && i === 0 ? -1 : 1)));
         return { key: one.key, write: { kind: "put", value: after, expiry: "never" } } as const;
       });
-      const answer = await this.guest.ask(new Commit({ reads, writes, attempt, within }));
+      const answer = await this.guest.ask(new Commit({ reads, writes, within }));
       if (answer instanceof Committed) return true;
       if (!(answer instanceof Aborted)) return false;
       this.aborted++;

@@ -77,7 +77,7 @@ class StoreTarget implements Target {
         const next = kind === "update" ? value : textBytes(String(before + step));
         return { key: one.key, write: { kind: "put", value: next, expiry: "never" } } as const;
       });
-      const answer = await user.ask(new Commit({ reads, writes, attempt, within }));
+      const answer = await user.ask(new Commit({ reads, writes, within }));
       if (!(answer instanceof Aborted)) return answer instanceof Committed;
     }
   }

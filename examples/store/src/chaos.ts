@@ -244,7 +244,7 @@ class Chronicle {
         return { key, write: { kind: "put", value, expiry: "never" } } as const;
       });
       const reads = seen.entries.map(({ key, version }) => ({ key, version }));
-      const answer = await this.user.ask(new Commit({ reads, writes, attempt, within }));
+      const answer = await this.user.ask(new Commit({ reads, writes, within }));
       if (answer instanceof Committed)
         return note(
           "ok",

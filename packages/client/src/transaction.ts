@@ -235,8 +235,7 @@ class Run<V> implements Transaction<V> {
     const atOnce = this.#reads < 2 && !this.#apart;
     if (writes.length === 0 && (this.#seen.size === 0 || atOnce)) return true;
     const reads = [...this.#seen].map(([key, { version }]) => ({ key: keyOf(key), version }));
-    const attempt = this.#attempt;
-    const request = new Commit({ reads, writes, attempt, within: this.#left() });
+    const request = new Commit({ reads, writes, within: this.#left() });
     const answer = await call(this.#host.user, request, this.#signal);
     if (answer instanceof Committed) return true;
     // It was not begun: that is as good as another try.

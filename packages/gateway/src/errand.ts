@@ -101,9 +101,11 @@ export function* transact(
     const isRead = looked.length > 0 || attempt > 0;
     const keys = isRead ? [...new Set([...looked, ...watched.keys()])] : [];
     const apart = mayWrite && keys.length > 1;
+    // Who was overtaken is let through in its turn.
+    const turn = mayWrite ? { attempt } : {};
     let entries: readonly Entry[] = [];
     if (keys.length > 0) {
-      const answer = yield new Read({ keys, apart, within: within() });
+      const answer = yield new Read({ keys, apart, ...turn, within: within() });
       if (!(answer instanceof Entries)) return failureOf(answer);
       entries = answer.entries;
       if (entries.some(({ key, version }) => (watched.get(key) ?? version) !== version))
@@ -116,7 +118,7 @@ export function* transact(
     const wasOneInstant = isRead && !apart;
     if (writes.length === 0 && (versions.size === 0 || wasOneInstant)) return replies;
     const reads = [...versions].map(([key, version]) => ({ key, version }));
-    const answer = yield new Commit({ reads, writes, attempt, within: within() });
+    const answer = yield new Commit({ reads, writes, within: within() });
     if (answer instanceof Committed) return replies;
     if (!(answer instanceof Aborted) && !(answer instanceof Busy)) return failureOf(answer);
     // Full jitter, so that those who were in each other's way are not again.

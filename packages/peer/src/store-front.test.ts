@@ -1,7 +1,7 @@
 /** The door to the store: what is asked before there is one, what was asked of one that is gone, and that nothing is left out. */
 
 import { Component, launch, ManualWorld, type ReplyToken, type System } from "@kith/core";
-import { Get, Got, Put, Store, type StoreAnswer, Watch, Written } from "@kith/store";
+import { Get, Got, Put, Read, Store, type StoreAnswer, Watch, Written } from "@kith/store";
 import { expect } from "chai";
 import { Front, OpenFront, StoreFront } from "./store-front.ts";
 
@@ -18,8 +18,10 @@ class Inner extends Component {
     super();
     this.store.on(Get, (ask, token) => this.#note("get", ask.within, token));
     this.store.on(Put, (ask, token) => this.#note("put", ask.within, token));
+    this.store.on(Read, (ask) => void this.reads.push(ask));
     this.store.on(Watch, ({ watch }) => void this.watched.push(watch));
   }
+  readonly reads: Read[] = [];
   #note(what: string, within: number | undefined, token: ReplyToken<StoreAnswer>): void {
     this.asked.push({ what, within: within ?? 0, token });
   }
@@ -42,6 +44,7 @@ class Main extends Component {
   readonly answers: string[] = [];
   readonly get = this.store.onAnswer(Get, (answer) => void this.answers.push(nameOf(answer)));
   readonly put = this.store.onAnswer(Put, (answer) => void this.answers.push(nameOf(answer)));
+  readonly read = this.store.onAnswer(Read, (answer) => void this.answers.push(nameOf(answer)));
   constructor() {
     super();
     const front = this.door;
@@ -91,6 +94,15 @@ describe("the door of a peer to the store", () => {
     expect(inner.asked.map(({ what, within }) => [what, within])).deep.equal([["get", 3000]]);
     turn(() => main.put(new Put({ key: "k", value, within: 700 })));
     expect(inner.asked[1]?.within).equal(700);
+  });
+
+  it("hands on all that was said of a request that has waited", () => {
+    turn(() => main.read(new Read({ keys: ["k", "l"], apart: true, attempt: 3, within: 5000 })));
+    world.advance(2000);
+    turn(() => main.open());
+    expect(inner.reads).deep.equal([
+      new Read({ keys: ["k", "l"], apart: true, attempt: 3, within: 3000 }),
+    ]);
   });
 
   it("says of what was not handed on in time that it is not done, and never hands it on", () => {

@@ -218,13 +218,10 @@ function sooner(ask: Request, within: Millis): Request {
   if (ask instanceof Delete) return new Delete({ key: ask.key, within });
   if (ask instanceof Apply) return new Apply({ updates: ask.updates, within });
   if (ask instanceof Read) {
-    const { keys, apart = false } = ask;
-    return new Read({ keys, apart, within });
+    const { keys, apart = false, attempt } = ask;
+    return new Read({ keys, apart, within, ...(attempt === undefined ? {} : { attempt }) });
   }
-  if (ask instanceof Commit) {
-    const { reads, writes: all, attempt = 0 } = ask;
-    return new Commit({ reads, writes: all, attempt, within });
-  }
+  if (ask instanceof Commit) return new Commit({ reads: ask.reads, writes: ask.writes, within });
   if (ask instanceof Scan) {
     const { from, to, limit } = ask;
     return new Scan({ from, to, within, ...(limit === undefined ? {} : { limit }) });

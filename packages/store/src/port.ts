@@ -12,7 +12,7 @@
  *   `Busy`, at once.
  *
  * A transaction is a matter of its user: `Read` what it needs, compute, and `Commit` with the versions that were read and
- * all that is to be written. `Aborted` means: read again and try again, with one more in `attempt`. What was read in
+ * all that is to be written. `Aborted` means: read again and try again, with one more in `attempt` of the `Read`. What was read in
  * several `Read`s may not fit together until `Commit` has said so; one `Read` is of one instant.
  *
  * `Registers` is the part that needs no log: a store on quorums can provide it as well.
@@ -211,8 +211,6 @@ export class Commit extends request(
   readonly reads: readonly Seen[];
   /** Each key once; may have been read, too. */
   readonly writes: readonly Writing[];
-  /** How often it was aborted before. It is by the same number in `Read` that the unlucky are let through. Default 0. */
-  readonly attempt?: number;
   readonly within?: Millis;
 }> {}
 

@@ -255,7 +255,10 @@ export class HttpServer extends Component {
     if (trying === undefined) return;
     const within = Math.max(1, trying.until - this.clock.monotonic);
     const apart = !isReadOnly(trying.operations);
-    this.#read(new Read({ keys: keysOf(trying.operations), apart, within }), { context: call });
+    // Who was overtaken is let through in its turn.
+    const turn = apart ? { attempt: trying.attempt } : {};
+    const read = new Read({ keys: keysOf(trying.operations), apart, ...turn, within });
+    this.#read(read, { context: call });
   }
 
   #seen(call: number, answer: StoreAnswer | AskTimeout): void {
@@ -273,7 +276,7 @@ export class HttpServer extends Component {
     const writes = performed.isDone ? performed.writes : [];
     // A refusal, too, has to be one of things that were there at one instant.
     const within = Math.max(1, trying.until - this.clock.monotonic);
-    this.#commit(new Commit({ reads, writes, attempt: trying.attempt, within }), { context: call });
+    this.#commit(new Commit({ reads, writes, within }), { context: call });
   }
 
   #committed(call: number, answer: StoreAnswer | AskTimeout): void {

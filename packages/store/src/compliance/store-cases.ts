@@ -222,7 +222,7 @@ export const storeCases: readonly Case<H>[] = [
             harness,
             peers,
             index,
-            new Commit({ reads: seen(mine), writes, attempt: tries }),
+            new Commit({ reads: seen(mine), writes }),
           );
           if (end instanceof Committed) break;
           of(Aborted, end);
