@@ -22,6 +22,7 @@ import type { StoreRequest } from "./errand.ts";
 import { gatewayError } from "./errors.ts";
 import { type GatewayLimits, limitsOf } from "./limits.ts";
 import { AskTraffic, Listener, Listening, Traffic } from "./listening.ts";
+import { checkReach } from "./reach.ts";
 import { Encoder } from "./resp/encoder.ts";
 import { type Counts, type Line, Session, type SessionHost } from "./session.ts";
 import { redisVersion } from "./talk.ts";
@@ -168,13 +169,7 @@ export class RedisGateway extends Component {
     const { password, port } = this.#init;
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw gatewayError("KITH_GATEWAY_ARGUMENT", `${port} is no port.`);
-    const host = this.#address;
-    const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-    if (!isLoopback && (password ?? "") === "")
-      throw gatewayError(
-        "KITH_GATEWAY_PASSWORD",
-        `The Redis port would listen on ${host}, for everybody, without a password.`,
-      );
+    checkReach("The Redis port", this.#address, password);
   }
 
   // --- sockets ---------------------------------------------------------------------------------------

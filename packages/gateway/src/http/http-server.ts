@@ -30,6 +30,7 @@ import {
 } from "@kith/store";
 import { gatewayError } from "../errors.ts";
 import { AskTraffic, Listener, Listening, Traffic } from "../listening.ts";
+import { checkReach } from "../reach.ts";
 import { HttpFailure, readOperations } from "./call.ts";
 import {
   busy,
@@ -52,7 +53,7 @@ export interface HttpServerInit {
   /** Where it listens; port 0 is any that is free: `Listening` tells which. */
   readonly host: string;
   readonly port: number;
-  /** What clients have to know: as a bearer token, or as the password of any user. */
+  /** What clients have to know: as a bearer token, or as the password of any user. Beyond loopback it is needed. */
   readonly password?: string;
   /** Names by which clients may call it, besides addresses and `localhost`. */
   readonly hosts?: readonly string[];
@@ -122,6 +123,7 @@ export class HttpServer extends Component {
 
   constructor({ host, port, password, hosts = [], limits }: HttpServerInit) {
     super();
+    checkReach("HTTP", host, password);
     this.listener.on(AskTraffic, (_, token) =>
       this.listener.reply(token, new Traffic({ counts: this.#metrics.counts() })),
     );
