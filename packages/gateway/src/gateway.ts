@@ -7,8 +7,10 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { AskTimeout, Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { Apply, Browse, Commit, Get, Read, Store, type StoreAnswer } from "@kith/store";
+import { checkCertificate, handshakeMs, type ServerCertificate } from "./certificate.ts";
 import { Desk } from "./desk.ts";
 import type { StoreRequest } from "./errand.ts";
 import { gatewayError } from "./errors.ts";
@@ -26,6 +28,8 @@ export interface RedisGatewayInit {
   readonly port: number;
   /** What clients have to give by AUTH or HELLO. */
   readonly password?: string;
+  /** Given: clients have to speak TLS. */
+  readonly tls?: ServerCertificate;
   readonly limits?: Partial<GatewayLimits>;
 }
 
@@ -34,6 +38,7 @@ class Paused extends timeout("gateway/Paused")<{ readonly pause: number }> {}
 type Settle = (answer: StoreAnswer | null) => void;
 
 const acceptedMax = 511;
+const handshakesMax = 64;
 
 /** Serves the Store that it is connected with to clients of Redis. */
 export class RedisGateway extends Component {
@@ -143,7 +148,7 @@ export class RedisGateway extends Component {
   }
 
   #check(): void {
-    const { password, port } = this.#init;
+    const { password, port, tls } = this.#init;
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw gatewayError("KITH_GATEWAY_ARGUMENT", `${port} is no port.`);
     const host = this.#address;
@@ -153,13 +158,14 @@ export class RedisGateway extends Component {
         "KITH_GATEWAY_PASSWORD",
         `The Redis port would listen on ${host}, for everybody, without a password.`,
       );
+    if (tls !== undefined) checkCertificate(tls, this.clock.wall);
   }
 
   // --- sockets ---------------------------------------------------------------------------------------
 
   #open(): void {
     this.#startedAt = this.clock.monotonic;
-    const server = createServer({ noDelay: true }, (socket) => this.#called(socket));
+    const server = this.#newServer();
     this.#server = server;
     server.on("error", (cause) => {
       // Once it listens, a call that could not be taken is not its end.
@@ -169,6 +175,24 @@ export class RedisGateway extends Component {
       const at = server.address();
       this.#listening(typeof at === "object" && at !== null ? at.port : this.#init.port);
     });
+  }
+
+  #newServer(): Server {
+    const { tls } = this.#init;
+    const called = (socket: Socket): void => this.#called(socket);
+    if (tls === undefined) return createServer({ noDelay: true }, called);
+    const { cert, key } = tls;
+    const server = createTlsServer(
+      { cert, key, noDelay: true, handshakeTimeout: handshakeMs },
+      called,
+    );
+    // Those that do not speak TLS yet are no clients, and are bounded, too.
+    server.maxConnections = this.#limits.clientsMax + handshakesMax;
+    server.on("tlsClientError", (_, socket) => {
+      this.#counts.hungUp++;
+      socket.destroy();
+    });
+    return server;
   }
 
   #close(): void {
