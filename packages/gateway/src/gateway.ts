@@ -34,6 +34,8 @@ class Paused extends timeout("gateway/Paused")<{ readonly pause: number }> {}
 type Settle = (answer: StoreAnswer | null) => void;
 
 const acceptedMax = 511;
+const keepAliveInitialDelay = 60_000;
+const lastWordMs = 1000;
 
 /** Serves the Store that it is connected with to clients of Redis. */
 export class RedisGateway extends Component {
@@ -82,6 +84,7 @@ export class RedisGateway extends Component {
       session.flush();
     },
   );
+  readonly #ended = this.entrance((session: Session) => session.ended());
   readonly #drained = this.entrance((session: Session) => session.drained());
   readonly #closed = this.entrance((session: Session) => this.#forget(session));
   readonly #called = this.entrance((socket: Socket) => this.#accept(socket));
@@ -159,7 +162,15 @@ export class RedisGateway extends Component {
 
   #open(): void {
     this.#startedAt = this.clock.monotonic;
-    const server = createServer({ noDelay: true }, (socket) => this.#called(socket));
+    const options = {
+      noDelay: true,
+      // Who has sent all that it wants done is still told what became of it.
+      allowHalfOpen: true,
+      // Who has vanished without a word is found out.
+      keepAlive: true,
+      keepAliveInitialDelay,
+    };
+    const server = createServer(options, (socket) => this.#called(socket));
     this.#server = server;
     server.on("error", (cause) => {
       // Once it listens, a call that could not be taken is not its end.
@@ -186,11 +197,8 @@ export class RedisGateway extends Component {
     if (this.#server === null) return void socket.destroy();
     if (this.#sockets.size >= this.#limits.clientsMax) {
       this.#refusedConnections++;
-      socket.end("-ERR max number of clients reached\r\n");
       socket.resume();
-      // Whoever does not hang up then is hung up on.
-      socket.setTimeout(1000, () => socket.destroy());
-      return undefined;
+      return hangUp(socket, "-ERR max number of clients reached\r\n");
     }
     this.#connections++;
     const identity = {
@@ -202,6 +210,7 @@ export class RedisGateway extends Component {
     const session = new Session(identity, this.#host, lineTo(socket));
     this.#sockets.set(session, socket);
     socket.on("data", (chunk: Buffer) => this.#received({ session, chunk }));
+    socket.on("end", () => this.#ended(session));
     socket.on("drain", () => this.#drained(session));
     socket.on("close", () => this.#closed(session));
     return undefined;
@@ -305,13 +314,16 @@ function lineTo(socket: Socket): Line {
     },
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    end: () => {
-      socket.end();
-      // Whoever does not read the last word does not get to keep the socket.
-      socket.setTimeout(1000, () => socket.destroy());
-    },
+    end: () => hangUp(socket),
     destroy: () => socket.destroy(),
   };
+}
+
+/** Whoever does not read the last word, or goes on to talk, does not get to keep the socket. */
+function hangUp(socket: Socket, lastWord = ""): void {
+  socket.end(lastWord);
+  const late = setTimeout(() => socket.destroy(), lastWordMs);
+  socket.once("close", () => clearTimeout(late));
 }
 
 function describe(cause: unknown): string {
