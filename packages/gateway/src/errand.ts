@@ -24,6 +24,7 @@ import {
   Refused,
   type StoreAnswer,
   type Update,
+  valueBytesMax,
 } from "@kith/store";
 import { type Action, keysOf, perform, refusal } from "./commands/action.ts";
 import { Draft } from "./commands/draft.ts";
@@ -173,9 +174,15 @@ function keysToRead(actions: readonly Action[]): Key[] {
   const keys = new Set<Key>();
   for (const action of actions)
     for (const key of keysOf(action))
-      if (action.kind === "update" && action.blind) written.add(key);
+      if (isBlind(action)) written.add(key);
       else if (!written.has(key)) keys.add(key);
   return [...keys];
+}
+
+/** Whether an action writes without a look. What is too large is not written, and those behind it look at what was there. */
+function isBlind(action: Action): boolean {
+  if (action.kind !== "update" || !action.blind) return false;
+  return action.updates.every((one) => one.kind !== "put" || one.value.length <= valueBytesMax);
 }
 
 /** Finds out which versions keys have. */

@@ -24,6 +24,8 @@ export interface RedisGatewayInit extends RedisEngineInit {
 }
 
 const acceptedMax = 511;
+const keepAliveInitialDelay = 60_000;
+const lastWordMs = 1000;
 const handshakesMax = 64;
 
 /** Serves the Store that it is connected with to clients of Redis. */
@@ -39,6 +41,7 @@ export class RedisGateway extends RedisEngine {
     ({ session, chunk }: { readonly session: Session; readonly chunk: Buffer }) =>
       this.hear(session, chunk),
   );
+  readonly #ended = this.entrance((session: Session) => session.ended());
   readonly #drained = this.entrance((session: Session) => session.drained());
   readonly #closed = this.entrance((session: Session) => {
     this.forget(session);
@@ -107,10 +110,18 @@ export class RedisGateway extends RedisEngine {
   #newServer(): Server {
     const { tls } = this.#init;
     const called = (socket: Socket): void => this.#called(socket);
-    if (tls === undefined) return createServer({ noDelay: true }, called);
+    const options = {
+      noDelay: true,
+      // Who has sent all that it wants done is still told what became of it.
+      allowHalfOpen: true,
+      // Who has vanished without a word is found out.
+      keepAlive: true,
+      keepAliveInitialDelay,
+    };
+    if (tls === undefined) return createServer(options, called);
     const { cert, key } = tls;
     const server = createTlsServer(
-      { cert, key, noDelay: true, handshakeTimeout: handshakeMs },
+      { ...options, cert, key, handshakeTimeout: handshakeMs },
       called,
     );
     // Those that do not speak TLS yet are no clients, and are bounded, too.
@@ -137,11 +148,8 @@ export class RedisGateway extends RedisEngine {
     if (this.#server === null) return void socket.destroy();
     if (this.#sockets.size >= this.limits.clientsMax) {
       this.#refusedConnections++;
-      socket.end("-ERR max number of clients reached\r\n");
       socket.resume();
-      // Whoever does not hang up then is hung up on.
-      socket.setTimeout(1000, () => socket.destroy());
-      return undefined;
+      return hangUp(socket, "-ERR max number of clients reached\r\n");
     }
     const session = this.welcome(lineTo(socket), {
       address: `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
@@ -149,6 +157,7 @@ export class RedisGateway extends RedisEngine {
     });
     this.#sockets.set(session, socket);
     socket.on("data", (chunk: Buffer) => this.#received({ session, chunk }));
+    socket.on("end", () => this.#ended(session));
     socket.on("drain", () => this.#drained(session));
     socket.on("close", () => this.#closed(session));
     return undefined;
@@ -165,11 +174,14 @@ function lineTo(socket: Socket): Line {
     },
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    end: () => {
-      socket.end();
-      // Whoever does not read the last word does not get to keep the socket.
-      socket.setTimeout(1000, () => socket.destroy());
-    },
+    end: () => hangUp(socket),
     destroy: () => socket.destroy(),
   };
+}
+
+/** Whoever does not read the last word, or goes on to talk, does not get to keep the socket. */
+function hangUp(socket: Socket, lastWord = ""): void {
+  socket.end(lastWord);
+  const late = setTimeout(() => socket.destroy(), lastWordMs);
+  socket.once("close", () => clearTimeout(late));
 }

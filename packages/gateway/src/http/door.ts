@@ -109,9 +109,15 @@ export class Door {
     this.#server = server;
     server.maxConnections = limits.connectionsMax;
     server.maxHeadersCount = 100;
+    // Who does not read its answer, or has vanished, does not get to keep the connection either.
+    server.setTimeout(limits.requestMs);
     // Nobody may speak another protocol here, and a request for that is no request for anything else.
     server.on("upgrade", (_, socket) => {
-      socket.end("HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n");
+      // Nobody else listens to this socket any more, neither for its errors nor for how long it takes.
+      socket.on("error", () => socket.destroy());
+      socket.end("HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n", () =>
+        socket.destroy(),
+      );
     });
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       // Who does not speak TLS here would not understand an answer.
@@ -269,10 +275,11 @@ function routeOf({ kind }: Call): string {
 
 /** Whether a header of authorization has the password; takes as long for each wrong one. */
 function knows(authorization: string, password: string): boolean {
-  const [scheme = "", rest = ""] = authorization.split(" ");
+  const [, scheme = "", rest = ""] = /^(\S*) *(.*)$/.exec(authorization) ?? [];
+  // Node reads headers as one character for each byte.
   const given =
     scheme.toLowerCase() === "bearer"
-      ? rest
+      ? Buffer.from(rest, "latin1").toString("utf8")
       : scheme.toLowerCase() === "basic"
         ? Buffer.from(rest, "base64")
             .toString("utf8")
