@@ -48,6 +48,8 @@ export interface World {
   now(): number;
   /** A draw from 0 to 1. */
   draw(): number;
+  /** Counts an attempt that others got ahead of. */
+  overtaken(): void;
 }
 
 /** The keys that were watched, with the versions that they had. */
@@ -122,6 +124,7 @@ export function* transact(
     const answer = yield new Commit({ reads, writes, within: within() });
     if (answer instanceof Committed) return replies;
     if (!(answer instanceof Aborted) && !(answer instanceof Busy)) return failureOf(answer);
+    if (answer instanceof Aborted) world.overtaken();
     // Full jitter, so that those who were in each other's way are not again.
     const pauseMs = world.draw() * Math.min(pauseMaxMs, 5 * 2 ** Math.min(attempt, 8));
     if (world.now() + pauseMs >= until)

@@ -54,6 +54,8 @@ export interface Counts {
   protocolErrors: number;
   unknownOutcomes: number;
   hungUp: number;
+  /** Attempts at transactions that others got ahead of. */
+  overtaken: number;
 }
 
 /** The way to a client. */

@@ -72,8 +72,8 @@ describe("strangers", () => {
     }
   });
 
-  it("are looked for where they say nothing any more", async function () {
-    if (process.platform !== "linux") this.skip();
+  it("are looked for where they say nothing any more", async () => {
+    if (process.platform !== "linux") return void console.log("(only Linux says which timers run)");
     const { port } = await gatewayOnMemory();
     const client = await Client.to(port);
     expect(await client.ask("PING")).equal("+PONG");

@@ -15,7 +15,9 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
+import { handshakeMs, type ServerCertificate } from "../certificate.ts";
 import { bodyBytesMax, type Call, HttpFailure, readCall } from "./call.ts";
 import type { HttpLimits } from "./limits.ts";
 
@@ -45,6 +47,8 @@ export interface DoorInit {
   readonly password: string | null;
   /** Names by which clients may call it, besides addresses and `localhost`. */
   readonly hosts: readonly string[];
+  /** Null: it speaks plain HTTP. */
+  readonly tls: ServerCertificate | null;
 }
 
 /** Who uses a door. */
@@ -85,17 +89,23 @@ export class Door {
   constructor(init: DoorInit, user: DoorUser) {
     this.#init = init;
     this.#user = user;
-    const { limits, listen } = init;
-    const server = createServer(
-      {
-        maxHeaderSize: limits.headerBytesMax,
-        headersTimeout: limits.headersMs,
-        requestTimeout: limits.requestMs,
-        keepAliveTimeout: limits.idleMs,
-        connectionsCheckingInterval: 1000,
-      },
-      (request, response) => this.#take(request, response),
-    );
+    const { limits, listen, tls } = init;
+    const bounds = {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: 1000,
+    };
+    const take = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#take(request, response);
+    const server =
+      tls === null
+        ? createServer(bounds, take)
+        : createTlsServer(
+            { ...bounds, cert: tls.cert, key: tls.key, handshakeTimeout: handshakeMs },
+            take,
+          );
     this.#server = server;
     server.maxConnections = limits.connectionsMax;
     server.maxHeadersCount = 100;
@@ -110,7 +120,8 @@ export class Door {
       );
     });
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      if (!socket.writable) socket.destroy();
+      // Who does not speak TLS here would not understand an answer.
+      if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? "")) socket.destroy();
       else {
         const status =
           error.code === "HPE_HEADER_OVERFLOW"
@@ -219,7 +230,11 @@ export class Door {
       .replace(/:\d*$/, "")
       .replace(/^\[(.*)\]$/, "$1")
       .toLowerCase();
-    if (isIP(name) === 0 && name !== "localhost" && !hosts.some((one) => one.trim().toLowerCase() === name))
+    if (
+      isIP(name) === 0 &&
+      name !== "localhost" &&
+      !hosts.some((one) => one.trim().toLowerCase() === name)
+    )
       throw new HttpFailure(
         421,
         "KITH_HTTP_HOST",
