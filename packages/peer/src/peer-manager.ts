@@ -30,7 +30,7 @@ import { virtualPeer } from "./peer-host.ts";
 import { Switchboard } from "./peer-network.ts";
 import type { StoreSettings } from "./peer-store.ts";
 import { faultText, type RestartRule } from "./supervisor.ts";
-import { VirtualPeer } from "./virtual-peer.ts";
+import { VirtualPeer, type VirtualPeerInit } from "./virtual-peer.ts";
 
 /** What a process has to know. Plain data. */
 export interface PeerManagerInit extends ClusterInit {
@@ -128,6 +128,14 @@ export class PeerManager extends Component {
    */
   protected hosted(_peerId: number, _peer: Child<VirtualPeer>): void {}
 
+  /**
+   * What a peer is made of: asked for each one. Whoever extends `VirtualPeer` may put services into it, which begin anew after a fault as its
+   * other parts do, and end with it.
+   */
+  protected peerClass(): new (init: VirtualPeerInit) => VirtualPeer {
+    return VirtualPeer;
+  }
+
   /** Called when a peer is no more. @param _reason why it has failed; empty where it was removed */
   protected ended(_peerId: number, _reason: string): void {}
 
@@ -192,7 +200,7 @@ export class PeerManager extends Component {
     };
     const settings = [self.of(formatPeer(peer)), clusterId.of(id)];
     const onFault: FaultPolicy = (fault) => this.#failed(peerId, fault);
-    const child = this.create(VirtualPeer, init, { name: nameOf(peerId), settings, onFault });
+    const child = this.create(this.peerClass(), init, { name: nameOf(peerId), settings, onFault });
     this.#spent.add(peerId);
     this.#peers.set(peerId, child);
     this.roster.trigger(new PeerListed({ peer, state: "up", reason: "" }));
