@@ -170,10 +170,10 @@ function served(
     if (!isReport(news, Served)) return false;
     const belongs = view.last(Belongs).get(news.node)?.fact;
     if (belongs === undefined) return false;
-    const { peerId } = news.fact;
+    const { peerId, early } = news.fact;
     const members = belongs.groups.flatMap((group) => group.members.map((one) => one.peerId));
     const isMember = members.length === 0 ? null : members.includes(peerId);
-    return holds({ ...news.fact, isMember, life: news.life });
+    return holds({ peerId, early, isMember, life: news.life });
   };
 }
 
