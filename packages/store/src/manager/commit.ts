@@ -10,7 +10,7 @@ import { encodeCommand, type Part } from "../command.ts";
 import type { Position } from "../position.ts";
 import { type Answer, encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
-import { ticketOf } from "./execute.ts";
+import { isYoung, ticketOf } from "./execute.ts";
 import { ask, byGroup, ensureSessions, execute, learn, lost, retry } from "./routing.ts";
 import { startRead } from "./read.ts";
 import { type Call, close, type CommitJob, type Ended, type ManagerState, reply } from "./state.ts";
@@ -21,6 +21,7 @@ export function driveCommit(state: ManagerState, job: CommitJob): void {
   job.tx = { client: state.client, seq: state.nextSeq++ };
   state.openSeqs.add(job.tx.seq);
   job.phase = "preparing";
+  job.sentAt = state.now;
   prepare(state, job, job.keys);
 }
 
@@ -52,7 +53,7 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
     answer(state, job, { kind: "unknown" });
     end(state, job);
   } else {
-    if (kind === "unknown-session") lost(state, call.gid);
+    if (kind === "unknown-session") lost(state, call);
     // No session, or a number that is too old: it can only be found out.
     if (job.phase === "preparing") recover(state, job);
   }
@@ -60,6 +61,7 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
 
 /** A group tells its registers, after another one had no session for the transaction. */
 export function rechecked(state: ManagerState, job: CommitJob, call: Call, found: Answer): void {
+  if (found.kind === "wrong-range") learn(state, call.gid, found.descriptors);
   if (found.kind !== "transactions") return retry(state, call, job.tries++);
   const states = new Map(
     found.transactions.flatMap((one) => one.states).map((one) => [one.position, one.state]),
@@ -71,10 +73,17 @@ export function rechecked(state: ManagerState, job: CommitJob, call: Call, found
   if (seen.includes("C")) settle(state, job, "C");
   // Prepared there still: it was never final, and where its session is gone it can never be prepared.
   else if (seen.some((one) => one === "P" || one === "A" || one === "X")) settle(state, job, "X");
-  else {
-    answer(state, job, { kind: "unknown" });
-    end(state, job);
-  }
+  else nothingKnown(state, job);
+}
+
+/**
+ * No group knows anything of the transaction, and one has no session for it. Where an own one is young, it was never
+ * prepared there, or the session would be there still; and it can never be.
+ */
+function nothingKnown(state: ManagerState, job: CommitJob): void {
+  if (job.own && isYoung(state, job)) return settle(state, job, "X");
+  answer(state, job, { kind: "unknown" });
+  return end(state, job);
 }
 
 /** Makes a call of the job again. */
@@ -121,7 +130,8 @@ function prepare(state: ManagerState, job: CommitJob, open: readonly Position[])
     const parts = keys.map((position) => partOf(job, position));
     const { hint } = state;
     const body = encodeCommand({ kind: "prepare", ticket, participants, parts, bodyHash, hint });
-    execute(state, { job: job.id, purpose: "work", gid, keys }, body);
+    const { token } = ticket;
+    execute(state, { job: job.id, purpose: "work", gid, keys, token }, body);
   }
 }
 
@@ -162,15 +172,12 @@ function recheck(state: ManagerState, job: CommitJob): void {
 function recheckAt(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
   const { tx } = job;
   if (tx === null) return;
-  if (open.length === 0 && job.outcome === null) {
-    answer(state, job, { kind: "unknown" });
-    return end(state, job);
-  }
+  if (open.length === 0 && job.outcome === null) return nothingKnown(state, job);
   for (const [gid, keys] of byGroup(state, open))
     ask(
       state,
       { job: job.id, purpose: "recheck", gid, keys },
-      encodeQuery({ kind: "registers", tx }),
+      encodeQuery({ kind: "registers", tx, keys }),
     );
 }
 

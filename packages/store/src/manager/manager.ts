@@ -11,7 +11,17 @@ import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from 
 import { driveExecute, executeAgain, executed, executeTick } from "./execute.ts";
 import { push, readAgain, readTick, startRead, wasRead } from "./read.ts";
 import { scanAgain, scanTick, startScan, wasScanned } from "./scan.ts";
-import { ask, byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
+import {
+  ask,
+  byGroup,
+  execute,
+  greeted,
+  learn,
+  opened,
+  ownerOf,
+  retry,
+  sayHello,
+} from "./routing.ts";
 import {
   ackedBelow,
   type Call,
@@ -130,8 +140,8 @@ export function conclude(
     if (job.kind !== "commit" || job.tx === null) continue;
     if (job.tx.client === tx.client && job.tx.seq === tx.seq) return job.id;
   }
-  if (participants.length === 0) return null;
   const keys = participants.map(({ position }) => position);
+  if (keys.length === 0 || keys.some((key) => ownerOf(state, key) === undefined)) return null;
   const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
   state.jobs.set(job.id, job);
   recover(state, job);
@@ -195,6 +205,7 @@ function executeJob(
     deadline,
     commits: false,
     seq: 0,
+    sentAt: -Infinity,
     phase: "sessions",
     cancelled: new Set(),
     because: "timeout",
@@ -216,6 +227,7 @@ function commitJob(state: ManagerState, asked: number, until: number): CommitJob
     keys: [],
     deadline: Math.min(until, state.now + state.settings.commitMs),
     until,
+    sentAt: -Infinity,
     phase: "sessions",
     votes: new Map(),
     gone: new Set(),

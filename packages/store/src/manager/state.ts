@@ -98,6 +98,8 @@ export interface Call {
   readonly keys: readonly Position[];
   /** Of a scan: in which round it was made. */
   readonly round?: number;
+  /** In which session it was made, where it was made in one. */
+  readonly token?: Token;
 }
 
 /** A call that is to be made again. */
@@ -129,6 +131,8 @@ export interface ExecuteJob {
   readonly commits: boolean;
   /** 0 until all sessions are open. */
   seq: number;
+  /** When it was first sent with that number. */
+  sentAt: Millis;
   phase: "sessions" | "working" | "cancelling";
   /** At which keys it is cancelled. */
   readonly cancelled: Set<Position>;
@@ -154,6 +158,8 @@ export interface CommitJob {
   readonly deadline: Millis;
   /** Up to when the work as a whole is tried. */
   readonly until: Millis;
+  /** When it was first sent, for an own one. */
+  sentAt: Millis;
   phase: "sessions" | "preparing" | "recovering" | "finishing";
   readonly votes: Map<Position, RegisterState>;
   /** Where it can never be prepared, since its session is gone. */
