@@ -25,6 +25,7 @@ import {
   Inquire,
   Know,
   type PeerAddress,
+  Refused as NotHere,
   Replicated,
 } from "@kith/paxos";
 import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.ts";
@@ -170,6 +171,9 @@ export class StoreClient extends Component {
   }
 
   #heard(call: number, answer: ConsensusAnswer | AskTimeout): void {
+    // Who takes the calls began anew, and has forgotten a group that it was told of.
+    if (answer instanceof NotHere && answer.reason === "no-group")
+      this.state.told.delete(this.state.manager.calls.get(call)?.gid ?? "");
     const what = answer instanceof Executed ? answer.result : "nothing";
     heard(this.state.manager, call, what, this.clock.monotonic);
     this.#flush();

@@ -206,6 +206,8 @@ describe("the transaction manager, step by step", () => {
     if (again === undefined) throw new Error("it was not sent again");
     heard(state, late.call, bench.serve(late), bench.now);
     heard(state, again.call, "nothing", bench.now);
+    bench.now += 200;
+    tickManager(state, bench.now);
     bench.run(state);
     expect(numbers.map((number) => endOf(state, number))).deep.equal(["done", "done"]);
   });
