@@ -62,6 +62,11 @@ export function declareStart(
     .option("--http <[host:]port>", "opens a port for HTTP")
     .option("--http-host <name,…>", "names by which HTTP may be called, besides addresses")
     .option("--password-file <file>", "what clients of both have to know; or KITH_PASSWORD")
+    .option(
+      "--clients-tls-cert <file>",
+      "encrypts the Redis and HTTP ports: the certificate that clients see, as PEM",
+    )
+    .option("--clients-tls-key <file>", "its key")
     .option("--domain <name>", "what fails together with this peer: a machine, a zone")
     .option("--verbose", "writes more into the log")
     .option("--json", "tells where it listens as JSON");

@@ -1,7 +1,7 @@
 /** The command as people use it: processes of its own, real ports, real disks. */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -221,6 +221,7 @@ describe("kith, as people use it", function () {
     const port = await portsInRow(1);
     const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map((host) => `${host}:${port}`);
     const security = ["--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.cert];
+    const clients = ["--clients-tls-cert", tls.cert, "--clients-tls-key", tls.key];
     const secret = { KITH_SECRET: "the right one" };
     const start = (host: string, more: readonly string[], environment = secret): Running =>
       begin(
@@ -240,13 +241,24 @@ describe("kith, as people use it", function () {
       start(host, [
         ...["--join", others(host), "--http", "127.0.0.1:0"],
         ...(i === 0 ? ["--create"] : []),
+        ...(i === 1 ? [...clients, "--redis", "127.0.0.1:0"] : []),
       ]),
     );
     const https = await Promise.all(
-      peers.map(async (one) => (await one.says(/curl (http:\S+)\/status/))[1] ?? ""),
+      peers.map(async (one) => (await one.says(/curl (https?:\S+)\/status/))[1] ?? ""),
     );
+    expect(https[1]).match(/^https:/);
     await fetch(`${https[0]}/keys/a`, { method: "PUT", body: "1" });
     expect(await (await fetch(`${https[2]}/keys/a?raw`)).text()).equal("1");
+
+    const [, redisPort] = (await peers[1]?.says(/redis-cli --tls -h 127.0.0.1 -p (\d+)/)) ?? [];
+    const ca = readFileSync(tls.cert, "utf8");
+    const redis = new Redis(`rediss://127.0.0.1:${redisPort}`, { tls: { ca } });
+    try {
+      expect(await redis.incr("a")).equal(2);
+    } finally {
+      redis.disconnect();
+    }
 
     const fourth = start(`127.0.0.4:${port}`, ["--join", hosts.join(",")], {
       KITH_SECRET: "a wrong one",

@@ -10,7 +10,7 @@ import { addressesOf } from "./addresses.ts";
 import { drawnIds, peersOf } from "./data-directory.ts";
 import { checkFree, freePorts } from "./free-ports.ts";
 import { parseTransaction } from "./operations.ts";
-import { readPassword, readSecurity } from "./security.ts";
+import { readClientsTls, readPassword, readSecurity } from "./security.ts";
 import { Waits } from "./waits.ts";
 
 function codeOf(body: () => unknown): string {
@@ -123,6 +123,13 @@ describe("secrets", () => {
       );
       expect(codeOf(() => readSecurity({ tlsCert: file }, {}))).equal("KITH_CLI_ARGUMENT");
       expect(codeOf(() => readSecurity({ tlsCa: file }, {}))).equal("KITH_CLI_ARGUMENT");
+      const pair = { tlsCert: file, tlsKey: file };
+      expect(codeOf(() => readSecurity(pair, {}))).equal("KITH_CLI_CERTIFICATE");
+      const forClients = { clientsTlsCert: file, clientsTlsKey: file };
+      expect(codeOf(() => readClientsTls(forClients))).equal("KITH_CLI_CERTIFICATE");
+      expect(codeOf(() => readClientsTls({ clientsTlsCert: file }))).equal("KITH_CLI_ARGUMENT");
+      expect(codeOf(() => readClientsTls({ clientsTlsKey: file }))).equal("KITH_CLI_ARGUMENT");
+      expect(readClientsTls({})).equal(undefined);
       expect(readPassword(file, {})).equal("from the file");
       expect(readPassword(undefined, { KITH_PASSWORD: "p" })).equal("p");
       writeFileSync(file, "\nsecond line");
