@@ -12,6 +12,7 @@ import { type Answer, encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
 import { isYoung, ticketOf } from "./execute.ts";
 import { ask, byGroup, ensureSessions, execute, learn, lost, retry } from "./routing.ts";
+import type { TxStatus } from "../status-messages.ts";
 import { startRead } from "./read.ts";
 import { type Call, close, type CommitJob, type Ended, type ManagerState, reply } from "./state.ts";
 
@@ -23,6 +24,24 @@ export function driveCommit(state: ManagerState, job: CommitJob): void {
   job.phase = "preparing";
   job.sentAt = state.now;
   prepare(state, job, job.keys);
+}
+
+/** Asks the manager of another client's transaction how far it is. */
+export function askManager(state: ManagerState, job: CommitJob): void {
+  const { tx, hint } = job;
+  if (tx === null || hint === "") return recover(state, job);
+  job.phase = "asking";
+  job.atWork = false;
+  job.askDue = state.now + state.settings.askMs;
+  state.out.asks.push({ hint, tx });
+}
+
+/** The manager of a transaction has said how far it is. */
+export function managerSaid(state: ManagerState, job: CommitJob, status: TxStatus): void {
+  if (status === "C" || status === "X") return settle(state, job, status);
+  if (job.phase !== "asking") return;
+  if (status === "working") job.atWork = true;
+  else recover(state, job);
 }
 
 /** Begins to find out, and to carry out, what became of a transaction. */
@@ -112,7 +131,12 @@ export function commitAgain(state: ManagerState, job: CommitJob, call: Call): vo
 
 /** Time has passed. */
 export function commitTick(state: ManagerState, job: CommitJob): void {
-  if (job.phase === "sessions" && state.now >= job.deadline) {
+  if (job.phase === "asking") {
+    if (state.now < job.askDue) return;
+    // Who is at work comes to an end by itself; but not for ever, where a group is out of its reach.
+    if (job.atWork && state.now < job.deadline) askManager(state, job);
+    else recover(state, job);
+  } else if (job.phase === "sessions" && state.now >= job.deadline) {
     answer(state, job, { kind: "failed", reason: "timeout" });
     end(state, job);
   } else if (job.phase === "preparing" && state.now >= job.deadline) recover(state, job);

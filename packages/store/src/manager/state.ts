@@ -160,7 +160,13 @@ export interface CommitJob {
   readonly until: Millis;
   /** When it was first sent, for an own one. */
   sentAt: Millis;
-  phase: "sessions" | "preparing" | "recovering" | "finishing";
+  /** Of another client's: its manager is asked first. */
+  phase: "asking" | "sessions" | "preparing" | "recovering" | "finishing";
+  /** Where its manager may be asked; empty where nobody said. */
+  readonly hint: string;
+  /** Until when the manager's answer is waited for, and whether it has said since that it is at work. */
+  askDue: Millis;
+  atWork: boolean;
   readonly votes: Map<Position, RegisterState>;
   /** Where it can never be prepared, since its session is gone. */
   readonly gone: Set<Position>;
@@ -248,6 +254,8 @@ export interface ManagerSettings {
   readonly cancelMs: Millis;
   /** A session that was not used for longer is looked for anew: shorter than the groups keep it. */
   readonly idleMs: Millis;
+  /** How long the manager of a transaction in doubt is waited for, each time it is asked. */
+  readonly askMs: Millis;
   /** How often groups are told what the client needs no more, where no command tells them. Raising it saves commands. */
   readonly forgetMs: Millis;
 }
@@ -259,6 +267,7 @@ export const managerSettings: ManagerSettings = {
   withinMs: 10_000,
   cancelMs: 10_000,
   idleMs: 1_200_000,
+  askMs: 500,
   forgetMs: 5000,
 };
 
@@ -292,6 +301,8 @@ export interface ManagerState {
   forgotten: number;
   forgetAt: Millis;
   readonly out: {
+    /** Managers to be asked. */
+    asks: { readonly hint: string; readonly tx: TxId }[];
     calls: Outgoing[];
     replies: { readonly work: number; readonly ended: Ended }[];
   };
@@ -328,7 +339,7 @@ export function managerOf(
     draws: 0,
     forgotten: 1,
     forgetAt: 0,
-    out: { calls: [], replies: [] },
+    out: { asks: [], calls: [], replies: [] },
   };
 }
 

@@ -8,12 +8,20 @@ import { applyCommand } from "../machine.ts";
 import { MapTable } from "../map-table.test.ts";
 import { decodeQuery, encodeAnswer } from "../query.ts";
 import { encodeResult, type Result } from "../result.ts";
-import { begin, conclude, heard, nextDue, tickManager } from "./manager.ts";
+import { nameOf, type TxId } from "../rows.ts";
+import { begin, conclude, heard, nextDue, statusOf, tickManager, told } from "./manager.ts";
 import { type Ended, type ManagerState, managerOf, type Outgoing, type Work } from "./state.ts";
 
 const client = "0123456789abcdef";
 const another = "fedcba9876543210";
-const settings = { commitMs: 300, withinMs: 1000, cancelMs: 1000, idleMs: 500, pushMs: 100 };
+const settings = {
+  commitMs: 300,
+  withinMs: 1000,
+  cancelMs: 1000,
+  idleMs: 500,
+  pushMs: 100,
+  askMs: 50,
+};
 /** How long groups keep sessions that are not used: longer than clients use them. */
 const keptMs = 600;
 
@@ -233,8 +241,13 @@ describe("the transaction manager, step by step", () => {
     });
     expect(bench.locks()).equal(1);
     const helper = bench.manager(another);
-    const name = `${client}\0\0\0\0\0\0\u0001`;
-    const known = { name, hint: "", since: 0, participants, states: [] };
+    const known = {
+      name: nameOf({ client, seq: 1 }),
+      hint: "",
+      since: 0,
+      participants,
+      states: [],
+    };
     conclude(helper, known, bench.now);
     // One group has no session of the client, and before the other one is looked at again it gives the key away.
     const left = bench.run(helper, ({ kind }) => kind === "query");
@@ -243,6 +256,84 @@ describe("the transaction manager, step by step", () => {
     bench.run(helper);
     expect(bench.locks()).equal(0);
     expect(helper.jobs.size).equal(0);
+  });
+
+  /** A transaction that is prepared in one of two groups, and what the other one is asked; and one who wants to know of it. */
+  const halfway = (): {
+    bench: Bench;
+    state: ManagerState;
+    helper: ManagerState;
+    tx: TxId;
+    number: number;
+    open: Outgoing;
+  } => {
+    const bench = new Bench();
+    const state = bench.manager();
+    for (const key of ["a", "h"]) bench.done(state, put(key));
+    const number = begin(state, commit("a", "h"), bench.now);
+    const [first, open] = bench.run(state, ({ kind }) => kind === "command");
+    if (first === undefined || open === undefined) throw new Error("nothing was sent");
+    heard(state, first.call, bench.serve(first), bench.now);
+    expect(bench.locks()).equal(1);
+    const tx = { client, seq: 3 };
+    const helper = bench.manager(another);
+    const participants = ["a", "h"].map((position) => ({ position, writes: true }));
+    const known = { name: nameOf(tx), hint: "its manager", since: 0, participants, states: [] };
+    conclude(helper, known, bench.now);
+    expect(helper.out.asks).deep.equal([{ hint: "its manager", tx }]);
+    expect(helper.out.calls).deep.equal([]);
+    return { bench, state, helper, tx, number, open };
+  };
+  const passes = (bench: Bench, state: ManagerState, duration: number): void => {
+    bench.now += duration;
+    tickManager(state, bench.now);
+  };
+
+  it("leaves in peace what its manager says to be at work, and takes what that says to have come of it", () => {
+    const { bench, state, helper, tx, number, open } = halfway();
+    expect(statusOf(state, tx)).equal("working");
+    told(helper, tx, "working", bench.now);
+    passes(bench, helper, 60);
+    // It has asked again, and nothing else.
+    expect(helper.out.asks).length(2);
+    expect(helper.out.calls).deep.equal([]);
+    heard(state, open.call, bench.serve(open), bench.now);
+    expect(statusOf(state, tx)).equal("C");
+    // Its manager dies before it has told the groups.
+    state.out.calls = [];
+    told(helper, tx, "C", bench.now);
+    expect(helper.out.calls.map(({ body }) => decodeCommand(body).kind)).deep.equal([
+      "finish",
+      "finish",
+    ]);
+    bench.run(helper);
+    expect(bench.locks()).equal(0);
+    expect(endOf(state, number)).equal("committed");
+    expect(bench.version("g1", "h")).equal(2);
+  });
+
+  it("finds out by itself where a manager is silent, knows nothing, or is at work for too long", () => {
+    for (const status of [null, "unknown", "working"] as const) {
+      const { bench, helper, tx } = halfway();
+      for (let i = 0; i < 8; i++) {
+        if (status !== null) told(helper, tx, status, bench.now);
+        passes(bench, helper, 60);
+      }
+      bench.run(helper);
+      expect(bench.locks()).equal(0);
+      expect(helper.jobs.size).equal(0);
+    }
+  });
+
+  it("says of its own transactions alone how far they are, and not of what it looks for itself", () => {
+    const { bench, state, helper, tx } = halfway();
+    expect(statusOf(helper, tx)).equal(null);
+    expect(statusOf(state, { ...tx, seq: 77 })).equal("unknown");
+    const participants = [{ position: "a", writes: true }];
+    const past = { client, seq: 2 };
+    conclude(state, { name: nameOf(past), hint: "itself", since: 0, participants, states: [] }, 0);
+    expect(statusOf(state, past)).equal("unknown");
+    expect(bench.locks()).equal(1);
   });
 
   it("gives up in time what has keys of which no group is known", () => {
