@@ -7,7 +7,7 @@ import {
   restart,
   ScheduleTimeout,
   timeout,
-  Timer,
+  type Timer,
 } from "@kith/core";
 import {
   bytesText,
