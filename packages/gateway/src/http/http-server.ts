@@ -46,7 +46,14 @@ import { failureOf } from "./failures.ts";
 import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
 import { measuresOf } from "./measures.ts";
 import { HttpMetrics, type Measure, processMeasures } from "./metrics.ts";
-import { isReadOnly, keysOf, type Operation, type OperationResult, perform } from "./operations.ts";
+import {
+  isReadOnly,
+  keysOf,
+  type Operation,
+  type OperationResult,
+  perform,
+  valueJson,
+} from "./operations.ts";
 import { plainView, statusPage } from "./page.ts";
 
 /** What the HTTP server has to know. Plain data. */
@@ -335,17 +342,6 @@ function resultJson({ kind, key, value, version, existed }: OperationResult): ob
     ...(version === undefined ? {} : { version }),
     ...(existed === undefined ? {} : { existed }),
   };
-}
-
-const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** A value as JSON: as text where it is UTF-8, else in base64. */
-function valueJson(value: Uint8Array): { value: string } | { base64: string } {
-  try {
-    return { value: strictText.decode(value) };
-  } catch {
-    return { base64: Buffer.from(value).toString("base64") };
-  }
 }
 
 function nameOf(key: Key): string {
