@@ -150,6 +150,7 @@ export class HttpServer extends Component {
         up: (at) => this.enter(() => this.listener.trigger(new Listening(at))),
         failed: (cause) => this.enter(() => this.#failed(listen, cause)),
         asked: (exchange) => this.enter(() => this.#asked(exchange)),
+        mistaken: (problem) => this.#mistaken(problem),
         answered: (method, route, status, seconds) =>
           this.#metrics.answered(method, route, status, seconds),
       });
@@ -160,6 +161,14 @@ export class HttpServer extends Component {
       this.#exchanges.clear();
       this.#trying.clear();
     });
+  }
+
+  /** One request that shows a defect shall not end all others. */
+  #mistaken(problem: unknown): HttpFailure {
+    const what = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
+    this.log.error(`a request could not be done: ${what}`);
+    const sentence = "This peer has made a mistake; nothing was done.";
+    return new HttpFailure(500, "KITH_HTTP_MISTAKE", sentence, outcome("not-done"));
   }
 
   #failed({ host, port }: DoorInit["listen"], cause: Error): void {
@@ -260,8 +269,8 @@ export class HttpServer extends Component {
       operations = readOperations(exchange.body);
     } catch (error) {
       this.#end(call);
-      if (!(error instanceof HttpFailure)) throw error;
-      return exchange.answer(failureAnswer(error));
+      const failure = error instanceof HttpFailure ? error : this.#mistaken(error);
+      return exchange.answer(failureAnswer(failure));
     }
     const until = this.clock.monotonic + this.#limits.withinMs;
     this.#trying.set(call, { exchange, operations, until, attempt: 0, results: [], refusal: null });
