@@ -73,7 +73,10 @@ describe("strangers", () => {
   });
 
   it("are looked for where they say nothing any more", async () => {
-    if (process.platform !== "linux") return void console.log("(only Linux says which timers run)");
+    if (process.platform !== "linux") {
+      console.log("(only Linux says which timers run)");
+      return;
+    }
     const { port } = await gatewayOnMemory();
     const client = await Client.to(port);
     expect(await client.ask("PING")).equal("+PONG");
