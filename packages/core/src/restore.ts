@@ -34,6 +34,7 @@ import { copyPlain } from "./plain.ts";
 import { type Reference, resolve } from "./reference.ts";
 import { importOne, type Snapshot } from "./state.ts";
 import { launch, type System } from "./system.ts";
+import type { Key } from "./types.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -191,14 +192,13 @@ class Restoration {
           });
     for (const { name, plain, fallbacks, keyed } of saved.halves) {
       const half = this.#half(core, name);
-      half.plain = channels(plain);
-      half.fallbacks = fallbacks.length === 0 ? null : channels(fallbacks);
-      half.keyed = keyed.length === 0 ? null : new Map();
+      const first = new Map<Key, ChannelCore>();
       for (const [key, numbers] of keyed) {
         const chain = channels(numbers);
         chain.forEach((channel, at) => (channel.sameKey = chain[at + 1] ?? null));
-        half.keyed?.set(key, chain[0] as ChannelCore);
+        first.set(key, chain[0] as ChannelCore);
       }
+      half.rewire(channels(plain), channels(fallbacks), first);
     }
   }
 

@@ -17,7 +17,7 @@ import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from ".
 import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
-import { isOf, type PortHalf } from "./half.ts";
+import type { PortHalf } from "./half.ts";
 import { hostLog } from "./host.ts";
 import type {
   DeadLetter,
@@ -26,6 +26,7 @@ import type {
   RecordKind,
   Traced,
 } from "./inspect.ts";
+import { isOf } from "./interest.ts";
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
