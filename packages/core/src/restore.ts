@@ -25,6 +25,7 @@ import type { ComponentCore } from "./component-core.ts";
 import { createChild, createShadow } from "./construction.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { Escalation } from "./fault.ts";
+import { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import type { Traced } from "./inspect.ts";
 import { resolving } from "./lifecycle.ts";
@@ -109,7 +110,7 @@ class Restoration {
       system.within(core, () => importOne(core, own, version));
     }
     const before = core.children;
-    const after = new Map<string, ChildHandle>();
+    const after = new Few<string, ChildHandle>();
     for (const child of saved.children) after.set(child.name, this.#child(core, child));
     for (const [name, handle] of before ?? []) if (!after.has(name)) system.discard(handle.core);
     core.children = after.size === 0 ? null : after;
@@ -224,7 +225,7 @@ class Restoration {
       saved.faults === null ? null : new Set(saved.faults.map((one) => this.#escalation(one)));
     core.ordinals = saved.ordinals.length === 0 ? null : new Map(saved.ordinals);
     core.settings =
-      saved.settings.length === 0 ? null : new Map(saved.settings.map((one) => [one.name, one]));
+      saved.settings.length === 0 ? null : new Few(saved.settings.map((one) => [one.name, one]));
     if (core.handle !== null) {
       core.handle.awaited = saved.awaited;
       core.handle.restarts = saved.restarts;

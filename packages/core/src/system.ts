@@ -17,6 +17,7 @@ import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from ".
 import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
+import { Few } from "./few.ts";
 import type { PortHalf } from "./half.ts";
 import { hostLog } from "./host.ts";
 import type {
@@ -138,7 +139,7 @@ export class System<C extends Component = Component> {
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
     this.#root.constructing = true;
     if (world.settings !== undefined)
-      this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
+      this.#root.settings = new Few(world.settings.map((given) => [given.name, given]));
     world.install?.(rootOf(this.#root));
     this.#main = createChild(this.#root, cls, init, {
       name: `${cls.name === "" ? "Main" : cls.name}-1`,
@@ -537,7 +538,7 @@ export class System<C extends Component = Component> {
 
   /** @internal */
   configureCore(core: ComponentCore, given: Given): void {
-    (core.settings ??= new Map()).set(given.name, { ...given, updated: true });
+    (core.settings ??= new Few()).set(given.name, { ...given, updated: true });
     const tell = (at: ComponentCore): void => {
       at.tell(new SettingChanged({ name: given.name }));
       for (const { core: child } of at.childHandles())

@@ -265,11 +265,20 @@ export abstract class RingNode extends Component {
       followers,
       suspects,
     } = this.#state;
-    const wanted: PeerRef[] = [];
+    const past = this.#watchedFor;
+    // After each message; at rest nothing has changed, and nothing need be made to see it.
+    if (
+      predecessor === past[0] &&
+      successors[0] === past[1] &&
+      asking === past[2] &&
+      candidates === past[3] &&
+      followers === past[4] &&
+      suspects === past[5]
+    )
+      return;
     const neighbours = [predecessor, successors[0], asking];
-    const reasons = [...neighbours, candidates, followers, suspects];
-    if (reasons.every((one, at) => one === this.#watchedFor[at])) return;
-    this.#watchedFor = reasons;
+    this.#watchedFor = [...neighbours, candidates, followers, suspects];
+    const wanted: PeerRef[] = [];
     // All candidates at one time: each is asked for a moment only, too short for a verdict.
     for (const peer of [...neighbours, ...candidates, ...followers, ...suspects])
       if (peer !== null && peer !== undefined && !samePeer(peer, own) && !includes(wanted, peer))
