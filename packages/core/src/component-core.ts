@@ -388,7 +388,7 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** The half on which the kernel schedules for the component: its own Timer port, or one made for the purpose. */
   timerHalf(): PortHalf {
-    let half = this.halves().find((port) => port.timers && port.plain.length > 0);
+    let half = this.halves().find((port) => port.timers && port.connected);
     if (half !== undefined) return half;
     // One that has lost its provider is connected anew.
     half = this.portNamed(timerName) as PortHalf | undefined;

@@ -51,7 +51,9 @@ class HandlerSubscription implements Subscription {
 }
 
 const noHandlers: readonly AnyHandler[] = [];
-const noChannels: readonly ChannelCore[] = [];
+const noChannels: ChannelCore[] = [];
+/** So many channels stand in a list of the exact length; one of more grows ahead, or a hub of thousands would copy it each time. */
+const exactMax = 16;
 
 /** The half of which several handlers run for one event, and those that one of them has cancelled. */
 let executing: PortHalf | null = null;
@@ -146,11 +148,11 @@ export class PortHalf implements Target {
   readonly core: ComponentCore;
   private readonly side: Side;
   private interest: Interest = noInterest;
-  /** One for each class of the interest. */
+  /** One for each class of the interest, where there are several: most halves have one, and need no list for it. */
   private handling: readonly AnyHandler[] = noHandlers;
-  /** The class that came last, and its handler, where there is exactly one. */
-  private onlyClass: unknown = null;
+  /** The handler of the class that came last, where there is exactly one; where there is one of all, that. */
   private only: AnyHandler | null = null;
+  private onlyClass: unknown = null;
   /** The half at the far end, where there is one and nothing stands between. */
   private directOnly: PortHalf | null = null;
   /**
@@ -163,8 +165,9 @@ export class PortHalf implements Target {
   private filters = 0;
   /** The name of the field that holds it, known once the constructor has returned. */
   name = "";
-  /** Channels without a key; on the user's side, all of them. */
-  plain: readonly ChannelCore[] = noChannels;
+  /** The first channel without a key, and the others; on the user's side, all of them. */
+  private first: ChannelCore | null = null;
+  private others: ChannelCore[] = noChannels;
   private hub: Hub | null;
   private answers: Map<EventClass, AnswerHandler> | null = null;
 
@@ -177,6 +180,17 @@ export class PortHalf implements Target {
     this.core = core;
     this.side = sideOf(type, provided);
     this.hub = extractor === null ? null : new Hub(extractor);
+  }
+
+  /** Channels without a key; on the user's side, all of them. */
+  get plain(): readonly ChannelCore[] {
+    if (this.first === null) return noChannels;
+    return [this.first].concat(this.others);
+  }
+
+  /** The channel without a key, where there is exactly one. */
+  get onlyPlain(): ChannelCore | null {
+    return this.others === noChannels ? this.first : null;
   }
 
   get type(): AnyPort {
@@ -247,14 +261,14 @@ export class PortHalf implements Target {
       return;
     }
     const meta = system.tap === null ? null : system.traceTrigger(this, event, null);
-    let channels = this.plain;
+    let withKey: readonly ChannelCore[] | null = null;
     const { hub } = this;
     const key = hub === null ? undefined : hub.keys?.of(event);
     if (hub !== null && key !== undefined) {
       let fan = hub.fans?.get(key);
       const channel = fan ? undefined : hub.keyed?.get(key);
       if (channel !== undefined && fan === undefined) {
-        const alone = channels.length === 0 && channel.sameKey === null;
+        const alone = this.first === null && channel.sameKey === null;
         const far = channel.user;
         if (!alone) {
           fan = this.fanOf(hub, key, channel);
@@ -275,9 +289,10 @@ export class PortHalf implements Target {
           this.core.system.deadLetter("no-handler", this.core, this.name, event, meta?.id);
         return;
       }
-      const withKey = channel === undefined ? hub.fallbacks : chainOf(channel);
-      if (withKey !== null) channels = channels.length === 0 ? withKey : [...withKey, ...channels];
+      withKey = channel === undefined ? hub.fallbacks : chainOf(channel);
     }
+    let channels = this.plain;
+    if (withKey !== null) channels = withKey.concat(channels);
     // A filter may throw: ask all of them before anything is sent.
     if (this.filters > 0)
       channels = channels.filter((channel) => filterOf(channel, this.provided)?.(event) ?? true);
@@ -351,10 +366,10 @@ export class PortHalf implements Target {
     }
     const places = this.interest.match(cls);
     if (places.length === 1) {
-      const only = this.handling[places[0] as number] as AnyHandler;
+      if (this.handling !== noHandlers)
+        this.only = this.handling[places[0] as number] as AnyHandler;
       this.onlyClass = cls;
-      this.only = only;
-      only(event, meta);
+      (this.only as AnyHandler)(event, meta);
     } else if (places === nowhere) {
       this.core.system.deadLetter("no-handler", this.core, this.name, event as Event);
     } else {
@@ -413,7 +428,7 @@ export class PortHalf implements Target {
     if (this.placeOf(cls, own) >= 0)
       own = (event, meta) => (handler as unknown as AnyHandler)(event, meta);
     // concat makes an array of the exact length; a spread or a push would make room for sixteen more.
-    this.subscribe(this.interest.with(cls), this.handling.concat(own));
+    this.subscribe(this.interest.with(cls), this.allHandlers.concat(own));
     return new HandlerSubscription(this, cls, own);
   }
 
@@ -431,19 +446,25 @@ export class PortHalf implements Target {
     if (executing === this) cancelled.push(handler);
     this.subscribe(
       this.interest.without(place),
-      this.handling.filter((_, at) => at !== place),
+      this.allHandlers.filter((_, at) => at !== place),
     );
   }
 
   private placeOf(cls: EventClass, handler: AnyHandler): number {
     const { classes } = this.interest;
-    return this.handling.findIndex((one, at) => one === handler && classes[at] === cls);
+    return this.allHandlers.findIndex((one, at) => one === handler && classes[at] === cls);
   }
 
-  private subscribe(interest: Interest, handling: readonly AnyHandler[]): void {
+  private get allHandlers(): readonly AnyHandler[] {
+    return this.interest.classes.length === 1 ? [this.only as AnyHandler] : this.handling;
+  }
+
+  private subscribe(interest: Interest, handlers: readonly AnyHandler[]): void {
+    const [first = null] = handlers;
     this.interest = interest;
-    this.handling = handling;
-    this.onlyClass = this.only = null;
+    this.handling = handlers.length > 1 ? handlers : noHandlers;
+    this.only = handlers.length === 1 ? first : null;
+    this.onlyClass = null;
     // What is known at the far ends of who takes what is over.
     if (!this.provided) for (const { provider } of this.plain) provider?.refresh();
   }
@@ -508,7 +529,7 @@ export class PortHalf implements Target {
       const hub = (this.hub ??= new Hub(null));
       hub.fallbacks = (hub.fallbacks ?? noChannels).concat(channel);
     } else {
-      this.plain = this.plain.concat(channel);
+      this.link(channel);
     }
     this.refresh();
   }
@@ -519,7 +540,9 @@ export class PortHalf implements Target {
     fallbacks: readonly ChannelCore[],
     keyed: Map<Key, ChannelCore>,
   ): void {
-    this.plain = plain;
+    this.first = null;
+    this.others = noChannels;
+    for (const channel of plain) this.link(channel);
     if (this.hub !== null || fallbacks.length > 0 || keyed.size > 0) {
       const hub = (this.hub ??= new Hub(null));
       hub.fallbacks = fallbacks.length === 0 ? null : fallbacks;
@@ -537,9 +560,22 @@ export class PortHalf implements Target {
       const left = without(this.hub.fallbacks ?? noChannels, channel);
       this.hub.fallbacks = left.length === 0 ? null : left;
     } else {
-      this.plain = without(this.plain, channel);
+      this.unlink(channel);
     }
     this.refresh();
+  }
+
+  private link(channel: ChannelCore): void {
+    if (this.first === null) this.first = channel;
+    else if (this.others.length < exactMax) this.others = this.others.concat(channel);
+    else this.others.push(channel);
+  }
+
+  private unlink(channel: ChannelCore): void {
+    const left = this.others;
+    if (channel === this.first) this.first = left.length === 0 ? null : (left.shift() ?? null);
+    else if (left.includes(channel)) left.splice(left.indexOf(channel), 1);
+    if (left.length === 0) this.others = noChannels;
   }
 
   /** All channels on this half. */
@@ -588,12 +624,12 @@ export class PortHalf implements Target {
 
   /** How many handlers are subscribed. */
   get handlers(): number {
-    return this.handling.length;
+    return this.interest.classes.length;
   }
 
   /** Whether anything is connected. */
   get connected(): boolean {
-    return this.plain.length > 0 || this.keyed !== null || this.fallbacks !== null;
+    return this.first !== null || this.keyed !== null || this.fallbacks !== null;
   }
 
   /** Names the half for people. */

@@ -306,12 +306,10 @@ export class PendingTable implements Target {
   }
 
   #onlyTaker(half: PortHalf, request: Event): ChannelCore {
-    const { plain } = half;
-    const [only] = plain;
+    const only = half.onlyPlain;
     // The usual case, for which no list has to be made.
     if (
-      plain.length === 1 &&
-      only !== undefined &&
+      only !== null &&
       only.passRequest === null &&
       only.provider?.wants(request.constructor) === true
     )

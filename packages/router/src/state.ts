@@ -246,6 +246,11 @@ export function learn(
     known.misses = 0;
     known.heard = true;
   }
+  // Hearsay of one that finds no room; who is not known under another life has nothing to lose by it.
+  if (!firstHand && known?.peer.peerId !== peer.peerId) {
+    const scale = Math.log(ahead(state, peer.peerId));
+    if (refuses?.(state, peer, at, scale) === true) return false;
+  }
   const address = addressOf(peer);
   const life = state.lives.get(address);
   if (life !== undefined && peer.incarnation < life) return false;
@@ -266,7 +271,7 @@ export function learn(
   }
   const distance = ahead(state, peer.peerId);
   const scale = Math.log(distance);
-  if (refuses?.(state, peer, place, scale) === true) return false;
+  if (firstHand && refuses?.(state, peer, place, scale) === true) return false;
   const heard = firstHand;
   const entry: Entry = { peer, heard, after, roundTrip: null, deviation: 0, misses: 0 };
   state.entries.splice(place, 0, entry);
