@@ -34,10 +34,17 @@ for (let round = 0; round < rounds; round++) {
       const heap = suites[suite]?.[name]?.heapMegabytes;
       const flags = heap === undefined ? [] : [`--max-old-space-size=${heap}`];
       const args = ["--expose-gc", ...flags, child, suite, name];
-      const out = execFileSync(process.execPath, args, { encoding: "utf8" });
-      const measured: Measured = JSON.parse(out);
       const key = `${suite}/${name}`;
-      runs.set(key, [...(runs.get(key) ?? []), measured]);
+      // What fails costs its own row alone: the others may have taken an hour.
+      try {
+        const measured: Measured = JSON.parse(
+          execFileSync(process.execPath, args, { encoding: "utf8" }),
+        );
+        runs.set(key, [...(runs.get(key) ?? []), measured]);
+      } catch (error) {
+        console.error(`\n${key} failed:`, error);
+        process.exitCode = 1;
+      }
     }
   }
 }
@@ -65,6 +72,10 @@ for (const suite of wanted) {
   const first = runs.get(`${suite}/${names[0]}`) ?? [];
   for (const name of names) {
     const all = runs.get(`${suite}/${name}`) ?? [];
+    if (all.length === 0) {
+      lines.push(`| ${name} | | | | | failed |`);
+      continue;
+    }
     const cpu = median(all.map((one) => one.cpuNs));
     // Rounds are paired, so that a slow moment of the machine drops out of the ratio.
     const ratio = median(all.map((one, i) => one.cpuNs / (first[i]?.cpuNs ?? NaN)));

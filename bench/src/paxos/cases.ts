@@ -6,7 +6,7 @@
 
 import type { Case } from "../harness.ts";
 import { Times } from "../times.ts";
-import { etcdVersion } from "./etcd.ts";
+import { etcdVersion } from "@kith/cli/etcd";
 import { flushesHere } from "./flushes.ts";
 import { type Cluster, cluster } from "./group.ts";
 import { etcd, type Kind, kith, type Target } from "./processes.ts";

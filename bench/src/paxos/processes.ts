@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { run, type System } from "@kith/core";
 import { type Processes, startProcesses, User } from "@kith/example-group";
 import { real } from "@kith/node";
-import { EtcdClient, EtcdCluster } from "./etcd.ts";
+import { EtcdClient, EtcdCluster } from "@kith/cli/etcd";
 
 /**
  * What a client does: an increment adds to one number, an update reads a value and writes one that depends on it, a transfer

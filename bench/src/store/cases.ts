@@ -8,7 +8,7 @@
 
 import type { Case } from "../harness.ts";
 import { missing, processCase, sizes } from "../paxos/cases.ts";
-import { etcdVersion } from "../paxos/etcd.ts";
+import { etcdVersion } from "@kith/cli/etcd";
 import { etcd, type Kind } from "../paxos/processes.ts";
 import { insideCase } from "./inside.ts";
 import { keysCase } from "./keys.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Command } from "commander";
-import type { BenchOptions } from "./peers/bench-cluster.ts";
+import type { BenchOptions } from "./bench/bench-cluster.ts";
 import type { ClientOptions, WriteOptions } from "./peers/client-commands.ts";
 import type { StartOptions } from "./peers/start.ts";
 import type { UpOptions } from "./peers/up.ts";
@@ -62,6 +62,11 @@ export function declareStart(
     .option("--http <[host:]port>", "opens a port for HTTP")
     .option("--http-host <name,…>", "names by which HTTP may be called, besides addresses")
     .option("--password-file <file>", "what clients of both have to know; or KITH_PASSWORD")
+    .option(
+      "--clients-tls-cert <file>",
+      "encrypts the Redis and HTTP ports: the certificate that clients see, as PEM",
+    )
+    .option("--clients-tls-key <file>", "its key")
     .option("--domain <name>", "what fails together with this peer: a machine, a zone")
     .option("--verbose", "writes more into the log")
     .option("--json", "tells where it listens as JSON");
@@ -130,11 +135,21 @@ export function declareBench(
 ): void {
   program
     .command("bench")
-    .description("Measures a cluster through its Redis port, beside redis-server and etcd.")
+    .description(
+      "Measures a cluster through its Redis port, beside redis-server and etcd where they are installed. All of it takes some twelve minutes; keep the machine quiet.",
+    )
     .argument("[name]", "what to measure", "cluster")
-    .option("--seconds <n>", "how long each measurement takes", "5")
+    .option("--short", "a first impression, in about two minutes: one round, one kill")
+    .option("--rounds <n>", "how often each measurement is made; the median is told", "3")
+    .option("--seconds <n>", "how long each takes", "2")
+    .option("--operations <n>", "so many operations for each, instead of a time")
     .option("--clients <n>", "connections at a time", "50")
-    .option("--only <name,…>", "these alone: one-process, processes, redis, etcd, idle, kill, size")
+    .option("--kills <n>", "how often a peer is killed", "5")
+    .option(
+      "--only <name,…>",
+      "these alone: of the servers one-process, processes, redis, etcd; of what is measured load, idle, kill, size",
+    )
+    .option("--save <file>", "writes the tables into a file, too")
     .option("--json", "the result for programs")
     .action((name: string, options: BenchOptions) => run(name, options));
 }

@@ -4,6 +4,8 @@ import { KithError } from "@kith/core";
 
 const nextSteps = {
   KITH_CLI_ARGUMENT: "See `kith help`, and `kith help` with the name of the command.",
+  KITH_CLI_CERTIFICATE:
+    "Give a certificate in PEM that is valid now, and its own key without a password.",
   KITH_CLI_FILE: "Name a file in a folder that is there and may be written to.",
   KITH_CLI_LOAD:
     "Run the file by itself to see the whole error; TypeScript files need tsx installed.",

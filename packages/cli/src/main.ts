@@ -41,7 +41,7 @@ declareClient(program, {
   leave: async (options) => (await client()).leave(options),
 });
 declareBench(program, async (name, options) => {
-  const { bench } = await import("./peers/bench-cluster.ts");
+  const { bench } = await import("./bench/bench-cluster.ts");
   await bench(name, options, terminal, out);
 });
 declareSim(program, async (name, options) => {

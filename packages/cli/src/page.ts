@@ -21,13 +21,16 @@ export function machine(): string {
   return `Node ${process.version}, ${cores} (${cpus()[0]?.model.trim() ?? "unknown"})`;
 }
 
-/** A table of Markdown. */
+/** A table of Markdown, with columns as wide as what is in them: people read it on a terminal, too. */
 export function table(
   head: readonly string[],
   body: readonly (readonly (string | number)[])[],
 ): string {
-  return [head, head.map(() => "---"), ...body]
-    .map((cells) => `| ${cells.join(" | ")} |`)
+  const widths = head.map((name, at) =>
+    Math.max(3, name.length, ...body.map((cells) => `${cells[at] ?? ""}`.length)),
+  );
+  return [head, widths.map((width) => "-".repeat(width)), ...body]
+    .map((cells) => `| ${cells.map((cell, at) => `${cell}`.padEnd(widths[at] ?? 0)).join(" | ")} |`)
     .join("\n");
 }
 

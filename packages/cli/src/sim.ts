@@ -1,6 +1,5 @@
 /** `kith sim`: runs a scenario, says whether it holds and what was tried, or tells the story of a failure. */
 
-import { accessSync, constants, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
   decisionsOf,
@@ -17,6 +16,7 @@ import {
 } from "@kith/sim/scenario";
 import { formatHistory } from "@kith/testing/history";
 import { cliError } from "./errors.ts";
+import { checkPlace, writeText } from "./files.ts";
 import { type Entry, findScenario, listScenarios } from "./library.ts";
 import { runSeeds } from "./pool.ts";
 import { Progress, type Terminal } from "./progress.ts";
@@ -195,8 +195,8 @@ function look(
       `Seed ${seed} has the hash ${result.hash}, and had ${hash}: it is not deterministic.`,
     );
   if (history !== undefined)
-    write(path.resolve(output.folder, history), formatHistory(result.history));
-  if (trace !== undefined) write(path.resolve(output.folder, trace), recording.shiviz());
+    writeText(path.resolve(output.folder, history), formatHistory(result.history));
+  if (trace !== undefined) writeText(path.resolve(output.folder, trace), recording.shiviz());
   const slice = failure === null ? [] : recording.slice();
   if (failure === null || options.shrink === undefined || options.shrink === false)
     return { slice };
@@ -220,7 +220,7 @@ function shrunkTo(
   const target = path.resolve(folder, name);
   const relative = path.relative(path.dirname(target), file).split(path.sep).join("/");
   const from = relative.startsWith(".") ? relative : `./${relative}`;
-  write(target, storyFile({ exported, from, plan, failure }));
+  writeText(target, storyFile({ exported, from, plan, failure }));
   const recording = new Recording();
   runPlan(scenario, plan, { recording });
   const { faults, operations = [] } = plan;
@@ -236,24 +236,6 @@ function shrunkTo(
     ...recording.slice().map((line) => `  ${line}`),
   ].join("\n");
   return { file: target, decisions: decisionsOf(plan), text };
-}
-
-function checkPlace(file: string): void {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
-    throw cliError("KITH_CLI_FILE", `${file} is a folder.`);
-  try {
-    accessSync(path.dirname(file), constants.W_OK);
-  } catch (cause) {
-    throw cliError("KITH_CLI_FILE", `The file ${file} cannot be written.`, cause);
-  }
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (cause) {
-    throw cliError("KITH_CLI_FILE", `The file ${file} could not be written.`, cause);
-  }
 }
 
 function wrapped(text: string): string[] {

@@ -81,7 +81,11 @@ async function swarmOf(
     report: (report, micros) => {
       reports.set(report.seed, report);
       cpuMicros += micros;
-      progress.advance(report.failure !== null);
+      const { seed, failure } = report;
+      // At once: who counts for an hour wants to know before its end.
+      if (failure !== null)
+        console.log(`${entry.scenario.name}: seed ${seed}: ${failure.invariant}`);
+      progress.advance(failure !== null);
     },
   });
   progress.clear();

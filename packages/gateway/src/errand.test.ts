@@ -42,6 +42,7 @@ function worldOf(withinMs = 1000): World & { time: number } {
       return this.time;
     },
     draw: () => 0.5,
+    overtaken: () => undefined,
   };
 }
 

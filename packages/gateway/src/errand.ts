@@ -24,6 +24,7 @@ import {
   Refused,
   type StoreAnswer,
   type Update,
+  valueBytesMax,
 } from "@kith/store";
 import { type Action, keysOf, perform, refusal } from "./commands/action.ts";
 import { Draft } from "./commands/draft.ts";
@@ -47,6 +48,8 @@ export interface World {
   now(): number;
   /** A draw from 0 to 1. */
   draw(): number;
+  /** Counts an attempt that others got ahead of. */
+  overtaken(): void;
 }
 
 /** The keys that were watched, with the versions that they had. */
@@ -121,6 +124,7 @@ export function* transact(
     const answer = yield new Commit({ reads, writes, within: within() });
     if (answer instanceof Committed) return replies;
     if (!(answer instanceof Aborted) && !(answer instanceof Busy)) return failureOf(answer);
+    if (answer instanceof Aborted) world.overtaken();
     // Full jitter, so that those who were in each other's way are not again.
     const pauseMs = world.draw() * Math.min(pauseMaxMs, 5 * 2 ** Math.min(attempt, 8));
     if (world.now() + pauseMs >= until)
@@ -170,9 +174,15 @@ function keysToRead(actions: readonly Action[]): Key[] {
   const keys = new Set<Key>();
   for (const action of actions)
     for (const key of keysOf(action))
-      if (action.kind === "update" && action.blind) written.add(key);
+      if (isBlind(action)) written.add(key);
       else if (!written.has(key)) keys.add(key);
   return [...keys];
+}
+
+/** Whether an action writes without a look. What is too large is not written, and those behind it look at what was there. */
+function isBlind(action: Action): boolean {
+  if (action.kind !== "update" || !action.blind) return false;
+  return action.updates.every((one) => one.kind !== "put" || one.value.length <= valueBytesMax);
 }
 
 /** Finds out which versions keys have. */

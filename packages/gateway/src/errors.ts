@@ -7,6 +7,8 @@ import { KithError } from "@kith/core";
 
 const nextSteps = {
   KITH_GATEWAY_ARGUMENT: "Pass what the documentation of the setting asks for.",
+  KITH_GATEWAY_CERTIFICATE:
+    "Give it a certificate in PEM that is valid now, and its own key without a password.",
   KITH_GATEWAY_LISTEN:
     "Choose another port, or 0 for any that is free, or end the program that has this one; the host has to be an address of this machine.",
   KITH_GATEWAY_PASSWORD:

@@ -12,7 +12,7 @@ export interface GatewayLimits {
   readonly requestBytesMax: number;
   /** Bytes of a command on one line, and of each length that a command names. */
   readonly lineBytesMax: number;
-  /** Commands of one client that wait for their replies; beyond, nothing more is read from it until some are done. */
+  /** Commands of one client whose replies are not sent; beyond, nothing more is read from it until some are. */
   readonly pendingMax: number;
   /** Commands that wait between `MULTI` and `EXEC`. */
   readonly queuedMax: number;

@@ -54,6 +54,8 @@ export interface Counts {
   protocolErrors: number;
   unknownOutcomes: number;
   hungUp: number;
+  /** Attempts at transactions that others got ahead of. */
+  overtaken: number;
 }
 
 /** The way to a client. */
@@ -80,7 +82,8 @@ export interface Identity {
 
 interface Slot {
   reply: Reply | null;
-  readonly bytes: number;
+  /** Of the request while it is not done, then of the reply. */
+  bytes: number;
 }
 
 /** Between MULTI and EXEC. */
@@ -92,6 +95,7 @@ interface Multi {
 }
 
 const nobody: Watched = new Map();
+const slotBytes = 16;
 const inMultiAtOnce = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 const notInMulti = new Set(["scan", "keys", "randomkey", "dbsize", "flushdb", "flushall"]);
 
@@ -107,6 +111,8 @@ export class Session {
   /** Commands that are not done, and their bytes. */
   #open = 0;
   #openBytes = 0;
+  /** Bytes of replies that are there and wait for one before them. */
+  #replyBytes = 0;
   /** What waits for all others to be done. */
   #barrier: (() => void) | null = null;
   #blocked = false;
@@ -117,6 +123,7 @@ export class Session {
   #flushing = false;
   #ending = false;
   #gone = false;
+  #ended = false;
   #multi: Multi | null = null;
   #watched: Watched = nobody;
   /** The version of the protocol. */
@@ -168,6 +175,12 @@ export class Session {
     this.#watched = nobody;
   }
 
+  /** The client sends nothing more: what it has sent is done and answered, and then it is hung up on. */
+  ended(): void {
+    this.#ended = true;
+    this.#drain();
+  }
+
   /** The line has sent what it had. */
   drained(): void {
     this.#unsent = 0;
@@ -193,9 +206,11 @@ export class Session {
     const { encoder, limits } = this.host;
     const slots = this.#slots;
     while (this.#first < slots.length) {
-      const reply = slots[this.#first]?.reply ?? null;
+      const slot = slots[this.#first];
+      const reply = slot?.reply ?? null;
       if (reply === null) break;
       encoder.write(reply, this.version);
+      this.#replyBytes -= slot?.bytes ?? 0;
       this.#first++;
     }
     if (this.#first === slots.length) {
@@ -254,7 +269,10 @@ export class Session {
     try {
       while (this.#mayGoOn()) {
         const request = this.#parser.next();
-        if (request === undefined) break;
+        if (request === undefined) {
+          if (this.#ended) this.hangUp();
+          break;
+        }
         this.#take(request);
       }
     } catch (cause) {
@@ -273,9 +291,9 @@ export class Session {
     return (
       !this.over &&
       !this.#blocked &&
-      this.#open < limits.pendingMax &&
+      this.#slots.length - this.#first < limits.pendingMax &&
       this.#openBytes <= limits.requestBytesMax &&
-      this.#unsent <= limits.outputBytesMax / 4
+      this.#unsent + this.#replyBytes <= limits.outputBytesMax / 4
     );
   }
 
@@ -453,7 +471,9 @@ export class Session {
 
   #answer(reply: Reply): void {
     if (reply.kind === "error") this.host.counts.errors++;
-    this.#slots.push({ reply, bytes: 0 });
+    const bytes = bytesOf(reply);
+    this.#replyBytes += bytes;
+    this.#slots.push({ reply, bytes });
     this.#flushLater();
   }
 
@@ -473,6 +493,8 @@ export class Session {
     slot.reply = reply;
     this.#open--;
     this.#openBytes -= slot.bytes;
+    slot.bytes = bytesOf(reply);
+    this.#replyBytes += slot.bytes;
     this.#flushLater();
     const barrier = this.#barrier;
     // The slot of the barrier itself is open.
@@ -496,6 +518,28 @@ export class Session {
     if (this.#flushing || this.#gone) return;
     this.#flushing = true;
     this.host.flushSoon(this);
+  }
+}
+
+/** About how many bytes a reply takes. */
+function bytesOf(reply: Reply): number {
+  switch (reply.kind) {
+    case "bytes":
+      return reply.bytes.length + slotBytes;
+    case "text":
+    case "verbatim":
+      return reply.text.length + slotBytes;
+    case "array":
+    case "set":
+      return reply.items.reduce((bytes, item) => bytes + bytesOf(item), slotBytes);
+    case "map":
+      return reply.pairs.reduce((bytes, [, value]) => bytes + 2 * slotBytes + bytesOf(value), 0);
+    case "status":
+    case "error":
+    case "integer":
+    case "null":
+    case "no-array":
+      return slotBytes;
   }
 }
 

@@ -26,6 +26,8 @@ export function becomeFollower(state: GroupState, term: Term, leader: ReplicaId)
   state.role = "follower";
   state.granted.clear();
   state.invited = false;
+  // The rest of it may never come, as another leader may have no need to send one: it must not take the place of others.
+  state.staging = null;
   if (led !== null) {
     // Nobody can say any more whether these reads would see everything.
     for (const { id } of led.reads) state.out.reads.push({ id, outcome: "refused" });
@@ -124,6 +126,7 @@ export function follow(state: GroupState, led: Leadership, replicaId: ReplicaId)
       contact: state.now,
       version: 0,
       snapshotAt: state.now,
+      snapshotFrom: -Infinity,
       part: -1,
       partAt: state.now,
       reading: null,

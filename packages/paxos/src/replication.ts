@@ -22,6 +22,7 @@ import {
   type GroupState,
   type Leadership,
   type Progress,
+  quietScale,
 } from "./state.ts";
 
 // --- at the leader ---------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ function sendEntries(
   const prevIndex = progress.next - 1;
   const prevTerm = termAt(state.log, prevIndex);
   if (prevTerm === undefined || prevIndex < state.log.base) {
-    beginSnapshot(state, led, member, progress);
+    if (takesSnapshots(state, progress)) beginSnapshot(state, led, member, progress);
     return false;
   }
   const entries = slice(state.log, progress.next, lastIndex(state.log), bytesMax);
@@ -123,6 +124,15 @@ export function beat(state: GroupState, led: Leadership): void {
   }
   const { heartbeat, quietHeartbeat } = state.settings;
   led.beatDue = state.now + (state.quiet ? quietHeartbeat : heartbeat);
+}
+
+/**
+ * Whether a snapshot may get through to a member. A process sends few at once: who is gone, or takes none, must not keep
+ * those waiting who are there, in whatever group. A heartbeat tells when it is back.
+ */
+function takesSnapshots(state: GroupState, { contact, snapshotFrom }: Progress): boolean {
+  const patience = state.settings.electionMax * quietScale(state);
+  return state.now - contact < patience && state.now >= snapshotFrom;
 }
 
 function beginSnapshot(

@@ -62,6 +62,8 @@ export function lookAtParts(state: GroupState, led: Leadership): void {
     const end = progress.snapshotAt + 2 * state.settings.electionMax;
     if (state.now >= end) {
       giveUpSnapshot(state, id);
+      // It may be heard of, and take none all the same: the next ones are others.
+      progress.snapshotFrom = state.now + 2 * state.settings.electionMax;
       continue;
     }
     led.partsDue = Math.min(led.partsDue, end);

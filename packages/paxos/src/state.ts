@@ -110,6 +110,8 @@ export interface Progress {
   version: number;
   /** In snapshot: when it was last heard of, or began. */
   snapshotAt: Millis;
+  /** Before that none is begun: one was given up. */
+  snapshotFrom: Millis;
   /** In snapshot: the part that is on its way, and since when; -1 while none is. */
   part: number;
   partAt: Millis;

@@ -24,6 +24,9 @@ export interface Owner {
   readonly alive: boolean;
   /** Where what is due waits while the node is paused; null while it runs. */
   readonly parked: Due[] | null;
+  /** When it had its last turn, and how many at that instant. The engine counts. */
+  turnAt: number;
+  turnsThen: number;
 }
 
 /**
@@ -70,7 +73,13 @@ export class Again extends Due {
 }
 
 /** The simulation itself: it lives as long as anything does. */
-export const always: Owner = { name: "the simulation", alive: true, parked: null };
+export const always: Owner = {
+  name: "the simulation",
+  alive: true,
+  parked: null,
+  turnAt: 0,
+  turnsThen: 0,
+};
 
 /** Whose turn it is. */
 export interface Running {
@@ -89,6 +98,7 @@ class Slot {
   }
 }
 
+/** So many turns of one owner at one instant are a circle. Of each: a hundred thousand peers may begin at one. */
 const turnsPerInstant = 1_000_000;
 
 /** Runs turns and events in order. */
@@ -104,7 +114,6 @@ export class Engine {
   #turnOf: Runnable | null = null;
   readonly #due = new Heap<Due>();
   readonly #ready = new ReadyTurns();
-  #atInstant = 0;
 
   constructor(seed: number | string) {
     this.seed = seed;
@@ -159,10 +168,7 @@ export class Engine {
     }
     if (micros > limit || micros === Infinity) return false;
     this.steps++;
-    if (micros > this.micros) {
-      this.micros = micros;
-      this.#atInstant = 0;
-    }
+    if (micros > this.micros) this.micros = micros;
     this.#happen(queue.firstTie);
     return true;
   }
@@ -172,10 +178,14 @@ export class Engine {
     const runnable = ready.take();
     const { owner } = ready;
     if (runnable === null || owner === null) return;
-    if (++this.#atInstant > turnsPerInstant) {
+    if (owner.turnAt !== this.micros) {
+      owner.turnAt = this.micros;
+      owner.turnsThen = 0;
+    }
+    if (++owner.turnsThen > turnsPerInstant) {
       throw simError(
         "KITH_SIM_LIVELOCK",
-        `${turnsPerInstant} turns were taken at ${this.micros} µs; the last one by ${runnable.path}.`,
+        `${owner.name} took ${turnsPerInstant} turns at ${this.micros} µs; the last one was that of ${runnable.path}.`,
       );
     }
     if (!owner.alive) return;
@@ -237,14 +247,13 @@ export class Engine {
 
   /** The time, the steps, the turns at this instant, and the state of the hash. */
   save(): readonly number[] {
-    return [this.micros, this.steps, this.#atInstant, ...this.trace.save()];
+    return [this.micros, this.steps, ...this.trace.save()];
   }
 
   /** Goes on from a saved state; its queues are filled by whoever knows what is in them. */
-  load([micros = 0, steps = 0, atInstant = 0, ...trace]: readonly number[]): void {
+  load([micros = 0, steps = 0, ...trace]: readonly number[]): void {
     this.micros = micros;
     this.steps = steps;
-    this.#atInstant = atInstant;
     this.trace.load(trace);
   }
 
@@ -258,9 +267,6 @@ export class Engine {
 
   /** Moves the time to an instant before which nothing is left to do. */
   moveTo(micros: number): void {
-    if (micros > this.micros) {
-      this.micros = micros;
-      this.#atInstant = 0;
-    }
+    if (micros > this.micros) this.micros = micros;
   }
 }

@@ -234,6 +234,36 @@ describe("a node", () => {
   });
 });
 
+class Now extends timeout("sim-node/Now") {}
+
+/** Has its time again at once, so many times. */
+class Busy extends Component {
+  readonly timer = this.requires(Timer);
+
+  constructor({ turns }: { readonly turns: number }) {
+    super();
+    let left = turns;
+    const now = new ScheduleTimeout({ delay: 0, timeout: new Now() });
+    this.timer.on(Now, () => {
+      if (left-- > 0) this.timer.trigger(now);
+    });
+    this.onStart(() => this.timer.trigger(now));
+  }
+}
+
+describe("a node that keeps itself busy without time passing", () => {
+  it("is told apart from many nodes that have much to do at one instant", function () {
+    this.timeout(60_000);
+    const many = simulate(Busy, { seed: 1, nodes: 3, init: { turns: 400_000 } }).boot();
+    many.runFor(1);
+    expect(many.time).equal(1);
+    const circle = simulate(Busy, { seed: 1, nodes: 3, init: { turns: Infinity } }).boot();
+    expect(() => circle.runFor(1))
+      .throws(/n\d took 1000000 turns at 0 µs/)
+      .property("code", "KITH_SIM_LIVELOCK");
+  });
+});
+
 describe("the clocks of a node", () => {
   it("are right by default, each life beginning at 0 of its monotonic clock", () => {
     const simulation = watches({ epoch: 1_000_000 });

@@ -52,6 +52,8 @@ export class Life implements Owner, Scheduler {
   readonly number: number;
   alive = true;
   parked: Due[] | null = null;
+  turnAt = 0;
+  turnsThen = 0;
   /** Who does the errands of the providers, by the name of their business. */
   readonly agents = new Map<string, Agent>();
   /** Whether it ends when its system has stopped. */

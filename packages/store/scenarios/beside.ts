@@ -1,7 +1,7 @@
 /**
  * What is done to the store beside the registers and lists of the history: a bank, a counter, keys that are written once by one
  * after the other, and keys that go after a while. Each node runs some of it, and states it as facts: its history is a history of
- * its own. At the end each node reads until enough was read to judge by, and until what goes has gone.
+ * its own. At the end each node reads until every judge has something to judge by, and until what goes has gone.
  */
 
 import type { Millis } from "@kith/core";
@@ -14,9 +14,14 @@ import { type Ended, notDone, numberBytes, numberOf, StoreUser, within } from ".
 /** Up to then a node does it, in simulated milliseconds: also a little after all has been healed. */
 export const endMs = 10_300;
 const periods = { bank: 600, count: 500, write: 300, read: 400, fleet: 400 };
-/** Which groups of keys that are written once every node reads at the end: some may have keys that were written twice. */
-const lastGroups = [1, 2, 3];
+/** A group of keys that is written at the end, when nobody dies any more: none of them is written twice. */
+const lastGroup = 999;
+/** Which groups of keys that are written once every node reads at the end. */
+const lastGroups = [1, 2, lastGroup];
 const againMs = 150;
+
+/** Something that says how it has ended. */
+type Deed = (then: (ended: Ended) => void) => void;
 
 /** What is done beside. */
 export class Beside extends StoreUser {
@@ -42,22 +47,41 @@ export class Beside extends StoreUser {
       if (index < sides) this.#every(periods.write, (end) => this.#writeOnce(end));
       this.#every(periods.read, (end) => this.#readOnce(end));
       this.#every(periods.fleet, (end) => this.#fleet(end));
-      this.later(Math.max(0, this.#end), () => this.#rest([...lastGroups]));
+      const last: Deed[] = [
+        (then) => this.#readAccounts(then),
+        (then) => this.#readCounter(then),
+        ...lastGroups.map(
+          (group): Deed =>
+            (then) =>
+              this.#readGroup(group, then),
+        ),
+        (then) => this.#readFleeting(then),
+      ];
+      this.later(Math.max(0, this.#end), () => {
+        if (index < sides) this.#write(lastGroup, () => this.#rest(last));
+        else this.#rest(last);
+      });
     });
   }
 
-  /** Reads the groups, one after the other, and then what goes, until it has gone. */
-  #rest(groups: readonly number[]): void {
-    const [group, ...others] = groups;
-    const again = (): void => this.later(againMs, () => this.#rest(groups));
-    if (group !== undefined)
-      return this.#readGroup(group, (ended) =>
-        ended.type === "ok" ? this.#rest(others) : again(),
-      );
-    return this.look(fleeting, ({ entries = new Map<string, Entry>() }) => {
-      if (fleeting.every((key) => entries.get(key)?.value === null))
-        this.workload.trigger(new Rested());
-      else again();
+  /** Does one after the other, each until it is done. */
+  #rest(deeds: readonly Deed[]): void {
+    const [deed, ...others] = deeds;
+    if (deed === undefined) {
+      this.workload.trigger(new Rested());
+      return;
+    }
+    deed(({ type }) => {
+      if (type === "ok") this.#rest(others);
+      else this.later(againMs, () => this.#rest(deeds));
+    });
+  }
+
+  /** Reads what goes after a while: done when all of it has gone. */
+  #readFleeting(then: (ended: Ended) => void): void {
+    this.look(fleeting, ({ entries = new Map<string, Entry>() }) => {
+      const gone = fleeting.every((key) => entries.get(key)?.value === null);
+      then({ type: gone ? "ok" : "fail" });
     });
   }
 
@@ -73,15 +97,7 @@ export class Beside extends StoreUser {
 
   #bank(end: () => void): void {
     const draw = this.random("bank");
-    if (draw.chance(0.3)) {
-      const value = accounts.map((key) => ["r", key, null]);
-      const told = this.#invoke("txn", value);
-      return this.look(accounts, (ended) => {
-        const read = accounts.map((key) => ["r", key, balanceOf(ended.entries?.get(key))]);
-        told(ended, read);
-        end();
-      });
-    }
+    if (draw.chance(0.3)) return this.#readAccounts(end);
     const [from = "", to = ""] = draw.shuffle(accounts);
     const amount = draw.between(1, 30);
     const told = this.#invoke("txn", [["r", from, null]]);
@@ -101,16 +117,23 @@ export class Beside extends StoreUser {
     );
   }
 
+  #readAccounts(then: (ended: Ended) => void): void {
+    const told = this.#invoke(
+      "txn",
+      accounts.map((key) => ["r", key, null]),
+    );
+    this.look(accounts, (ended) => {
+      told(
+        ended,
+        accounts.map((key) => ["r", key, balanceOf(ended.entries?.get(key))]),
+      );
+      then(ended);
+    });
+  }
+
   #count(end: () => void): void {
     const draw = this.random("count");
-    if (draw.chance(0.4)) {
-      const told = this.#invoke("read", null, counter);
-      return this.ask(new Get({ key: counter, within }), (answer) => {
-        if (answer instanceof Got) told({ type: "ok" }, numberOf(answer.entry));
-        else told(notDone(answer), null);
-        end();
-      });
-    }
+    if (draw.chance(0.4)) return this.#readCounter(end);
     const amount = draw.between(1, 5);
     const told = this.#invoke("add", amount, counter);
     const updates = [{ kind: "add", key: counter, delta: BigInt(amount) } as const];
@@ -120,14 +143,27 @@ export class Beside extends StoreUser {
     });
   }
 
+  #readCounter(then: (ended: Ended) => void): void {
+    const told = this.#invoke("read", null, counter);
+    this.ask(new Get({ key: counter, within }), (answer) => {
+      const ended: Ended = answer instanceof Got ? { type: "ok" } : notDone(answer);
+      told(ended, answer instanceof Got ? numberOf(answer.entry) : null);
+      then(ended);
+    });
+  }
+
   /** A key that nobody has written before: about where the readers are. */
   #writeOnce(end: () => void): void {
     const group = Math.max(this.#written + 1, this.#seen);
     this.#written = group;
+    this.#write(group, end);
+  }
+
+  #write(group: number, end: () => void): void {
     const key = onceKeys(group)[this.#index] ?? "";
     const value = this.#life * 1000 + group;
     const told = this.#invoke("txn", [["w", key, value]]);
-    return this.transact(
+    this.transact(
       { keys: [key], writes: (entries) => (absent(entries, key) ? [putting(key, value)] : null) },
       (ended) => {
         told(ended, [["w", key, value]]);

@@ -23,6 +23,11 @@ describe("store-chaos", function () {
       18,
       // Most nodes are down most of the time: what closes a run is the larger part of it.
       33,
+      // A member that was gone took all the places for snapshots of who led two groups, so that a third one stood still.
+      161,
+      235, 727, 944,
+      // Nobody had read all accounts at once, so that no judge could say anything.
+      91,
     ],
   });
   for (const { name, check } of checks) it(name, check);

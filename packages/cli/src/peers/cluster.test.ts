@@ -1,12 +1,14 @@
 /** The command as people use it: processes of its own, real ports, real disks. */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Redis } from "ioredis";
+import type { Figures } from "../bench/figures.ts";
+import { workloads } from "../bench/workloads.ts";
 import { judge, runChaos } from "../chaos/chaos-kit.test.ts";
 import { bundleKith, portsInRow, Running, until } from "../kith-kit.test.ts";
 import type { Up } from "./up.ts";
@@ -219,6 +221,7 @@ describe("kith, as people use it", function () {
     const port = await portsInRow(1);
     const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map((host) => `${host}:${port}`);
     const security = ["--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.cert];
+    const clients = ["--clients-tls-cert", tls.cert, "--clients-tls-key", tls.key];
     const secret = { KITH_SECRET: "the right one" };
     const start = (host: string, more: readonly string[], environment = secret): Running =>
       begin(
@@ -238,13 +241,24 @@ describe("kith, as people use it", function () {
       start(host, [
         ...["--join", others(host), "--http", "127.0.0.1:0"],
         ...(i === 0 ? ["--create"] : []),
+        ...(i === 1 ? [...clients, "--redis", "127.0.0.1:0"] : []),
       ]),
     );
     const https = await Promise.all(
-      peers.map(async (one) => (await one.says(/curl (http:\S+)\/status/))[1] ?? ""),
+      peers.map(async (one) => (await one.says(/curl (https?:\S+)\/status/))[1] ?? ""),
     );
+    expect(https[1]).match(/^https:/);
     await fetch(`${https[0]}/keys/a`, { method: "PUT", body: "1" });
     expect(await (await fetch(`${https[2]}/keys/a?raw`)).text()).equal("1");
+
+    const [, redisPort] = (await peers[1]?.says(/redis-cli --tls -h 127.0.0.1 -p (\d+)/)) ?? [];
+    const ca = readFileSync(tls.cert, "utf8");
+    const redis = new Redis(`rediss://127.0.0.1:${redisPort}`, { tls: { ca } });
+    try {
+      expect(await redis.incr("a")).equal(2);
+    } finally {
+      redis.disconnect();
+    }
 
     const fourth = start(`127.0.0.4:${port}`, ["--join", hosts.join(",")], {
       KITH_SECRET: "a wrong one",
@@ -275,6 +289,45 @@ describe("kith, as people use it", function () {
     expect(beside.error).match(/KITH_PEER_EXISTS/);
   });
 
+  it("measures itself beside others, and leaves nothing behind", async () => {
+    const tiny = ["--short", "--operations", "20", "--clients", "4", "--json"];
+    const temporary = { TMPDIR: folder };
+    const measured = begin(
+      ["bench", "cluster", ...tiny, "--only", "one-process,redis,load,idle"],
+      temporary,
+    );
+    const killed = begin(["bench", "cluster", ...tiny, "--only", "processes,kill"], temporary);
+    expect(await measured.ended, measured.error).equal(0);
+    const figures: Figures = JSON.parse(measured.out);
+    const own = figures.load.filter(({ server }) => server.startsWith("kith"));
+    expect(own.map(({ what }) => what)).deep.equal(workloads.map(({ name }) => name));
+    for (const { what, rounds } of figures.load)
+      for (const { done, errors, error } of rounds)
+        expect([done >= 20, errors, error], what).deep.equal([true, 0, ""]);
+    if (figures.missing.length > 0)
+      console.log(`      ${figures.missing.join(", ")} is missing: install Debian's redis-server`);
+    else expect(figures.load).length(3 * workloads.length);
+    expect(figures.idle.map(({ server }) => server)).include("kith, 5 peers in 1 process");
+
+    expect(await killed.ended, killed.error).equal(0);
+    const kills: Figures = JSON.parse(killed.out);
+    expect(kills.kills[0]).deep.include({ server: "kith, 5 peers in 5 processes", kills: 1 });
+    expect(kills.kills[0]?.everyMaxMs).greaterThan(0);
+
+    const stopped = begin(["bench", "cluster", "--only", "one-process,load"], temporary);
+    await until(() => (readdirSync(folder).some(isOfBench) ? true : null));
+    expect(await stopped.stop()).equal(1);
+    expect(stopped.error)
+      .match(/SIGINT: stopping/)
+      .and.not.match(/\n +at /);
+    expect(readdirSync(folder).filter(isOfBench)).deep.equal([]);
+
+    const nowhere = await kith("bench", "cluster", "--save", join(folder, "no", "page.md"));
+    expect(nowhere.error).match(/cannot be written[^]*KITH_CLI_FILE/);
+    for (const wrong of [["other"], ["--only", "x"], ["--seconds", "0"], ["--rounds", "-1"]])
+      expect((await kith("bench", ...wrong)).code, wrong.join(" ")).equal(2);
+  });
+
   it("survives that its peers are killed, with every acknowledged write", async () => {
     const long = Number(process.env["KITH_CLI_CHAOS_MS"] ?? 0);
     const result = await runChaos({
@@ -290,6 +343,10 @@ describe("kith, as people use it", function () {
     expect(result.acknowledged).least(200);
   });
 });
+
+function isOfBench(name: string): boolean {
+  return name.startsWith("kith-bench-");
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -4,6 +4,7 @@
  */
 
 import { KithError, type LogSink, run, type System } from "@kith/core";
+import type { ServerCertificate } from "@kith/gateway";
 import { type RealOptions, real } from "@kith/node";
 import { type ClusterPhase, type Founders, nextStepOf } from "@kith/peer";
 import { cliError } from "../errors.ts";
@@ -32,6 +33,7 @@ export interface LaunchOptions extends Pick<
   readonly redis: readonly Place[];
   readonly http: readonly Place[];
   readonly password?: string;
+  readonly clientsTls?: ServerCertificate;
   readonly hosts?: readonly string[];
   readonly log: LogSink;
   /** Given the system as soon as there is one, so that signals can stop it while it is not ready yet. */
@@ -63,7 +65,7 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
 }
 
 async function launchOnce(options: LaunchOptions): Promise<Launched> {
-  const { listen, data, count, join, create, redis, http, password, hosts } = options;
+  const { listen, data, count, join, create, redis, http, password, hosts, clientsTls } = options;
   const peers =
     data === null ? [...(options.ids ?? drawnIds(count))] : peersOf(data, count, options.ids);
   const reasons = new Reasons(join);
@@ -96,6 +98,7 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
       http,
       ...(create === null ? {} : { create, resume: options.orElseJoin === true }),
       ...(password === undefined ? {} : { password }),
+      ...(clientsTls === undefined ? {} : { clientsTls }),
       ...(hosts === undefined ? {} : { hosts }),
     },
     world,

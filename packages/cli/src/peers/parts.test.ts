@@ -9,9 +9,8 @@ import { expect } from "chai";
 import { addressesOf } from "./addresses.ts";
 import { drawnIds, peersOf } from "./data-directory.ts";
 import { checkFree, freePorts } from "./free-ports.ts";
-import { command, replies } from "./load.ts";
 import { parseTransaction } from "./operations.ts";
-import { readPassword, readSecurity } from "./security.ts";
+import { readClientsTls, readPassword, readSecurity } from "./security.ts";
 import { Waits } from "./waits.ts";
 
 function codeOf(body: () => unknown): string {
@@ -124,6 +123,13 @@ describe("secrets", () => {
       );
       expect(codeOf(() => readSecurity({ tlsCert: file }, {}))).equal("KITH_CLI_ARGUMENT");
       expect(codeOf(() => readSecurity({ tlsCa: file }, {}))).equal("KITH_CLI_ARGUMENT");
+      const pair = { tlsCert: file, tlsKey: file };
+      expect(codeOf(() => readSecurity(pair, {}))).equal("KITH_CLI_CERTIFICATE");
+      const forClients = { clientsTlsCert: file, clientsTlsKey: file };
+      expect(codeOf(() => readClientsTls(forClients))).equal("KITH_CLI_CERTIFICATE");
+      expect(codeOf(() => readClientsTls({ clientsTlsCert: file }))).equal("KITH_CLI_ARGUMENT");
+      expect(codeOf(() => readClientsTls({ clientsTlsKey: file }))).equal("KITH_CLI_ARGUMENT");
+      expect(readClientsTls({})).equal(undefined);
       expect(readPassword(file, {})).equal("from the file");
       expect(readPassword(undefined, { KITH_PASSWORD: "p" })).equal("p");
       writeFileSync(file, "\nsecond line");
@@ -185,17 +191,5 @@ describe("what a process waits for", () => {
     terminal.end();
     expect(heard).deep.equal(["waiting for peers: 2 of 5"]);
     expect(told).equal("\r\u001B[2K");
-  });
-});
-
-describe("answers of a Redis server under load", () => {
-  it("are whole, half, or errors", () => {
-    expect(command("SET", "k", "ä").toString()).equal("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\nä\r\n");
-    const four = replies(4);
-    const whole = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$2\r\nab\r\n";
-    expect(four(whole)).equal("ok");
-    for (let i = 0; i < whole.length; i++) expect(four(whole.slice(0, i)), `${i}`).equal("not-yet");
-    expect(four("+OK\r\n+QUEUED\r\n+QUEUED\r\n-UNKNOWN\r\n")).equal("error");
-    expect(replies(1)("$-1\r\n")).equal("ok");
   });
 });

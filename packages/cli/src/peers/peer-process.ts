@@ -12,6 +12,7 @@ import {
   Listener,
   Listening,
   RedisGateway,
+  type ServerCertificate,
 } from "@kith/gateway";
 import {
   Cluster,
@@ -36,6 +37,8 @@ export interface PeerProcessInit extends PeerManagerInit {
   readonly http?: readonly Place[];
   /** What clients of both have to know. */
   readonly password?: string;
+  /** What both show their clients, who have to speak TLS then. */
+  readonly clientsTls?: ServerCertificate;
   /** Names by which clients may call HTTP. */
   readonly hosts?: readonly string[];
 }
@@ -87,9 +90,12 @@ export class PeerProcess extends PeerManager {
   }
 
   protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
-    const { peers, redis = [], http = [], password, hosts = [] } = this.#init;
+    const { peers, redis = [], http = [], password, hosts = [], clientsTls } = this.#init;
     const index = peers.indexOf(peerId);
-    const given = password === undefined ? {} : { password };
+    const given = {
+      ...(password === undefined ? {} : { password }),
+      ...(clientsTls === undefined ? {} : { tls: clientsTls }),
+    };
     const redisAt = redis[index];
     const httpAt = http[index];
     const name = `Redis-${peerId}`;

@@ -1,5 +1,6 @@
 /** What of the command line says who belongs to the cluster, and who may use it: secret, certificates, password. */
 
+import { certificateProblem, type ServerCertificate } from "@kith/gateway";
 import { textOfFile } from "../arguments.ts";
 import { cliError } from "../errors.ts";
 
@@ -22,7 +23,7 @@ export interface Security {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads them. @throws KithError `KITH_CLI_ARGUMENT`, `KITH_CLI_FILE` */
+/** Reads them. @throws KithError `KITH_CLI_ARGUMENT`, `KITH_CLI_FILE`, `KITH_CLI_CERTIFICATE` */
 export function readSecurity(
   options: SecurityOptions,
   environment: Environment = process.env,
@@ -36,9 +37,8 @@ export function readSecurity(
       ? {}
       : {
           tls: {
-            cert: textOfFile(tlsCert, "The certificate"),
-            key: textOfFile(tlsKey, "The key"),
-            ...(tlsCa === undefined ? {} : { ca: textOfFile(tlsCa, "The authority") }),
+            ...certificateOf(tlsCert, tlsKey),
+            ...(tlsCa === undefined ? {} : { ca: authorityOf(tlsCa) }),
           },
         };
   return {
@@ -46,6 +46,44 @@ export function readSecurity(
     ...(secret === undefined ? {} : { secret }),
     ...tls,
   };
+}
+
+/**
+ * What Redis and HTTP show their clients, where they are to speak TLS.
+ *
+ * @throws KithError `KITH_CLI_ARGUMENT`, `KITH_CLI_FILE`, `KITH_CLI_CERTIFICATE`
+ */
+export function readClientsTls({
+  clientsTlsCert: cert,
+  clientsTlsKey: key,
+}: {
+  readonly clientsTlsCert?: string;
+  readonly clientsTlsKey?: string;
+}): ServerCertificate | undefined {
+  if ((cert === undefined) !== (key === undefined))
+    throw cliError(
+      "KITH_CLI_ARGUMENT",
+      "--clients-tls-cert and --clients-tls-key are given together.",
+    );
+  return cert === undefined || key === undefined ? undefined : certificateOf(cert, key);
+}
+
+function authorityOf(file: string): string {
+  const ca = textOfFile(file, "The authority");
+  if (!ca.includes("-----BEGIN CERTIFICATE-----"))
+    throw cliError("KITH_CLI_CERTIFICATE", `${file} is no PEM text with BEGIN CERTIFICATE.`);
+  return ca;
+}
+
+function certificateOf(certFile: string, keyFile: string): ServerCertificate {
+  const certificate = {
+    cert: textOfFile(certFile, "The certificate"),
+    key: textOfFile(keyFile, "The key"),
+  };
+  const problem = certificateProblem(certificate, Date.now());
+  if (problem !== null)
+    throw cliError("KITH_CLI_CERTIFICATE", `${certFile} with ${keyFile}: ${problem}`);
+  return certificate;
 }
 
 /** The password of clients, from `--password-file` or the environment. @throws KithError `KITH_CLI_FILE` */

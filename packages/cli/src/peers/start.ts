@@ -11,7 +11,7 @@ import { checkFree, type Wanted } from "./free-ports.ts";
 import { ended, launch, type Launched } from "./launch.ts";
 import { logTo } from "./log.ts";
 import type { Place } from "./peer-process.ts";
-import { readPassword, readSecurity, type SecurityOptions } from "./security.ts";
+import { readClientsTls, readPassword, readSecurity, type SecurityOptions } from "./security.ts";
 import { Waits } from "./waits.ts";
 
 /** The options of the command, as they are given. */
@@ -24,6 +24,8 @@ export interface StartOptions extends SecurityOptions {
   readonly http?: string;
   readonly httpHost?: string;
   readonly passwordFile?: string;
+  readonly clientsTlsCert?: string;
+  readonly clientsTlsKey?: string;
   readonly create?: boolean;
   readonly founders?: string;
   readonly groups?: string;
@@ -84,6 +86,7 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
   for (const at of http) wanted.push({ at, what: "the HTTP port", option: "--http" });
   const password = readPassword(options.passwordFile);
   for (const at of [...redis, ...http]) guard(at, password);
+  const clientsTls = readClientsTls(options);
   const { create: creates, founders, groups, replicas } = options;
   if (creates !== true && (founders ?? groups ?? replicas) !== undefined)
     throw cliError("KITH_CLI_ARGUMENT", "--founders, --groups and --replicas belong to --create.");
@@ -120,6 +123,7 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
       http,
       hosts: options.httpHost?.split(",") ?? [],
       ...(password === undefined ? {} : { password }),
+      ...(clientsTls === undefined ? {} : { clientsTls }),
       ...(advertise === undefined ? {} : { advertise }),
       ...(domain === undefined ? {} : { failureDomain: domain }),
       log: logTo(terminal, paint, options.verbose === true ? "info" : "warn"),
@@ -151,8 +155,11 @@ function told(options: StartOptions, { clusterId, redis, http }: Omit<Launched, 
   const lines = [
     `A peer of cluster ${clusterId.slice(0, 8)} is up; others join it at ${options.advertise ?? options.listen}.`,
   ];
-  for (const { host, port } of redis) lines.push(`  Redis   redis-cli -h ${host} -p ${port}`);
-  for (const { host, port } of http) lines.push(`  HTTP    curl http://${host}:${port}/status`);
+  const isTls = options.clientsTlsCert !== undefined;
+  for (const { host, port } of redis)
+    lines.push(`  Redis   redis-cli${isTls ? " --tls" : ""} -h ${host} -p ${port}`);
+  for (const { host, port } of http)
+    lines.push(`  HTTP    curl http${isTls ? "s" : ""}://${host}:${port}/status`);
   lines.push("Ctrl-C stops it; its membership stays.");
   return lines.join("\n");
 }

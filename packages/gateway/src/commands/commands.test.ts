@@ -79,6 +79,17 @@ describe("patterns", () => {
   it("do not take longer than both lengths together allow", () => {
     expect(glob(`${"a*".repeat(200)}b`)("a".repeat(5000))).equal(false);
   });
+
+  it("take no memory for what no key can be like", () => {
+    const before = process.memoryUsage().heapUsed;
+    const tests = ["?".repeat(2 ** 21), "a*".repeat(2 ** 20), `[${"ab".repeat(2 ** 20)}]`].map(
+      glob,
+    );
+    expect(process.memoryUsage().heapUsed - before).lessThan(32 * 2 ** 20);
+    expect(tests.map((test) => test("a"))).deep.equal([false, false, true]);
+    expect(glob("?".repeat(4096))("a".repeat(4096))).equal(true);
+    expect(glob(`${"?".repeat(4097)}*`)("a".repeat(4096))).equal(false);
+  });
 });
 
 describe("a draft", () => {

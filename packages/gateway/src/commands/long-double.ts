@@ -14,8 +14,12 @@ const mantissaBits = 64;
 const tensMax = 4932;
 const decimals = 17n;
 
+/** As Redis: longer ones are none. */
+const octetsMax = 5119;
+
 /** Reads a decimal number; undefined where it is none, or beyond all bounds, `"infinite"` where it says so. */
 export function readLongDouble(octets: string): LongDouble | "infinite" | undefined {
+  if (octets.length > octetsMax) return undefined;
   if (/^[+-]?inf(inity)?$/i.test(octets)) return "infinite";
   const found = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:e([+-]?[0-9]+))?$/i.exec(octets);
   if (found === null) return undefined;

@@ -15,7 +15,9 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { isIP } from "node:net";
+import { handshakeMs, type ServerCertificate } from "../certificate.ts";
 import { bodyBytesMax, type Call, HttpFailure, readCall } from "./call.ts";
 import type { HttpLimits } from "./limits.ts";
 
@@ -45,6 +47,8 @@ export interface DoorInit {
   readonly password: string | null;
   /** Names by which clients may call it, besides addresses and `localhost`. */
   readonly hosts: readonly string[];
+  /** Null: it speaks plain HTTP. */
+  readonly tls: ServerCertificate | null;
 }
 
 /** Who uses a door. */
@@ -85,26 +89,39 @@ export class Door {
   constructor(init: DoorInit, user: DoorUser) {
     this.#init = init;
     this.#user = user;
-    const { limits, listen } = init;
-    const server = createServer(
-      {
-        maxHeaderSize: limits.headerBytesMax,
-        headersTimeout: limits.headersMs,
-        requestTimeout: limits.requestMs,
-        keepAliveTimeout: limits.idleMs,
-        connectionsCheckingInterval: 1000,
-      },
-      (request, response) => this.#take(request, response),
-    );
+    const { limits, listen, tls } = init;
+    const bounds = {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: 1000,
+    };
+    const take = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#take(request, response);
+    const server =
+      tls === null
+        ? createServer(bounds, take)
+        : createTlsServer(
+            { ...bounds, cert: tls.cert, key: tls.key, handshakeTimeout: handshakeMs },
+            take,
+          );
     this.#server = server;
     server.maxConnections = limits.connectionsMax;
     server.maxHeadersCount = 100;
+    // Who does not read its answer, or has vanished, does not get to keep the connection either.
+    server.setTimeout(limits.requestMs);
     // Nobody may speak another protocol here, and a request for that is no request for anything else.
     server.on("upgrade", (_, socket) => {
-      socket.end("HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n");
+      // Nobody else listens to this socket any more, neither for its errors nor for how long it takes.
+      socket.on("error", () => socket.destroy());
+      socket.end("HTTP/1.1 501 Not Implemented\r\nConnection: close\r\n\r\n", () =>
+        socket.destroy(),
+      );
     });
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      if (!socket.writable) socket.destroy();
+      // Who does not speak TLS here would not understand an answer.
+      if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? "")) socket.destroy();
       else {
         const status =
           error.code === "HPE_HEADER_OVERFLOW"
@@ -258,10 +275,11 @@ function routeOf({ kind }: Call): string {
 
 /** Whether a header of authorization has the password; takes as long for each wrong one. */
 function knows(authorization: string, password: string): boolean {
-  const [scheme = "", rest = ""] = authorization.split(" ");
+  const [, scheme = "", rest = ""] = /^(\S*) *(.*)$/.exec(authorization) ?? [];
+  // Node reads headers as one character for each byte.
   const given =
     scheme.toLowerCase() === "bearer"
-      ? rest
+      ? Buffer.from(rest, "latin1").toString("utf8")
       : scheme.toLowerCase() === "basic"
         ? Buffer.from(rest, "base64")
             .toString("utf8")

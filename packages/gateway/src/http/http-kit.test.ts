@@ -97,7 +97,7 @@ export interface Served {
   readonly url: string;
 }
 
-/** Starts one, and waits until it is ready. */
+/** Starts one, and waits until it is ready; with TLS, until it listens. */
 export async function serve(
   http: KitInit["http"] = {},
   reports: readonly ProcessReport[] = [reportOf(1, 7000), reportOf(2, 7001), reportOf(3, 7002)],
@@ -111,11 +111,14 @@ export async function serve(
   ];
   const system = await run(HttpKit, { groups, http, reports }, world);
   const at = await until(() => (system.instance.port === 0 ? null : system.instance.port));
-  const url = `http://127.0.0.1:${at}`;
-  const authorization = `Bearer ${http.password ?? ""}`;
+  const url = `http${http.tls === undefined ? "" : "s"}://127.0.0.1:${at}`;
+  // What trusts its certificate is the business of the test.
+  if (http.tls !== undefined) return { system, port: at, url };
+  const authorization = `Bearer ${Buffer.from(http.password ?? "").toString("latin1")}`;
   await until(async () => {
-    const { status } = await fetch(`${url}/ready`, { headers: { authorization } });
-    return status === 200 ? true : null;
+    // Where few connections are allowed, the one before may not have gone yet.
+    const ready = await fetch(`${url}/ready`, { headers: { authorization } }).catch(() => null);
+    return ready?.status === 200 ? true : null;
   });
   return { system, port: at, url };
 }

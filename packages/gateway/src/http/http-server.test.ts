@@ -253,7 +253,7 @@ describe("HTTP in front of the store", () => {
 
 describe("HTTP with a password and narrow limits", () => {
   it("asks for it everywhere but for health and readiness", async () => {
-    const { system, url } = await serve({ password: "open sesame" });
+    const { system, url } = await serve({ password: "öffne dich" });
     try {
       const status = async (path: string, authorization?: string): Promise<number> => {
         const headers = authorization === undefined ? {} : { authorization };
@@ -263,7 +263,12 @@ describe("HTTP with a password and narrow limits", () => {
       expect(await status("/status")).equal(401);
       expect(await status("/keys/a", "Bearer open")).equal(401);
       expect(await status("/keys/a", basic("me:wrong"))).equal(401);
-      expect(await status("/keys/a", basic("me:open sesame"))).equal(404);
+      expect(await status("/keys/a", basic("me:öffne dich"))).equal(404);
+      // Programs send text as UTF-8.
+      const bytes = Buffer.from("öffne dich").toString("latin1");
+      expect(await status("/keys/a", `Bearer ${bytes}`)).equal(404);
+      expect(await status("/keys/a", `Bearer ${bytes} `)).equal(404);
+      expect(await status("/keys/a", `Bearer ${bytes}!`)).equal(401);
       expect(await status("/health")).equal(200);
       expect(await status("/ready")).equal(200);
     } finally {

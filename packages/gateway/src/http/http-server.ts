@@ -28,6 +28,7 @@ import {
   type StoreAnswer,
   type Update,
 } from "@kith/store";
+import { checkCertificate, type ServerCertificate } from "../certificate.ts";
 import { gatewayError } from "../errors.ts";
 import { AskTraffic, Listener, Listening, Traffic } from "../listening.ts";
 import { HttpFailure, readOperations } from "./call.ts";
@@ -56,6 +57,8 @@ export interface HttpServerInit {
   readonly password?: string;
   /** Names by which clients may call it, besides addresses and `localhost`. */
   readonly hosts?: readonly string[];
+  /** Given: it speaks HTTPS only. */
+  readonly tls?: ServerCertificate;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -120,8 +123,9 @@ export class HttpServer extends Component {
   #door: Door | null = null;
   #calls = 0;
 
-  constructor({ host, port, password, hosts = [], limits }: HttpServerInit) {
+  constructor({ host, port, password, hosts = [], tls, limits }: HttpServerInit) {
     super();
+    if (tls !== undefined) checkCertificate(tls, this.clock.wall);
     this.listener.on(AskTraffic, (_, token) =>
       this.listener.reply(token, new Traffic({ counts: this.#metrics.counts() })),
     );
@@ -129,7 +133,10 @@ export class HttpServer extends Component {
     this.timer.on(Retry, ({ call }) => this.#try(call));
     this.onAcquire(() => {
       const listen = { host, port };
-      const init = { listen, hosts, password: password ?? null, limits: this.#limits };
+      const init = {
+        ...{ listen, hosts, limits: this.#limits },
+        ...{ password: password ?? null, tls: tls ?? null },
+      };
       this.#door = new Door(init, {
         up: (at) => this.enter(() => this.listener.trigger(new Listening(at))),
         failed: (cause) => this.enter(() => this.#failed(listen, cause)),

@@ -10,7 +10,7 @@ export interface HttpLimits {
   readonly headerBytesMax: number;
   /** Bytes of all bodies that are being read or worked on. */
   readonly bodiesBytesMax: number;
-  /** How long the headers, and then all of a request, may take to come. */
+  /** How long the headers, and then all of a request, may take to come; an answer may stand still as long as the latter. */
   readonly headersMs: number;
   readonly requestMs: number;
   /** How long a connection may stay without a request. */

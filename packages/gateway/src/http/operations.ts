@@ -201,7 +201,12 @@ function valueOf(
   if (base64 !== undefined) {
     if (typeof base64 !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
       throw wrong("its base64 is none.");
-    return Uint8Array.from(atob(base64), (octet) => octet.charCodeAt(0));
+    // The host does not take every length.
+    try {
+      return Uint8Array.from(atob(base64), (octet) => octet.charCodeAt(0));
+    } catch {
+      throw wrong("its base64 is none.");
+    }
   }
   const value = fields.get("value");
   if (value === undefined || value === null) return value;

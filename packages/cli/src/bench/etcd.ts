@@ -57,11 +57,16 @@ export class EtcdClient {
     );
   }
 
-  /** Writes values where none of the keys was written since. @returns false where one was; null where it does not answer */
+  /**
+   * Writes values, all at one instant, where no key was written since the revision that is given for it; null asks for none.
+   *
+   * @returns false where one was; null where it does not answer
+   */
   swap(
-    swaps: readonly { key: Uint8Array; value: Uint8Array; revision: number }[],
+    swaps: readonly { key: Uint8Array; value: Uint8Array; revision: number | null }[],
   ): Promise<boolean | null> {
     const message = swaps.flatMap(({ key, revision }) => {
+      if (revision === null) return [];
       // The target is its last modification, which is to be equal.
       const compare = [Buffer.of(2 * 8, 2), field(3, key), Buffer.of(6 * 8), varint(revision)];
       return [field(1, Buffer.concat(compare))];
