@@ -70,6 +70,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** How many at the head of `entries` have run. */
   entriesTaken = 0;
   slot: unknown = null;
+  #pending: PendingTable | null = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
   readonly name: string;
@@ -116,7 +117,6 @@ export class ComponentCore extends Mailbox implements Runnable {
   control: PortHalf | null = null;
   declared: Declared<object> | null = null;
   settings: Few<string, Given> | null = null;
-  #pending: PendingTable | null = null;
   /** The latest first. */
   #draws: DrawStream | null = null;
   #path: string | null = null;

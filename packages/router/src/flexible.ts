@@ -50,44 +50,47 @@ export function flexible(max: number): Table {
 
 /** Whether one at that place would be the one that `evict` throws out. */
 function isLeast(state: RouterState, peer: PeerRef, place: number, scale: number): boolean {
-  const { entries, scales } = state;
+  const { scales } = state;
   if (place === 0 || isNeighbour(state, peer)) return false;
   const own = scaleAt(state, place) - scaleAt(state, place - 1);
-  const goes = (at: number, gap: number): boolean => {
-    const entry = entries[at];
-    return (
-      (at < place ? gap <= own : gap < own) &&
-      entry !== undefined &&
-      !isNeighbour(state, entry.peer)
-    );
-  };
   const last = scales.length - 1;
-  // Its neighbours have it between them; a table of one has no second.
-  if (place > 1 && goes(place - 1, scale - scaleAt(state, place - 2))) return false;
-  if (place <= last && goes(place, scaleAt(state, place + 1) - scale)) return false;
-  if (last > place && goes(last, scaleAt(state, last + 1) - scaleAt(state, last - 1))) return false;
+  // Its neighbours have it between them; the first entry is never thrown out.
+  if (place > 1 && scale - scaleAt(state, place - 2) <= own && mayGo(state, place - 1))
+    return false;
+  if (place <= last && scaleAt(state, place + 1) - scale < own && mayGo(state, place)) return false;
+  if (
+    place < last &&
+    scaleAt(state, last + 1) - scaleAt(state, last - 1) < own &&
+    mayGo(state, last)
+  )
+    return false;
   for (let at = 1; at < last; at++) {
     const gap = (scales[at + 1] ?? 0) - (scales[at - 1] ?? 0);
-    if (gap <= own && at !== place && at !== place - 1 && goes(at, gap)) return false;
+    if (gap > own || at === place || at === place - 1) continue;
+    if ((gap < own || at < place) && mayGo(state, at)) return false;
   }
   return true;
 }
 
+function mayGo(state: RouterState, at: number): boolean {
+  const entry = state.entries[at];
+  return entry !== undefined && !isNeighbour(state, entry.peer);
+}
+
 /** Throws out the entry whose neighbours in the table are closest together on the scale; false where none may go. */
 function evict(state: RouterState): boolean {
-  const { entries, scales } = state;
+  const { scales } = state;
   const last = scales.length - 1;
   let least = Infinity;
   let victim = -1;
-  for (let at = 1; at <= last; at++) {
-    const behind = at < last ? (scales[at + 1] ?? 0) : scaleAt(state, at + 1);
-    const gap = behind - (scales[at - 1] ?? 0);
-    if (gap >= least) continue;
-    const entry = entries[at];
-    if (entry === undefined || isNeighbour(state, entry.peer)) continue;
+  for (let at = 1; at < last; at++) {
+    const gap = (scales[at + 1] ?? 0) - (scales[at - 1] ?? 0);
+    if (gap >= least || !mayGo(state, at)) continue;
     least = gap;
     victim = at;
   }
+  if (last > 0 && scaleAt(state, last + 1) - scaleAt(state, last - 1) < least && mayGo(state, last))
+    victim = last;
   if (victim < 0) return false;
   removeAt(state, victim);
   return true;
