@@ -16,7 +16,7 @@ import { Control } from "./control.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, FaultPolicy } from "./fault.ts";
-import { Few } from "./few.ts";
+import type { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import { Mailbox, type Target } from "./mailbox.ts";
 import { entering, type Entry, type Operation, telling } from "./operation.ts";

@@ -56,7 +56,7 @@ abstract class Matching {
 /** The classes that a half has subscribed to. */
 export class Interest extends Matching {
   readonly classes: readonly EventClass[];
-  #others = new WeakMap<EventClass, Interest>();
+  readonly #others = new WeakMap<EventClass, Interest>();
 
   /** @internal Begin with `noInterest`: equal ones have to be one. */
   constructor(classes: readonly EventClass[]) {
