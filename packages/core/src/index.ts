@@ -65,6 +65,7 @@ export {
 export { type Draw, DrawStream, mix, type StreamKey, streamKey } from "./random.ts";
 export { RealScheduler } from "./real-scheduler.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
+export { copyBytes } from "./slab.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";
 export type { SwapOptions } from "./swap.ts";
 export { launch, type Place, run, System, type SystemEvents } from "./system.ts";

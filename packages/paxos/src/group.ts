@@ -288,6 +288,7 @@ function isStranger(state: GroupState, message: PeerMessage): boolean {
 }
 
 function takeCommitted(state: GroupState): void {
+  if (state.applied === state.commit) return;
   const entries = slice(state.log, state.applied + 1, state.commit, Infinity);
   state.out.apply.push(...entries);
   state.applied = state.commit;

@@ -13,7 +13,7 @@
  * Any member answers; only the leader does what is asked, and the others say who that is.
  */
 
-import { event, type EventClass, port, request } from "@kith/core";
+import { event, type EventClass, type Millis, port, request } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import type { Change, Config, Member, PeerAddress } from "./config.ts";
 
@@ -114,6 +114,15 @@ export class Upgrade extends request(
   answers(Done, NotLeader, Busy, Refused, Unknown),
 )<{ readonly gid: string; readonly version: number }> {}
 
+/** How another member of a group stands with its leader. Plain data. */
+export interface Standing {
+  readonly replicaId: number;
+  /** The last entry that it is known to have, durably. */
+  readonly match: number;
+  /** How long it has not been heard of, in milliseconds. */
+  readonly silent: Millis;
+}
+
 /** How a replica is. */
 export class Status extends event("paxos/Status", ConsensusAnswer)<{
   readonly gid: string;
@@ -133,12 +142,22 @@ export class Status extends event("paxos/Status", ConsensusAnswer)<{
   readonly time: number;
   readonly quiet: boolean;
   readonly halted: string | null;
+  /** Where it leads, how the others stand; else empty. */
+  readonly others: readonly Standing[];
 }> {}
 
 /** Asks how the replica of this peer is. */
 export class AskStatus extends request("paxos/AskStatus", answers(Status, Refused))<{
   readonly gid: string;
 }> {}
+
+/** The groups of which this peer has a replica, in no order. */
+export class GroupsHere extends event("paxos/GroupsHere", ConsensusAnswer)<{
+  readonly gids: readonly string[];
+}> {}
+
+/** Asks which groups are here: for who comes later than their news. Of those that come afterwards, news tell. */
+export class AskGroups extends request("paxos/AskGroups", answers(GroupsHere)) {}
 
 /** A hint: the present reference of a peer that may be a member of a group. */
 export class PeerAt extends event("paxos/PeerAt")<{ readonly peer: PeerRef }> {}
@@ -197,6 +216,7 @@ export const Consensus = port("Consensus", {
     TransferLeadership,
     Upgrade,
     AskStatus,
+    AskGroups,
     PeerAt,
   ],
   indications: [LeaderChanged, MembersChanged, Applied, GroupSpawned, GroupHalted, GroupLeft],

@@ -16,6 +16,7 @@ import {
 import {
   Applied as Announced,
   Bundle,
+  messagesIn,
   bytesText,
   Consensus,
   Found,
@@ -102,8 +103,8 @@ export class WatchedGroups extends ReplicatedGroups {
   constructor(init: ConstructorParameters<typeof ReplicatedGroups>[0]) {
     super(init);
     this.timer.on(Look, () => this.#look());
-    this.network.on(Bundle, ({ messages }) => {
-      if (messages.some(({ kind }) => kind === "snapshot")) this.#look();
+    this.network.on(Bundle, (bundle) => {
+      if (messagesIn(bundle).some(({ kind }) => kind === "snapshot")) this.#look();
     });
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: 200, timeout: new Look() })),
@@ -303,7 +304,14 @@ export class Peer extends Component {
     );
     const guest = { groups: known, sessions: false, ...(plain ? {} : { retry: 300 }) };
     this.guest = this.create(GroupClient, guest, { name: "guest" });
-    const hasty = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
+    const hasty = {
+      commitMs: 800,
+      pushMs: 400,
+      cancelMs: 2500,
+      idleMs: 1500,
+      askMs: 200,
+      forgetMs: 1500,
+    };
     const init = { groups, ordered, ...(plain ? {} : { settings: hasty }) };
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });
