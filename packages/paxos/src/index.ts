@@ -41,6 +41,7 @@ export {
   Propose,
   Query,
   Refused,
+  type Standing,
   Status,
   TransferLeadership,
   Transferring,

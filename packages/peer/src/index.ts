@@ -11,6 +11,7 @@ export {
 } from "./cluster.ts";
 export { Entry, type EntryInit } from "./entry.ts";
 export { nextStepOf, type PeerErrorCode } from "./errors.ts";
+export { type BalanceRule, HandedOver, HandOver, Leadership, Leading } from "./leadership.ts";
 export {
   AskHere,
   AskView,

@@ -19,14 +19,18 @@ import {
 import type { Genesis } from "./cluster.ts";
 import { peerError } from "./errors.ts";
 import { Hostings, PeerSettled } from "./hosting.ts";
+import { type BalanceRule, Leadership } from "./leadership.ts";
 import { PeerNetwork } from "./peer-network.ts";
 import { PeerStorage } from "./peer-storage.ts";
 
 /** How a peer holds its part of the store; what is left out is as `StoreMember` has it. */
-export type StoreSettings = Pick<
+export interface StoreSettings extends Pick<
   StoreMemberInit,
   "group" | "caretaker" | "watching" | "client" | "twice"
->;
+> {
+  /** When leadership is given to whom it belongs. */
+  readonly balance?: BalanceRule;
+}
 
 /** The init of a member. Plain data. */
 export interface MemberStoreInit {
@@ -46,6 +50,7 @@ export class MemberStore extends Component {
   readonly store;
   readonly consensus;
   readonly operator;
+  readonly leading;
   readonly #found = this.founding.onAnswer(FoundStore, (answer) => {
     if (answer instanceof FoundingFailed)
       throw peerError("KITH_PEER_RECORD", `The replicas cannot be founded: ${answer.detail}.`);
@@ -57,7 +62,11 @@ export class MemberStore extends Component {
     super();
     this.offers(this.network.ports.network);
     this.offers(this.storage.ports.storage);
-    this.member = this.create(StoreMember, { ...settings, groups, ordered }, { name: "Member" });
+    const { balance = {}, ...rest } = settings;
+    this.member = this.create(StoreMember, { ...rest, groups, ordered }, { name: "Member" });
+    const leadership = this.create(Leadership, balance, { name: "Leadership" });
+    this.connect(this.member.ports.consensus, leadership.ports.consensus);
+    this.leading = this.exposes(leadership.ports.leading);
     this.connect(this.member.ports.founding, this.founding);
     this.store = this.exposes(this.member.ports.store);
     this.consensus = this.exposes(this.member.ports.consensus);

@@ -129,7 +129,10 @@ export function sendOn(state: RingState, { from, fix, back, short }: Join, effec
     if (trusted(state, predecessor) && !samePeer(predecessor, self)) on(predecessor, true);
     return;
   }
-  const behind = successors.find((peer) => inHalfOpen(from.peerId, self.peerId, peer.peerId, size));
+  // Not the asker itself, of whom an earlier life with the same incarnation (a disk was set back) may be listed here.
+  const behind = successors.find(
+    (peer) => !samePeer(peer, from) && inHalfOpen(from.peerId, self.peerId, peer.peerId, size),
+  );
   const last = successors.at(-1);
   if (behind !== undefined && !samePeer(behind, self)) on(behind, true);
   else if (last !== undefined && !samePeer(last, self))

@@ -16,7 +16,7 @@ import type { Up } from "./up.ts";
 describe("kith, as people use it", function () {
   this.timeout(180_000);
   let folder = "";
-  let bundle = { file: "", remove: (): void => undefined };
+  let bundle = { program: "", remove: (): void => undefined };
   const running = new Set<Running>();
 
   before(async () => {
@@ -33,14 +33,14 @@ describe("kith, as people use it", function () {
   });
 
   function begin(args: readonly string[], environment: Record<string, string> = {}): Running {
-    const one = new Running([bundle.file, ...args], environment);
+    const one = new Running([bundle.program, ...args], environment);
     running.add(one);
     return one;
   }
 
   /** Runs a command to its end. */
   async function kith(...args: readonly string[]) {
-    const one = new Running([bundle.file, ...args]);
+    const one = new Running([bundle.program, ...args]);
     one.child.stdin?.end();
     const code = await one.ended;
     return { code, out: one.out, error: one.error };
@@ -273,7 +273,7 @@ describe("kith, as people use it", function () {
       ),
     );
     const guest = new Running(
-      [bundle.file, "get", "a", "--peer", hosts[1] ?? "", "--within", "3000", ...security],
+      [bundle.program, "get", "a", "--peer", hosts[1] ?? "", "--within", "3000", ...security],
       { KITH_SECRET: "a wrong one" },
     );
     expect(await guest.ended).equal(1);
@@ -331,7 +331,7 @@ describe("kith, as people use it", function () {
   it("survives that its peers are killed, with every acknowledged write", async () => {
     const long = Number(process.env["KITH_CLI_CHAOS_MS"] ?? 0);
     const result = await runChaos({
-      command: [bundle.file],
+      command: [bundle.program],
       duration: long,
       acknowledged: long > 0 ? 20_000 : 200,
       every: long > 0 ? 10_000 : 1,
