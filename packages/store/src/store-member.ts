@@ -97,6 +97,8 @@ export class StoreMember extends Component {
   readonly consensus;
   readonly store;
   readonly registers;
+  /** The groups of all members, as the client of this one uses them. */
+  readonly replicated;
   readonly founding = this.exposes(this.founder.ports.founding);
   readonly operator = this.exposes(this.steward.ports.operator);
 
@@ -133,6 +135,7 @@ export class StoreMember extends Component {
     this.connect(replicated, this.steward.ports.replicated);
     this.connect(this.client.ports.recovery, this.caretaker.ports.recovery);
     this.consensus = this.exposes(consensus);
+    this.replicated = this.exposes(replicated);
     this.store = this.exposes(this.client.ports.store);
     this.registers = this.exposes(this.client.ports.registers);
   }

@@ -11,7 +11,7 @@ import { type Millis, type ReplyToken, ScheduleTimeout, timeout, Timer } from "@
 import { ConnectionDown, ConnectionUp, Dropped, parsePeer, self as ownPeer } from "@kith/network";
 import type { PeerAddress } from "../config.ts";
 import { heardOf, met, type PeerBook, sharing } from "../decide/peer-book.ts";
-import { Busy, type ConsensusAnswer, Refused, Unknown } from "../port.ts";
+import { Busy, type ConsensusAnswer, PeerAt, Refused, Unknown } from "../port.ts";
 import { inSession, openSession, sessionResult } from "../sessions.ts";
 import {
   type Batch,
@@ -136,6 +136,7 @@ export class GroupClient extends Batcher<WireCall> {
       this.#again();
     });
     this.replicated.on(Know, ({ gid, members }) => this.#know(gid, members));
+    this.replicated.on(PeerAt, ({ peer }) => met(this.state.book, peer));
     this.replicated.on(Execute, ({ gid, command, within }, token) =>
       this.#ask(gid, "propose", command, token, within),
     );
