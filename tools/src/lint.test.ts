@@ -102,6 +102,7 @@ const PLACES: readonly (readonly [file: string, text: string, rules: readonly st
   ["packages/ring/src/system.ts", PROMISING, ["pure", "pure"]],
   ["packages/sim/src/world.ts", NOT_PURE, ["pure"]],
   ["packages/sim/src/traps.ts", NOT_PURE, []],
+  ["packages/testing/src/bundling.ts", NOT_PURE, []],
   ["packages/testing/src/planting.ts", NOT_PURE, []],
   ["packages/testing/src/kit.ts", PROMISING, []],
   ["packages/testing/src/wall.ts", NOT_PURE, ["pure"]],

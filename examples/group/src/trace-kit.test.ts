@@ -6,9 +6,7 @@
  */
 
 import { MsgpackCodec } from "@kith/network/msgpack";
-import { Bundle, ByteReader, ByteWriter } from "@kith/paxos";
-
-type PeerMessage = Bundle["messages"][number];
+import { Bundle, bundled, ByteReader, ByteWriter, messagesIn, type WireMessage } from "@kith/paxos";
 
 /** What `strace` is asked for. */
 export const straceArguments: readonly string[] = [
@@ -18,7 +16,7 @@ export const straceArguments: readonly string[] = [
 
 /** Something that was said, and what of the journal was synced by then. */
 interface Said {
-  readonly message: PeerMessage;
+  readonly message: WireMessage;
   readonly synced: number;
 }
 
@@ -88,7 +86,7 @@ export function judge(traces: readonly string[]): Judged {
 function readTrace(trace: string): Seen {
   // Registers the class with the codec.
   const to = { peerId: 0, host: "nobody", port: 1, incarnation: 0 };
-  const bundle = new Bundle({ to, messages: [] });
+  const bundle = new Bundle({ to, messages: bundled([]) });
   const codec = new MsgpackCodec();
   const streams = new Map<string, Stream>();
   const syncing = new Map<string, number>();
@@ -115,8 +113,8 @@ function readTrace(trace: string): Seen {
       if (stream === undefined) streams.set(place, (stream = new Stream()));
       for (const record of stream.take(bytesIn(line))) {
         const message = codec.decode(record);
-        if (message instanceof bundle.constructor && "messages" in message)
-          for (const one of (message as Bundle).messages) said.push({ message: one, synced });
+        if (message instanceof bundle.constructor)
+          for (const one of messagesIn(message as Bundle)) said.push({ message: one, synced });
       }
     }
   }

@@ -5,9 +5,10 @@
  */
 
 import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { bundled } from "@kith/testing/bundling";
 import { formatHistory } from "@kith/testing/history";
-import { bundled } from "./bundle-kit.test.ts";
 import { judge } from "./judge.ts";
 import { runChaos } from "./chaos.ts";
 
@@ -20,7 +21,7 @@ const { values } = parseArgs({
     history: { type: "string" },
   },
 });
-const bundle = await bundled();
+const bundle = await bundled(fileURLToPath(new URL("main.ts", import.meta.url)));
 const { history, ...facts } = await runChaos({
   program: bundle.program,
   people: Number(values.people),

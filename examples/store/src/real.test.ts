@@ -1,7 +1,8 @@
 /** The store in three processes, while they are killed and stand still. */
 
+import { fileURLToPath } from "node:url";
+import { type Bundle, bundled } from "@kith/testing/bundling";
 import { expect } from "chai";
-import { bundled, type Bundle } from "./bundle-kit.test.ts";
 import { runChaos } from "./chaos.ts";
 import { judge } from "./judge.ts";
 
@@ -10,7 +11,7 @@ describe("a store in three processes", function () {
   let bundle: Bundle | null = null;
 
   before(async () => {
-    bundle = await bundled();
+    bundle = await bundled(fileURLToPath(new URL("main.ts", import.meta.url)));
   });
   after(() => bundle?.remove());
 

@@ -2,46 +2,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
 import { bindAddress } from "@kith/node";
+import { type Bundle, bundled } from "@kith/testing/bundling";
 
-/** Makes the command one file. @returns its path, and how to remove it */
-export async function bundleKith(): Promise<{
-  readonly file: string;
-  readonly remove: () => void;
-}> {
-  const folder = mkdtempSync(join(tmpdir(), "kith-bundle-"));
-  const file = join(folder, "kith.mjs");
-  await build({
-    entryPoints: [fileURLToPath(new URL("main.ts", import.meta.url))],
-    outfile: file,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    conditions: ["source"],
-    logLevel: "error",
-    banner: {
-      js: `import { createRequire as makeRequire } from "node:module"; const require = makeRequire(${JSON.stringify(import.meta.url)});`,
-    },
-    plugins: [
-      {
-        name: "outside",
-        setup: ({ onResolve }) => {
-          // It loads a library of the host from beside itself.
-          onResolve({ filter: /^lmdb$/ }, ({ path, importer }) => ({
-            path: pathToFileURL(createRequire(importer).resolve(path)).href,
-            external: true,
-          }));
-        },
-      },
-    ],
-  });
-  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
+/** Makes the command one file. */
+export function bundleKith(): Promise<Bundle> {
+  return bundled(fileURLToPath(new URL("main.ts", import.meta.url)));
 }
 
 /** A command that runs. */

@@ -25,6 +25,7 @@ describe("the planted bugs", function () {
       "group-chaos",
       "store-abd",
       "store-chaos",
+      "peers",
       "router-lookup",
       "overlay",
     ]);

@@ -48,6 +48,7 @@ const tables: readonly Table[] = [
     table: "mutants-abd.json",
   },
   { folder: "packages/store", file: "store-chaos", exported: "storeChaos" },
+  { folder: "packages/peer", file: "peers", exported: "peers" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",

@@ -33,7 +33,7 @@ export {
   timeout,
 } from "./event.ts";
 export { type Fault, type FaultPolicy, type Resolution, type Restart, restart } from "./fault.ts";
-export { isOf } from "./half.ts";
+export { isOf } from "./interest.ts";
 export type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind } from "./inspect.ts";
 export type { Logger, LogLevel, LogRecord, LogSink } from "./log.ts";
 export { ManualClock, ManualScheduler } from "./manual-scheduler.ts";
@@ -65,6 +65,7 @@ export {
 export { type Draw, DrawStream, mix, type StreamKey, streamKey } from "./random.ts";
 export { RealScheduler } from "./real-scheduler.ts";
 export type { Runnable, Scheduler } from "./scheduler.ts";
+export { copyBytes } from "./slab.ts";
 export type { Declared, Replacement, Snapshot, Stateful, StateOf } from "./state.ts";
 export type { SwapOptions } from "./swap.ts";
 export { launch, type Place, run, System, type SystemEvents } from "./system.ts";

@@ -86,6 +86,8 @@ class Absence extends timeout("fd/Absence")<{ readonly peer: PeerRef; readonly d
 
 /** How long after its expiry a ping is looked at again. */
 const confirmMillis = 50;
+/** Below this the version of the list of peers begins. */
+const versionsMax = 2 ** 31;
 /** How many pings are remembered whose pongs may still come; more than there are heartbeats in any wait. */
 const outstandingMax = 64;
 /** A process that is given up is pinged so much more rarely. */
@@ -118,6 +120,8 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   protected constructor(judge: (read: <T>(setting: Setting<T>) => T) => Judge<E>) {
     super();
     this.#judge = judge((one) => this.setting(one));
+    // Not from 0: what is known of another life is never taken for what this one says.
+    this.#state.residents.version = this.random("residents").below(versionsMax);
     this.detector.on(Watch, ({ watcher, peer }) => this.#watch(watcher, peer));
     this.detector.on(Unwatch, ({ watcher, peer }) => this.#unwatch(watcher, peer));
     this.detector.on(Arrived, ({ peer }) => this.#resident(peer.peerId, true));
@@ -367,7 +371,8 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     target.estimate = this.#judge.heard(target.estimate, now - target.ponged);
     target.ponged = now;
     this.#tellRoundTrip(target);
-    if (version < target.version) return;
+    // By the order of the pings, not by the version: that of a life with the same incarnation (a disk was set back) is another one.
+    if (seq < target.listed || (peers === undefined && version !== target.version)) return;
     if (peers !== undefined) target.peers = peers;
     target.version = version;
     target.listed = Math.max(target.listed, seq);

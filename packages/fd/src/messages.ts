@@ -13,7 +13,7 @@ export class Ping extends message("fd/Ping")<{
 /** The process lives. */
 export class Pong extends message("fd/Pong")<{
   readonly seq: number;
-  /** The version of the list; it grows with each change, within one incarnation. */
+  /** The version of the list; it grows with each change, and begins anywhere in each life. */
   readonly version: number;
   /** The peers that live here by their ids; null where nobody tells. Left out where the asker has this version. */
   readonly peers?: readonly number[] | null;

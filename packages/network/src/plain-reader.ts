@@ -5,7 +5,7 @@
  * length: it is compared with the bytes that are left first, and every element takes at least one of them.
  */
 
-import { Event, type EventClass } from "@kith/core";
+import { copyBytes, Event, type EventClass } from "@kith/core";
 import { UnknownTag } from "./codec.ts";
 import { networkError } from "./errors.ts";
 import { Message } from "./message.ts";
@@ -225,7 +225,7 @@ export class PlainReader {
     this.#at = from + length;
     if (length === 0) return "";
     const text =
-      repeats || length < 12
+      repeats || length < 24
         ? this.#interned.text(this.#bytes, from, length)
         : readText(this.#bytes, from, length);
     if (text === null) throw new Malformed("a text that is no UTF-8");
@@ -256,13 +256,9 @@ export class PlainReader {
 
   #readBytes(): Uint8Array {
     const length = this.#count();
-    // `slice` of a host's own byte array may not copy.
-    const copy = new Uint8Array(length);
     const from = this.#at;
-    if (length < 32) for (let i = 0; i < length; i++) copy[i] = this.#bytes[from + i] ?? 0;
-    else copy.set(this.#bytes.subarray(from, from + length));
     this.#at = from + length;
-    return copy;
+    return copyBytes(this.#bytes, from, this.#at);
   }
 }
 

@@ -40,12 +40,27 @@ export function readText(bytes: Uint8Array, from: number, length: number): strin
       return readUnits(bytes, from, end);
     }
   }
+  for (let i = from; i < end; i++) if ((bytes[i] ?? 0) >= 0x80) return readUnits(bytes, from, end);
+  return asciiText(bytes, from, end);
+}
+
+/** Eight characters at a time: one by one, a string is a chain of strings. */
+function asciiText(bytes: Uint8Array, from: number, end: number): string {
+  const { fromCharCode } = String;
   let text = "";
-  for (let i = from; i < end; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte >= 0x80) return readUnits(bytes, from, end);
-    text += String.fromCharCode(byte);
-  }
+  let at = from;
+  for (; at + 8 <= end; at += 8)
+    text += fromCharCode(
+      bytes[at] ?? 0,
+      bytes[at + 1] ?? 0,
+      bytes[at + 2] ?? 0,
+      bytes[at + 3] ?? 0,
+      bytes[at + 4] ?? 0,
+      bytes[at + 5] ?? 0,
+      bytes[at + 6] ?? 0,
+      bytes[at + 7] ?? 0,
+    );
+  for (; at < end; at++) text += fromCharCode(bytes[at] ?? 0);
   return text;
 }
 

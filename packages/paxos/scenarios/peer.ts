@@ -21,6 +21,7 @@ import {
   Applied,
   AskStatus,
   Bundle,
+  messagesIn,
   bytesText,
   type Change,
   ChangeMembers,
@@ -143,8 +144,8 @@ export class WatchedGroups extends ReplicatedGroups {
     super(init);
     this.timer.on(Look, () => this.#look());
     // What came just before a crash was never flushed: it is seen here, and not there afterwards.
-    this.network.on(Bundle, ({ messages }) => {
-      for (const { kind, from: voter, to: candidate, term, ...rest } of messages)
+    this.network.on(Bundle, (bundle) => {
+      for (const { kind, from: voter, to: candidate, term, ...rest } of messagesIn(bundle))
         if (kind === "vote-answer" && "granted" in rest && rest.granted)
           this.workload.trigger(new Voted({ voter, term, candidate }));
       const one = this.state.replicas.get(gid);

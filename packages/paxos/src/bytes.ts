@@ -3,6 +3,7 @@
  * arrays with their length. What is written is read back by the same calls in the same order.
  */
 
+import { copyBytes } from "@kith/core";
 import { paxosError } from "./errors.ts";
 
 /** For short texts a loop is faster than the host's encoder. */
@@ -88,9 +89,17 @@ export class ByteWriter {
     spare = null;
   }
 
-  /** What was written: a copy. The writer begins anew. */
+  /** What was written: a copy, for a while. The writer begins anew. */
   done(): Uint8Array {
-    const written = this.#buffer.slice(0, this.#end);
+    return this.#give(copyBytes(this.#buffer, 0, this.#end));
+  }
+
+  /** What was written: a copy that keeps nothing else alive, for as long as one likes. The writer begins anew. */
+  kept(): Uint8Array {
+    return this.#give(this.#buffer.slice(0, this.#end));
+  }
+
+  #give(written: Uint8Array): Uint8Array {
     if (this.#buffer.length === spareBytes) spare = this.#buffer;
     this.#buffer = nothing;
     this.#end = 0;

@@ -19,11 +19,13 @@ export function noCells(): Cells {
   return { values: new Map(), blocks: [] };
 }
 
-/** Sets a value. */
-export function setCell({ values, blocks }: Cells, key: string, value: Uint8Array): void {
+/** Sets a value. @returns whether the cell is new */
+export function setCell({ values, blocks }: Cells, key: string, value: Uint8Array): boolean {
   const before = values.size;
   values.set(key, value);
-  if (values.size > before) insert(blocks, key);
+  if (values.size === before) return false;
+  insert(blocks, key);
+  return true;
 }
 
 /** Removes a cell. */

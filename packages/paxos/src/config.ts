@@ -19,6 +19,8 @@ export interface PeerAddress {
   readonly peerId: number;
   readonly host: string;
   readonly port: number;
+  /** In which life it was heard of there; left out where it never was, as in a membership. */
+  readonly incarnation?: number;
 }
 
 /** One replica of a group. */
@@ -90,10 +92,22 @@ export function isMajority(config: Config, satisfies: (replicaId: ReplicaId) => 
 
 /** The greatest number that more than half of the voters have reached; 0 without voters. */
 export function majorityReached(config: Config, reached: (replicaId: ReplicaId) => number): number {
-  const all = votersOf(config)
-    .map(({ replicaId }) => reached(replicaId))
-    .sort((a, b) => b - a);
-  return all[Math.floor(all.length / 2)] ?? 0;
+  // There are few of them, and this is asked with each answer: comparing each with all is cheaper than sorting.
+  const counts = ({ voter }: Member): boolean => voter;
+  let best = 0;
+  for (const one of config.members) {
+    const value = counts(one) ? reached(one.replicaId) : 0;
+    if (value <= best) continue;
+    let voters = 0;
+    let there = 0;
+    for (const other of config.members) {
+      if (!counts(other)) continue;
+      voters++;
+      if (reached(other.replicaId) >= value) there++;
+    }
+    if (there * 2 > voters) best = value;
+  }
+  return best;
 }
 
 /** The configuration after a change, or why there is none, in words. */

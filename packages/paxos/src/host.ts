@@ -45,7 +45,7 @@ import {
   Write,
 } from "@kith/storage";
 import { memberOf, noConfig } from "./config.ts";
-import { Bundle, Records, unpack, type WireMessage } from "./bundle.ts";
+import { Bundle, messagesIn, Records, unpack, type WireMessage } from "./bundle.ts";
 import { sharing } from "./decide/peer-book.ts";
 import { paxosError } from "./errors.ts";
 import { dueAt, flushed, halt, receive, suspect, tick, turn } from "./group.ts";
@@ -93,7 +93,7 @@ const Turns = port("PaxosTurns", { requests: [TurnEnds] });
 
 type UseContext = StreamContext | LoadContext;
 
-const dirtyMax = 512;
+const dirtyMax = 2048;
 const saveEveryMs = 1000;
 const stallMs = 250;
 /** How long to wait before a storage that took no write is asked again. */
@@ -181,11 +181,11 @@ export abstract class ReplicatedGroups extends Component {
 
   // --- the network and the time ------------------------------------------------------------------
 
-  #receive({ from, messages }: Bundle): void {
-    this.#mail.met(from);
+  #receive(bundle: Bundle): void {
+    this.#mail.met(bundle.from);
     if (!this.state.ready) return; // As if it were lost: it comes again.
     const now = this.clock.monotonic;
-    for (const message of messages) {
+    for (const message of this.#messages(bundle)) {
       const unpacked = this.#unpacked(message);
       const one = unpacked === null ? undefined : this.#receiver(unpacked);
       if (unpacked === null || one === undefined) continue;
@@ -200,6 +200,17 @@ export abstract class ReplicatedGroups extends Component {
     for (const peerId of sharing(this.state.peers, peer))
       for (const one of this.state.replicas.values())
         this.#guard(one, () => suspect(one.state, peerId, now));
+  }
+
+  /** The messages; none where they cannot be read, which is as if they were lost. */
+  #messages(bundle: Bundle): readonly WireMessage[] {
+    try {
+      return messagesIn(bundle);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.log.error(`messages of peer ${bundle.from.peerId} cannot be read`, { reason });
+      return [];
+    }
   }
 
   /** The message; null where its entries cannot be read, which is as if it was lost. */

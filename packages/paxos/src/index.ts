@@ -1,6 +1,6 @@
 /** Consensus: the replicated group. */
 
-export { Bundle } from "./bundle.ts";
+export { Bundle, bundled, messagesIn, type WireAppend, type WireMessage } from "./bundle.ts";
 export { bytesText, ByteReader, ByteWriter, octetBytes, octetsOf, textBytes } from "./bytes.ts";
 export { GroupClient, type GroupClientInit } from "./client/group-client.ts";
 export { heardOf, met, type PeerBook, sharing } from "./decide/peer-book.ts";
@@ -43,6 +43,7 @@ export {
   Propose,
   Query,
   Refused,
+  type Standing,
   Status,
   TransferLeadership,
   Transferring,

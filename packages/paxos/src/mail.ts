@@ -7,7 +7,7 @@
 
 import type { PeerRef } from "@kith/network";
 import { met } from "./decide/peer-book.ts";
-import { Bundle, Packer, type Records, type WireMessage } from "./bundle.ts";
+import { Bundle, bundled, Packer, type Records, type WireMessage } from "./bundle.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Replica } from "./replica.ts";
 
@@ -40,11 +40,12 @@ export class Mail {
   /** Tells a peer, which has called an earlier life of this process, which one this is. */
   greet(to: PeerRef): void {
     this.met(to);
-    this.#post(new Bundle({ to, from: this.#self, messages: [] }));
+    this.#post(new Bundle({ to, from: this.#self, messages: bundled([]) }));
   }
 
   /** Sends all that goes to one process as one message, or as few large ones. */
   send(messages: readonly PeerMessage[], records: Records): void {
+    if (messages.length === 0) return;
     const bundles = new Map<number, { messages: WireMessage[]; bytes: number }>();
     const packer = new Packer(records);
     for (const message of messages) {
@@ -62,7 +63,8 @@ export class Mail {
 
   #sendTo(peerId: number, messages: WireMessage[]): void {
     const to = this.#addresses.peers.get(peerId) ?? this.#guess(peerId, messages);
-    if (to !== undefined) this.#post(new Bundle({ to, from: this.#self, messages }));
+    if (to !== undefined)
+      this.#post(new Bundle({ to, from: this.#self, messages: bundled(messages) }));
   }
 
   #guess(peerId: number, messages: readonly WireMessage[]): PeerRef | undefined {

@@ -71,8 +71,8 @@ const bugs: readonly Bug[] = [
   {
     what: "learners count",
     file: "config.ts",
-    text: "const all = votersOf(config)",
-    planted: "const all = config.members",
+    text: "({ voter }: Member): boolean => voter;",
+    planted: "({ replicaId }: Member): boolean => replicaId > 0;",
     seed: 71,
   },
   {

@@ -13,7 +13,7 @@
  * Any member answers; only the leader does what is asked, and the others say who that is.
  */
 
-import { event, type EventClass, port, request } from "@kith/core";
+import { event, type EventClass, type Millis, port, request } from "@kith/core";
 import type { PeerRef } from "@kith/network";
 import type { Change, Config, Member, PeerAddress } from "./config.ts";
 
@@ -114,6 +114,15 @@ export class Upgrade extends request(
   answers(Done, NotLeader, Busy, Refused, Unknown),
 )<{ readonly gid: string; readonly version: number }> {}
 
+/** How another member of a group stands with its leader. Plain data. */
+export interface Standing {
+  readonly replicaId: number;
+  /** The last entry that it is known to have, durably. */
+  readonly match: number;
+  /** How long it has not been heard of, in milliseconds. */
+  readonly silent: Millis;
+}
+
 /** How a replica is. */
 export class Status extends event("paxos/Status", ConsensusAnswer)<{
   readonly gid: string;
@@ -133,6 +142,8 @@ export class Status extends event("paxos/Status", ConsensusAnswer)<{
   readonly time: number;
   readonly quiet: boolean;
   readonly halted: string | null;
+  /** Where it leads, how the others stand; else empty. */
+  readonly others: readonly Standing[];
 }> {}
 
 /** Asks how the replica of this peer is. */

@@ -2,7 +2,7 @@
 
 import { Component, KithError } from "@kith/core";
 import { Network, type PeerRef } from "@kith/network";
-import { Bundle, Packer, Records } from "./bundle.ts";
+import { Bundle, bundled, Packer, Records } from "./bundle.ts";
 import type { Change, PeerAddress } from "./config.ts";
 import { replicatedGroups, type ReplicatedGroups } from "./host.ts";
 import type { Machine } from "./machine.ts";
@@ -156,7 +156,7 @@ export class Peer extends Component {
   say(to: PeerRef, from: PeerRef, ...messages: PeerMessage[]): void {
     const packer = new Packer(new Records());
     const packed = messages.map((message) => packer.pack(message));
-    this.enter(() => this.network.trigger(new Bundle({ to, from, messages: packed })));
+    this.enter(() => this.network.trigger(new Bundle({ to, from, messages: bundled(packed) })));
   }
   found(gid: string, peers: readonly PeerAddress[]): void {
     this.enter(() => this.#found(new Found({ gid, peers })));

@@ -13,8 +13,16 @@ import { lastIndex } from "./log.ts";
 import { groupTime } from "./office.ts";
 import type { Machine } from "./machine.ts";
 import type { ReplicaId } from "./config.ts";
-import { type ConsensusAnswer, Done, Changed, NotLeader, Status, Unknown } from "./port.ts";
-import { configAt, configOf, type GroupState } from "./state.ts";
+import {
+  Changed,
+  type ConsensusAnswer,
+  Done,
+  NotLeader,
+  type Standing,
+  Status,
+  Unknown,
+} from "./port.ts";
+import { configAt, configOf, type GroupState, type Progress } from "./state.ts";
 import { applyEntry, type Change, type Table } from "./table.ts";
 
 /** Who waits for an entry. */
@@ -145,7 +153,15 @@ export function statusOf({ state, table }: Replica): Status {
     time: groupTime(state),
     quiet,
     halted,
+    others: standings(state),
   });
+}
+
+function standings({ leadership, self, now }: GroupState): Standing[] {
+  const progress = leadership?.progress ?? new Map<ReplicaId, Progress>();
+  return [...progress]
+    .filter(([replicaId]) => replicaId !== self)
+    .map(([replicaId, { match, contact }]) => ({ replicaId, match, silent: now - contact }));
 }
 
 /** Names a replica: for tables of work that is under way. */

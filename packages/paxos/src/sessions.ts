@@ -186,7 +186,7 @@ function encodeSession({ firstSeq, ackedBelow, usedAt, results }: Session): Uint
   const writer = new ByteWriter();
   writer.count(firstSeq).count(ackedBelow).float(usedAt).count(results.size);
   for (const [seq, result] of results) writer.count(seq).bytes(result);
-  return writer.done();
+  return writer.kept();
 }
 
 function decodeSession(bytes: Uint8Array): Session {

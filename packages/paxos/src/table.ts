@@ -29,6 +29,8 @@ export interface Table {
   lastLong: number;
   /** What has changed since it was written; null for what is gone. */
   readonly dirty: Map<string, Uint8Array | null>;
+  /** What of that was not there when it was written: where it goes before the next time, nobody needs to hear of it. */
+  readonly fresh: Set<string>;
   readonly newChildren: string[];
 }
 
@@ -74,6 +76,7 @@ export function emptyTable(version: number): Table {
     long: new Map(),
     lastLong: 0,
     dirty: new Map(),
+    fresh: new Set(),
     newChildren: [],
   };
 }
@@ -133,6 +136,7 @@ export function takeDirty(table: Table): [string, Uint8Array | null][] {
   const meta = new ByteWriter().count(applied).count(hash).count(version).float(time).done();
   rows.push([metaKey, meta]);
   table.dirty.clear();
+  table.fresh.clear();
   return rows;
 }
 
@@ -305,11 +309,16 @@ class Overlay implements TableWriter {
   }
 
   merge(): void {
-    const { cells, dirty } = this.#table;
+    const { cells, dirty, fresh } = this.#table;
     for (const [key, value] of this.written) {
-      if (value === null) deleteCell(cells, key);
-      else setCell(cells, key, value);
-      dirty.set(key, value);
+      if (value === null) {
+        deleteCell(cells, key);
+        if (fresh.delete(key)) dirty.delete(key);
+        else dirty.set(key, null);
+      } else {
+        if (setCell(cells, key, value) && !dirty.has(key)) fresh.add(key);
+        dirty.set(key, value);
+      }
     }
   }
 }

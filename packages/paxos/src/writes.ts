@@ -115,12 +115,12 @@ export class Writes {
   /** Hands over what the batch holds so far. */
   commit(batch: Batch): void {
     const state = this.#state;
+    const { flush } = batch;
+    batch.flush = false;
+    if (batch.operations.length === 0 && batch.groups.size === 0) return;
     const operations = batch.operations.splice(0);
     const groups = new Map(batch.groups);
-    const { flush } = batch;
     batch.groups.clear();
-    batch.flush = false;
-    if (operations.length === 0 && groups.size === 0) return;
     const founded = flush ? state.founding.splice(0) : [];
     if (flush) {
       for (const [gid, before] of state.unflushed) if (!groups.has(gid)) groups.set(gid, before);
@@ -129,10 +129,10 @@ export class Writes {
     state.underWay++;
     // Each operation names its namespace; what most of them name is written once.
     const namespace = operations[0]?.namespace ?? "paxos.none";
-    this.#ports.write(
-      new Write({ namespace, operations: [...operations, ...this.#place()], flush }),
-      { context: { groups, founded } },
-    );
+    operations.push(...this.#place());
+    this.#ports.write(new Write({ namespace, operations, flush }), {
+      context: { groups, founded },
+    });
   }
 
   /** Makes what is staged the table of a group, with the records that belong to it. */

@@ -5,176 +5,29 @@
  * The same manager runs here and on sockets. `kith sim peers --peers 64` takes so many processes instead of those that a seed draws.
  */
 
-import { AskTimeout, type Child, Component, event } from "@kith/core";
-import { bytesText, textBytes } from "@kith/paxos";
-import { Ring, type RingStatus, RingView } from "@kith/ring";
-import {
-  exponential,
-  Fact,
-  isReport,
-  type OutcomeType,
-  Perform,
-  Performed,
-  scenario,
-  type View,
-  Workload,
-} from "@kith/sim/scenario";
-import {
-  Ambiguous,
-  Applied,
-  Apply,
-  Get,
-  Got,
-  Put,
-  Store,
-  type StoreAnswer,
-  Written,
-} from "@kith/store";
+import { eachFact, exponential, isReport, scenario, someFact, type View } from "@kith/sim/scenario";
 import { checkRegisters, complaint } from "@kith/testing/history";
 import {
-  Cluster,
-  type ClusterPhase,
-  ClusterState,
-  PeerManager,
-  type PeerManagerInit,
-  type VirtualPeer,
-} from "../src/index.ts";
+  Begins,
+  Belongs,
+  Doubled,
+  Fails,
+  faultsBorne,
+  Hosts,
+  idSpace,
+  isForStore,
+  Looked,
+  Process,
+  Sees,
+  Served,
+  within,
+} from "./process.ts";
 
-/** How a process is with its cluster. */
-export class Belongs extends event("peers/Belongs", Fact)<{
-  readonly clusterId: string;
-  readonly phase: ClusterPhase;
-  /** Which peers have replicas, of all; none while that is not known. */
-  readonly members: readonly number[];
-}> {}
-
-/** What a peer sees of the ring. */
-export class Sees extends event("peers/Sees", Fact)<{
-  readonly peerId: number;
-  readonly status: RingStatus;
-  readonly successor: number | null;
-}> {}
-
-/** A peer has done what it was asked. */
-export class Served extends event("peers/Served", Fact)<{
-  readonly peerId: number;
-  /** Whether it was asked before the store was there. */
-  readonly early: boolean;
-}> {}
-
-/** A peer was stopped, as a part of it failed too often. */
-export class Stopped extends event("peers/Stopped", Fact)<{ readonly reason: string }> {}
-
-const within = 6000;
-const idSpace = 2 ** 50;
 /** So many processes have two peers each; more have one. */
 const twinsMax = 8;
-
-// --- a node ----------------------------------------------------------------------------------------
-
-interface CallerInit {
-  readonly peerId: number;
-  /** Which of the peers of its process it stands beside, and how many there are. */
-  readonly place: number;
-  readonly of: number;
-  readonly early: boolean;
-}
-
-interface Call {
-  readonly id: number;
-  readonly reads: boolean;
-  readonly early: boolean;
-}
-
-/** Stands beside a peer, and does there what the processes of the scenario ask for. */
-export class Caller extends Component {
-  readonly workload = this.requires(Workload);
-  readonly cluster = this.requires(Cluster);
-  readonly store = this.requires(Store);
-  readonly ring = this.requires(Ring);
-  readonly #peerId: number;
-  #early: boolean;
-  readonly #get = this.store.onAnswer(Get, (answer, _, call: Call) => this.#end(call, answer));
-  readonly #put = this.store.onAnswer(Put, (answer, _, call: Call) => this.#end(call, answer));
-  readonly #apply = this.store.onAnswer(Apply, (answer, _, call: Call) => this.#end(call, answer));
-
-  constructor({ peerId, place, of, early }: CallerInit) {
-    super();
-    this.#peerId = peerId;
-    this.#early = early;
-    this.cluster.on(ClusterState, ({ genesis }) => {
-      if (genesis !== null) this.#early = false;
-    });
-    this.ring.on(RingView, ({ status, successors: [next] }) =>
-      this.workload.trigger(new Sees({ peerId, status, successor: next?.peerId ?? null })),
-    );
-    this.workload.on(Perform, ({ id, op, key = "", value }) => {
-      if (id % of !== place) return;
-      const context = { id, reads: op === "read", early: this.#early };
-      if (op === "read") this.#get(new Get({ key, within }), { context });
-      else if (op === "write")
-        this.#put(new Put({ key, value: textBytes(String(value)), within }), { context });
-      else this.#compareAndSet(key, value, context);
-    });
-  }
-
-  #compareAndSet(key: string, value: unknown, context: Call): void {
-    const [from, to]: unknown[] = Array.isArray(value) ? value : [];
-    const when = { kind: "value", value: textBytes(String(from)) } as const;
-    const updates = [{ kind: "put", key, value: textBytes(String(to)), when } as const];
-    this.#apply(new Apply({ updates, within }), { context });
-  }
-
-  #end({ id, reads, early }: Call, answer: StoreAnswer | AskTimeout): void {
-    const isDone = answer instanceof Got || answer instanceof Written || answer instanceof Applied;
-    if (isDone) this.workload.trigger(new Served({ peerId: this.#peerId, early }));
-    const unknown = !reads && (answer instanceof Ambiguous || answer instanceof AskTimeout);
-    const type: OutcomeType = isDone ? "ok" : unknown ? "info" : "fail";
-    const error = answer.constructor.name;
-    if (!(answer instanceof Got))
-      return this.workload.trigger(new Performed({ id, type, ...(isDone ? {} : { error }) }));
-    const { value: bytes } = answer.entry;
-    const value = bytes === null ? null : Number(bytesText(bytes));
-    return this.workload.trigger(new Performed({ id, type, value }));
-  }
-}
-
-/** A process. */
-export class Process extends PeerManager {
-  readonly workload = this.requires(Workload);
-  readonly how = this.requires(Cluster);
-  readonly #count: number;
-  #known = false;
-
-  constructor(init: PeerManagerInit) {
-    super(init);
-    this.#count = init.peers.length;
-    this.connect(this.cluster, this.how);
-    this.offers(this.cluster);
-    this.how.on(ClusterState, ({ phase, clusterId, genesis }) => {
-      this.#known = genesis !== null;
-      const members = genesis?.groups.flatMap((group) => group.members.map((one) => one.peerId));
-      this.workload.trigger(new Belongs({ phase, clusterId, members: members ?? [] }));
-    });
-    this.workload.on(Perform, ({ id }) => {
-      if (id % this.#count >= this.peers.size)
-        this.workload.trigger(new Performed({ id, type: "fail", error: "no peer yet" }));
-    });
-  }
-
-  protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
-    const place = this.peers.size - 1;
-    const init = { peerId, place, of: this.#count, early: !this.#known };
-    const caller = this.create(Caller, init, { name: `Caller-${peerId}` });
-    this.connect(peer.ports.store, caller.ports.store);
-    this.connect(peer.ports.ring, caller.ports.ring);
-  }
-
-  protected override ended(_peerId: number, reason: string): void {
-    // Without a reason it has ended with its process.
-    if (reason !== "") this.workload.trigger(new Stopped({ reason }));
-  }
-}
+const replicas = 3;
+/** So long a part that has failed takes to begin anew, the longest pause and what faults of the world add to it, in milliseconds. */
+const anewWithin = 20_000;
 
 // --- the cluster -----------------------------------------------------------------------------------
 
@@ -185,6 +38,11 @@ export function peersOf(index: number, nodes: number): number[] {
   return Array.from({ length: each }, (_, i) => Math.floor((i * nodes + index + 0.5) * share));
 }
 
+/** Where a peer lies that is added: somewhere else than all others. */
+function placeOf(unique: number): number {
+  return Math.floor(((unique * 0.618_033_988_749) % 1) * idSpace);
+}
+
 /** More than half found it, so that it is founded while some are gone, and some have no replicas. */
 function foundersOf(nodes: number): number {
   return Math.max(3, Math.ceil(nodes * 0.6)) * peersOf(0, nodes).length;
@@ -192,25 +50,46 @@ function foundersOf(nodes: number): number {
 
 // --- what has to hold ------------------------------------------------------------------------------
 
+/** What is at the nodes as they live now. */
+interface Now {
+  /** The peers that are hosted, and those that were given up, with their nodes. */
+  readonly hosted: ReadonlyMap<number, string>;
+  readonly failed: ReadonlySet<number>;
+}
+
+function nowOf({ nodes, ...view }: View): Now {
+  const hosted = new Map<number, string>();
+  const failed = new Set<number>();
+  const lives = new Map(nodes.map(({ name, life }) => [name, life]));
+  for (const { name, core, index } of nodes)
+    if (core) for (const peerId of peersOf(index, nodes.length)) hosted.set(peerId, name);
+  for (const { node, life, fact } of view.facts(Hosts)) {
+    if (lives.get(node) !== life) continue;
+    if (fact.hosted) hosted.set(fact.peerId, node);
+    else hosted.delete(fact.peerId);
+    if (fact.reason !== "") failed.add(fact.peerId);
+  }
+  return { hosted, failed };
+}
+
 /** What is missing to one cluster on one closed ring. */
-function unsettled({ nodes, ...view }: View): string | undefined {
+function unsettled(view: View): string | undefined {
+  const { nodes } = view;
   const clusters = new Set<string>();
   const belongs = view.last(Belongs);
   const seen = new Map<number, Sees>();
   const lives = new Map(nodes.map(({ name, life }) => [name, life]));
   for (const { node, life, fact } of view.facts(Sees))
     if (lives.get(node) === life) seen.set(fact.peerId, fact);
-  const ids: number[] = [];
-  for (const { name, life, core, index } of nodes) {
+  for (const { name, life, core } of nodes) {
     if (!core) continue;
     const one = belongs.get(name);
     if (one?.life !== life || one.fact.phase !== "ready")
       return `${name} is ${one?.life === life ? one.fact.phase : "silent"}`;
     clusters.add(one.fact.clusterId);
-    ids.push(...peersOf(index, nodes.length));
   }
   if (clusters.size !== 1) return `there are ${clusters.size} clusters`;
-  ids.sort((a, b) => a - b);
+  const ids = [...nowOf(view).hosted.keys()].toSorted((a, b) => a - b);
   for (const [i, id] of ids.entries()) {
     const one = seen.get(id);
     const next = ids[(i + 1) % ids.length];
@@ -220,15 +99,81 @@ function unsettled({ nodes, ...view }: View): string | undefined {
   return undefined;
 }
 
-/** A peer that has done something, and what is known of its process. */
+/** The faults of each peer in its node's present life, and how often its part has begun. */
+function faultsOf({ nodes, ...view }: View): Map<number, { fails: number; begins: number }> {
+  const lives = new Map(nodes.map(({ name, life, core }) => [name, core ? life : 0]));
+  const faults = new Map<number, { fails: number; begins: number }>();
+  const of = (peerId: number): { fails: number; begins: number } => {
+    const one = faults.get(peerId) ?? { fails: 0, begins: 0 };
+    faults.set(peerId, one);
+    return one;
+  };
+  for (const { node, life, fact } of view.facts(Fails))
+    if (lives.get(node) === life) of(fact.peerId).fails++;
+  for (const { node, life, fact } of view.facts(Begins))
+    if (lives.get(node) === life) of(fact.peerId).begins++;
+  return faults;
+}
+
+/** Whose part has failed and neither began anew nor took its peer down. */
+function unsupervised(view: View): string | undefined {
+  const { hosted, failed } = nowOf(view);
+  for (const [peerId, { fails, begins }] of faultsOf(view)) {
+    if (fails > faultsBorne && !failed.has(peerId))
+      return `a part of ${peerId} has failed ${fails} times, and it goes on`;
+    if (fails <= faultsBorne && hosted.has(peerId) && begins <= fails)
+      return `the part of ${peerId} that has failed ${fails} times has begun ${begins} times`;
+  }
+  return undefined;
+}
+
+/** What is wrong with where replicas are placed. */
+function misplaced({ groups }: Belongs): string | undefined {
+  for (const { gid, members } of groups) {
+    const processes = new Set(members.map(({ process }) => process));
+    if (members.length !== replicas || processes.size < replicas)
+      return `${gid} has ${members.length} replicas in ${processes.size} processes`;
+  }
+  return undefined;
+}
+
+/** What is wrong with what was seen last by somebody who looked at the cluster. */
+function misshown(view: View): string | undefined {
+  const { hosted, failed } = nowOf(view);
+  const last = view.facts(Looked).findLast(({ fact }) => fact.missing === null);
+  if (last === undefined) return "nobody has seen all";
+  const shown = new Map(last.fact.peers.map((one) => [one.peerId, one]));
+  if (shown.size < last.fact.peers.length) return "a peer is shown twice";
+  for (const [peerId, node] of hosted)
+    if (shown.get(peerId)?.state !== "up") return `${peerId} of ${node} is not shown`;
+  for (const [peerId, { state }] of shown)
+    if (!hosted.has(peerId) && !(state === "failed" && failed.has(peerId)))
+      return `${peerId} is shown as ${state}, and is not there`;
+  for (const { gid, members } of [...view.last(Belongs).values()][0]?.fact.groups ?? [])
+    for (const { peerId } of members)
+      if (!Object.hasOwn(shown.get(peerId)?.groups ?? {}, gid))
+        return `${peerId} has no replica of ${gid}`;
+  return undefined;
+}
+
+/** A peer that has done something, and whether it has replicas; null while that is not known. */
 function served(
-  holds: (served: Served, belongs: Belongs, life: number) => boolean,
+  holds: (
+    of: Pick<Served, "peerId" | "early"> & {
+      readonly isMember: boolean | null;
+      readonly life: number;
+    },
+  ) => boolean,
 ): () => (view: View) => boolean {
   return () => (view) => {
     const { news } = view;
     if (!isReport(news, Served)) return false;
     const belongs = view.last(Belongs).get(news.node)?.fact;
-    return belongs !== undefined && holds(news.fact, belongs, news.life);
+    if (belongs === undefined) return false;
+    const { peerId, early } = news.fact;
+    const members = belongs.groups.flatMap((group) => group.members.map((one) => one.peerId));
+    const isMember = members.length === 0 ? null : members.includes(peerId);
+    return holds({ peerId, early, isMember, life: news.life });
   };
 }
 
@@ -236,13 +181,13 @@ function served(
 export const peers = scenario({
   name: "peers",
   about:
-    "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, links fail, and parts of peers are replaced. What they see is linearizable; in the end there is one cluster on one closed ring, and every process is ready.",
+    "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, and links fail. Meanwhile peers are added and removed, parts of peers fail, and people look at the cluster. What clients see is linearizable; in the end there is one cluster on one closed ring, every process is ready, and the monitor shows what there is.",
   nodes: { min: 4, max: 12 },
   main: Process,
   init: ({ index, peers: lives }) => ({
     peers: peersOf(index, lives.length),
     ...(index === 0
-      ? { create: { peers: foundersOf(lives.length), groups: 4 }, resume: true }
+      ? { create: { peers: foundersOf(lives.length), groups: 4, replicas }, resume: true }
       : { join: ["n1:7000", "n2:7000"].filter((one) => one !== `n${index + 1}:7000`) }),
   }),
   transport: "stream",
@@ -266,12 +211,28 @@ export const peers = scenario({
         return { op: "cas", key: key(), value: [last, unique()] };
       },
     },
+    {
+      name: "operator",
+      count: 3,
+      wait: exponential(300),
+      timeout: within + 14_000,
+      next: ({ draw, unique }) => {
+        const chance = draw.float();
+        if (chance < 0.25) return { op: "look" };
+        if (chance < 0.5) return { op: "add", value: placeOf(unique()) };
+        if (chance < 0.6) return { op: "add again" };
+        if (chance < 0.7) return { op: "remove" };
+        return { op: "break" };
+      },
+    },
   ],
-  closing: ({ keys, nodes }) =>
-    Array.from({ length: Math.max(2 * keys.length, nodes) }, (_, i) => ({
+  closing: ({ keys, nodes }) => [
+    ...Array.from({ length: Math.max(2 * keys.length, nodes) }, (_, i) => ({
       op: "read",
       key: keys[i % keys.length] ?? "x",
     })),
+    ...Array.from({ length: nodes }, () => ({ op: "look" })),
+  ],
   succeed: { each: 12, mean: 60 },
   invariants: [
     {
@@ -287,16 +248,44 @@ export const peers = scenario({
       },
     },
     {
-      name: "nobody is refused, and no peer is given up",
-      inputs: [Belongs, Stopped],
-      begin:
+      name: "nobody is refused",
+      ...eachFact(
+        Belongs,
         () =>
-        ({ news }) => {
-          if (isReport(news, Stopped))
-            return `${news.node} has stopped a peer: ${news.fact.reason}`;
-          const isRefused = isReport(news, Belongs) && news.fact.phase === "failed";
-          return isRefused ? `${news.node} is refused` : undefined;
-        },
+          ({ node, fact }) =>
+            fact.phase === "failed" ? `${node} is refused` : undefined,
+      ),
+    },
+    {
+      name: "no two replicas of a group are in one process",
+      ...eachFact(
+        Belongs,
+        () =>
+          ({ fact }) =>
+            misplaced(fact),
+      ),
+    },
+    {
+      name: "two peers of one identity are refused",
+      ...eachFact(
+        Doubled,
+        () =>
+          ({ node, fact }) =>
+            `${fact.peerId} is twice at ${node}`,
+      ),
+    },
+    {
+      name: "no peer is given up before a part of it has failed too often",
+      ...eachFact(Hosts, () => ({ node, life, fact }, view) => {
+        const { peerId, reason } = fact;
+        if (reason === "") return undefined;
+        const fails = view
+          .facts(Fails)
+          .filter((one) => one.node === node && one.life === life && one.fact.peerId === peerId);
+        return fails.length > faultsBorne
+          ? undefined
+          : `${peerId} is given up after ${fails.length} faults: ${reason}`;
+      }),
     },
   ],
   eventually: [
@@ -306,17 +295,23 @@ export const peers = scenario({
       holds: (view) => unsettled(view) === undefined,
       why: unsettled,
     },
+    {
+      name: "what has failed begins anew, or ends",
+      within: anewWithin,
+      holds: (view) => unsupervised(view) === undefined,
+      why: unsupervised,
+    },
   ],
   sometimes: [
     {
       name: "a peer without replicas serves",
       inputs: [Served],
-      begin: served(({ peerId }, { members }) => members.length > 0 && !members.includes(peerId)),
+      begin: served(({ isMember }) => isMember === false),
     },
     {
       name: "a peer with replicas serves in a later life",
       inputs: [Served],
-      begin: served(({ peerId }, { members }, life) => members.includes(peerId) && life > 1),
+      begin: served(({ isMember, life }) => isMember === true && life > 1),
     },
     {
       name: "what was asked before the founding is done after it",
@@ -331,11 +326,25 @@ export const peers = scenario({
         ({ news }) =>
           isReport(news, Belongs) && news.life > 1 && news.fact.phase === "placing",
     },
+    { name: "a peer is given up", ...someFact(Hosts, ({ fact }) => fact.reason !== "") },
+    {
+      name: "a peer that was added is removed",
+      ...someFact(Hosts, ({ fact }) => !fact.hosted && fact.reason === ""),
+    },
+    { name: "a part begins anew", ...someFact(Fails, () => true) },
   ],
   finally: [
     {
       name: "linearizable",
-      check: ({ history }) => complaint(checkRegisters(history)),
+      check: ({ history }) => complaint(checkRegisters(history.filter(({ op }) => isForStore(op)))),
     },
+    {
+      name: "who looks sees something",
+      check: ({ history }) =>
+        history.some(({ op, error }) => op === "look" && error === "timeout")
+          ? "somebody has looked in vain"
+          : undefined,
+    },
+    { name: "the monitor shows what there is", check: ({ view }) => misshown(view) },
   ],
 });

@@ -89,12 +89,14 @@ export function cluster(
     nodes,
     each = 1,
     founders = nodes * each,
+    groups = 4,
     more = {},
   }: {
     readonly seed: number | string;
     readonly nodes: number;
     readonly each?: number;
     readonly founders?: number;
+    readonly groups?: number;
     readonly more?: Partial<PeerManagerInit>;
   },
   options: Partial<SimulationOptions<typeof Process>> = {},
@@ -107,7 +109,7 @@ export function cluster(
       const first = !born.has(index);
       born.add(index);
       const peers = peerIdsOf(index, nodes, each);
-      const founds = index === 0 && first ? { create: { peers: founders, groups: 4 } } : {};
+      const founds = index === 0 && first ? { create: { peers: founders, groups } } : {};
       return { peers, ...founds, ...(index === 0 ? {} : { join: ["n1:7000"] }), ...more };
     },
     ...options,

@@ -10,6 +10,7 @@
  */
 
 import {
+  CancelTimeout,
   type Child,
   ChildKilled,
   ChildStopped,
@@ -17,6 +18,9 @@ import {
   type Fault,
   type FaultPolicy,
   type Millis,
+  ScheduleTimeout,
+  timeout,
+  Timer,
 } from "@kith/core";
 import { AdaptiveDetector, Arrived, FailureDetector } from "@kith/fd";
 import { BootstrapClient, BootstrapServer, clusterId } from "@kith/membership";
@@ -25,12 +29,13 @@ import { StoreDirectory } from "@kith/store";
 import { Cluster, ClusterFailed, type ClusterInit, ClusterState } from "./cluster.ts";
 import { Admission, Admitted, ClusterKeeper } from "./cluster-keeper.ts";
 import { peerError } from "./errors.ts";
+import { Retire, Retired, Retirement } from "./hosting.ts";
 import { MonitorServer, PeerListed, Roster } from "./monitor-server.ts";
 import { virtualPeer } from "./peer-host.ts";
 import { Switchboard } from "./peer-network.ts";
 import type { StoreSettings } from "./peer-store.ts";
 import { faultText, type RestartRule } from "./supervisor.ts";
-import { VirtualPeer } from "./virtual-peer.ts";
+import { VirtualPeer, type VirtualPeerInit } from "./virtual-peer.ts";
 
 /** What a process has to know. Plain data. */
 export interface PeerManagerInit extends ClusterInit {
@@ -45,9 +50,15 @@ export interface PeerManagerInit extends ClusterInit {
    * default 2 s for the founder, three to five times as long for others.
    */
   readonly aloneAfter?: Millis;
+  /** How long a peer that is to stop may take to hand over the groups that it leads; default 1 s. */
+  readonly retiresWithin?: Millis;
 }
 
+/** It was time enough to hand over what a peer leads. */
+class RetiresNow extends timeout("peer/RetiresNow")<{ readonly peerId: number }> {}
+
 const aloneAfterMs: Millis = 2000;
+const retiresWithinMs: Millis = 1000;
 
 /** Hosts virtual peers, each at `Peer-` and its identity. Whoever extends it may wire them, in `hosted` and `ended`. */
 export class PeerManager extends Component {
@@ -55,6 +66,8 @@ export class PeerManager extends Component {
   protected readonly admission = this.requires(Admission);
   protected readonly roster = this.requires(Roster);
   protected readonly living = this.requires(FailureDetector);
+  protected readonly retirement = this.provides(Retirement);
+  protected readonly timer = this.requires(Timer);
   readonly #detector = this.create(AdaptiveDetector, {}, { name: "Detector" });
   readonly #switchboard = this.create(Switchboard, {}, { name: "Switchboard" });
   readonly #monitor = this.create(MonitorServer, {}, { name: "Monitor" });
@@ -73,6 +86,8 @@ export class PeerManager extends Component {
   readonly #spent = new Set<number>();
   /** Why a peer is about to stop. */
   readonly #failing = new Map<number, string>();
+  /** Peers that hand over what they lead, and what is done with each when it has, or when its time is over. */
+  readonly #retiring = new Map<number, (() => void)[]>();
   #admitted: Admitted | null = null;
   #hasDirectory = false;
 
@@ -106,6 +121,7 @@ export class PeerManager extends Component {
     this.offers(this.#switchboard.ports.losses);
     this.offers(this.#switchboard.ports.connections);
     this.offers(keeper.hostings);
+    this.offers(this.retirement);
     this.offers(this.#monitor.ports.reports);
     this.admission.on(Admitted, (admitted) => this.#begin(admitted));
     this.keeping.on(ClusterState, ({ genesis }) => {
@@ -118,6 +134,8 @@ export class PeerManager extends Component {
     this.keeping.on(ClusterFailed, ({ detail }) => {
       for (const peerId of [...this.#peers.keys()]) this.#end(peerId, detail);
     });
+    this.retirement.on(Retired, ({ peerId }) => this.#retired(peerId));
+    this.timer.on(RetiresNow, ({ peerId }) => this.#retired(peerId));
     this.control.on(ChildStopped, ({ name }) => this.#gone(name));
     this.control.on(ChildKilled, ({ name }) => this.#gone(name));
   }
@@ -127,6 +145,14 @@ export class PeerManager extends Component {
    * here belongs to the process, not to the peer: it stays when the peer has gone.
    */
   protected hosted(_peerId: number, _peer: Child<VirtualPeer>): void {}
+
+  /**
+   * What a peer is made of: asked for each one. Whoever extends `VirtualPeer` may put services into it, which begin anew after a fault as its
+   * other parts do, and end with it.
+   */
+  protected peerClass(): new (init: VirtualPeerInit) => VirtualPeer {
+    return VirtualPeer;
+  }
 
   /** Called when a peer is no more. @param _reason why it has failed; empty where it was removed */
   protected ended(_peerId: number, _reason: string): void {}
@@ -148,15 +174,51 @@ export class PeerManager extends Component {
   }
 
   /**
-   * Stops a peer for good: to the others it is as if it had crashed. Its data stay in the storage, for the next life of the process. To
-   * be called in the manager's turn.
+   * Stops a peer for good, as soon as others lead the groups that it leads, or after `retiresWithin`: to the others it is as if it had crashed.
+   * Its data stay in the storage, for the next life of the process. To be called in the manager's turn.
    *
    * @throws KithError `KITH_PEER_UNKNOWN`
    */
   remove(peerId: number): void {
     if (!this.#peers.has(peerId))
       throw peerError("KITH_PEER_UNKNOWN", `This process hosts no peer ${peerId}.`);
-    this.#end(peerId, "");
+    this.#retire(peerId, () => this.#end(peerId, ""));
+  }
+
+  /**
+   * Hands over what the peers of this process lead, before it is stopped. They go on until then. To be called in the manager's turn.
+   *
+   * @param done called when nothing is led here any more, or after `retiresWithin`
+   */
+  retire(done: () => void): void {
+    let open = this.#peers.size;
+    if (open === 0) return done();
+    for (const peerId of this.#peers.keys())
+      this.#retire(peerId, () => {
+        if (--open === 0) done();
+      });
+  }
+
+  #retire(peerId: number, done: () => void): void {
+    const waiting = this.#retiring.get(peerId);
+    if (waiting !== undefined) return void waiting.push(done);
+    this.#retiring.set(peerId, [done]);
+    const { retiresWithin: within = retiresWithinMs } = this.#init;
+    this.timer.trigger(
+      new ScheduleTimeout({
+        delay: within,
+        timeout: new RetiresNow({ peerId }),
+        id: nameOf(peerId),
+      }),
+    );
+    this.retirement.trigger(new Retire({ peerId, within }));
+  }
+
+  #retired(peerId: number): void {
+    const waiting = this.#retiring.get(peerId) ?? [];
+    this.#retiring.delete(peerId);
+    this.timer.trigger(new CancelTimeout({ id: nameOf(peerId) }));
+    for (const done of waiting) done();
   }
 
   #begin(admitted: Admitted): void {
@@ -192,7 +254,7 @@ export class PeerManager extends Component {
     };
     const settings = [self.of(formatPeer(peer)), clusterId.of(id)];
     const onFault: FaultPolicy = (fault) => this.#failed(peerId, fault);
-    const child = this.create(VirtualPeer, init, { name: nameOf(peerId), settings, onFault });
+    const child = this.create(this.peerClass(), init, { name: nameOf(peerId), settings, onFault });
     this.#spent.add(peerId);
     this.#peers.set(peerId, child);
     this.roster.trigger(new PeerListed({ peer, state: "up", reason: "" }));
@@ -222,6 +284,7 @@ export class PeerManager extends Component {
       const state = reason === "" ? "gone" : "failed";
       this.roster.trigger(new PeerListed({ peer, state, reason }));
       this.ended(peerId, reason);
+      this.#retired(peerId);
       return;
     }
   }

@@ -13,7 +13,7 @@ import {
   type PeerRef,
   self,
 } from "@kith/network";
-import { Bundle } from "@kith/paxos";
+import { Bundle, bundled } from "@kith/paxos";
 import { expect } from "chai";
 import { Losses, PeerNetwork, Switchboard } from "./peer-network.ts";
 
@@ -100,7 +100,7 @@ describe("the Network of one peer of a process", () => {
   world.settle();
 
   it("hears what is addressed to it", () => {
-    const bundle = new Bundle({ to: at(12), from: far, messages: [] });
+    const bundle = new Bundle({ to: at(12), from: far, messages: bundled([]) });
     expect(tell(bundle)).deep.equal([[], ["from 9"]]);
   });
 
@@ -118,9 +118,9 @@ describe("the Network of one peer of a process", () => {
     const inUser = second as unknown as { enter: (action: () => void) => void };
     tell(new ConnectionUp({ peer: far }));
     inUser.enter(() => {
-      second?.network.trigger(new Bundle({ to: far, messages: [] }));
+      second?.network.trigger(new Bundle({ to: far, messages: bundled([]) }));
       second?.deliver(
-        new Deliver({ message: new Bundle({ to: far, messages: [] }), until: "sent" }),
+        new Deliver({ message: new Bundle({ to: far, messages: bundled([]) }), until: "sent" }),
       );
     });
     world.settle();

@@ -66,7 +66,10 @@ export interface PlacementOptions {
   readonly size?: number;
 }
 
-/** The groups of a new store: equal shares of all positions, each placed on the ring. */
+/**
+ * The groups of a new store: equal shares of all positions, each placed on the ring. The first member of each is the one that should lead
+ * it: of those that it is placed on, the one that is first of the fewest groups before.
+ */
 export function groupsAtGenesis(
   count: number,
   peers: readonly PeerRef[],
@@ -76,15 +79,20 @@ export function groupsAtGenesis(
     const hint = Math.floor((i * 0x1_0000) / count);
     return String.fromCharCode(hint >> 8, hint & 255);
   };
+  const firstOf = new Map<number, number>();
   return Array.from({ length: count }, (_, i) => {
     const gid = `g${i + 1}`;
     const lo = i === 0 ? "" : bound(i);
     const hi = i + 1 === count ? null : bound(i + 1);
-    const members = desired(gid, { lo, hi }, peers, options).map(({ peerId, host, port }) => ({
+    const placed = desired(gid, { lo, hi }, peers, options).map(({ peerId, host, port }) => ({
       peerId,
       host,
       port,
     }));
+    const leads = ({ peerId }: { readonly peerId: number }): number => firstOf.get(peerId) ?? 0;
+    const [first] = placed.toSorted((a, b) => leads(a) - leads(b));
+    if (first !== undefined) firstOf.set(first.peerId, leads(first) + 1);
+    const members = placed.toSorted((a, b) => Number(b === first) - Number(a === first));
     return { descriptor: { gid, epoch: 1, lo, hi }, members };
   });
 }

@@ -2,46 +2,18 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
+import { bundled } from "@kith/testing/bundling";
 import { expect } from "chai";
-import { build } from "esbuild";
 import type { Founders } from "./index.ts";
 import type { ProcessOrder, ProcessTold } from "./manager-process.test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kith-peer-"));
-const program = join(folder, "process.mjs");
 
-/** The program as one file, so that its processes start at once. */
-async function bundle(): Promise<void> {
-  await build({
-    entryPoints: [fileURLToPath(new URL("manager-process.test.ts", import.meta.url))],
-    outfile: program,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    conditions: ["source"],
-    keepNames: true,
-    logLevel: "error",
-    banner: {
-      js: `import { createRequire as makeRequire } from "node:module"; const require = makeRequire(${JSON.stringify(import.meta.url)});`,
-    },
-    plugins: [
-      {
-        name: "outside",
-        setup: ({ onResolve }) => {
-          // It loads a library of the host from beside itself.
-          onResolve({ filter: /^lmdb$/ }, ({ path, importer }) => ({
-            path: pathToFileURL(createRequire(importer).resolve(path)).href,
-            external: true,
-          }));
-        },
-      },
-    ],
-  });
-}
+/** Its processes' program. */
+let bundle = { program: "", remove: (): void => undefined };
 
 class Member {
   readonly peerId: number;
@@ -61,7 +33,7 @@ class Member {
   begin(more: { readonly join?: readonly string[]; readonly create?: Founders }): void {
     this.phase = "";
     this.incarnation = 0;
-    this.#process = fork(program, { execArgv: [] });
+    this.#process = fork(bundle.program, { execArgv: [] });
     this.#process.on("message", (told: ProcessTold) => {
       if (told.kind === "up") ({ port: this.port, incarnation: this.incarnation } = told);
       else if (told.kind === "phase") ({ phase: this.phase, failed: this.failed } = told);
@@ -113,10 +85,13 @@ describe("processes with a manager", () => {
   const ready = (): Promise<void> =>
     until("all are ready", () => members.every(({ phase }) => phase === "ready"));
 
-  before(bundle);
+  before(async () => {
+    bundle = await bundled(fileURLToPath(new URL("manager-process.test.ts", import.meta.url)));
+  });
   after(async () => {
     for (const member of members) member.kill();
     await until("the processes end", () => !members.some(({ up }) => up));
+    bundle.remove();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -168,5 +143,22 @@ describe("processes with a manager", () => {
       expect(await member.ask({ kind: "get", key: "b" }))
         .property("value")
         .equal("two");
+
+    // On its disk, at another port: the others find it there, and need it when one of them is gone.
+    third.kill();
+    await until("it is gone", () => !third.up);
+    const { port } = third;
+    third.port = 0;
+    third.begin({ join });
+    await ready();
+    expect(third.port).not.equal(port);
+    second.kill();
+    await until("the second is gone", () => !second.up);
+    expect(await first.ask({ kind: "put", key: "c", value: "three" }))
+      .property("answer")
+      .equal("Written");
+    expect(await third.ask({ kind: "get", key: "c" }))
+      .property("value")
+      .equal("three");
   });
 });

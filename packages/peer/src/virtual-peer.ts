@@ -14,7 +14,8 @@ import { Network, parsePeer, self } from "@kith/network";
 import { Consensus } from "@kith/paxos";
 import { Store } from "@kith/store";
 import type { EntryInit } from "./entry.ts";
-import { AskHosting, type Hosting, Hostings } from "./hosting.ts";
+import { AskHosting, type Hosting, Hostings, Retire, Retired, Retirement } from "./hosting.ts";
+import { HandOver, Leading } from "./leadership.ts";
 import { Overlay } from "./overlay.ts";
 import { Losses } from "./peer-network.ts";
 import { Notes, PeerMonitor, PeerNote } from "./peer-monitor.ts";
@@ -32,6 +33,7 @@ export interface VirtualPeerInit extends EntryInit {
 class Vacancy extends Component {
   readonly store = this.provides(Store);
   readonly consensus = this.provides(Consensus);
+  readonly leading = this.provides(Leading);
 }
 
 const storeName = "Store";
@@ -39,6 +41,7 @@ const storeName = "Store";
 /** A virtual peer. */
 export class VirtualPeer extends Component {
   readonly hostings = this.requires(Hostings);
+  readonly retirement = this.requires(Retirement);
   readonly overlay;
   readonly front;
   readonly monitor;
@@ -51,6 +54,7 @@ export class VirtualPeer extends Component {
   readonly store;
   protected readonly opening = this.requires(Front);
   protected readonly notes = this.requires(Notes);
+  protected readonly leading = this.requires(Leading);
   readonly #vacancy = this.create(Vacancy, {}, { name: "Vacancy" });
   readonly #vacant;
   readonly #peerId: number;
@@ -61,6 +65,9 @@ export class VirtualPeer extends Component {
   };
   readonly #policy;
   #restarts = 0;
+  /** Whether it has replicas, which may lead. */
+  #leads = false;
+  readonly #handOver = this.leading.onAnswer(HandOver, () => this.#retired());
   readonly #ask = this.hostings.onAnswer(AskHosting, (answer) => {
     if (!(answer instanceof AskTimeout)) this.#host(answer);
   });
@@ -83,7 +90,12 @@ export class VirtualPeer extends Component {
     this.#vacant = [
       this.connect(this.#vacancy.ports.store, this.front.ports.inner),
       this.connect(this.#vacancy.ports.consensus, this.monitor.ports.consensus),
+      this.connect(this.#vacancy.ports.leading, this.leading),
     ] as const;
+    // What stands on the overlay in this peer, the store among it, finds it above.
+    this.offers(this.overlay.ports.ring);
+    this.offers(this.overlay.ports.router);
+    this.offers(this.overlay.ports.sampling);
     this.ring = this.exposes(this.overlay.ports.ring);
     this.router = this.exposes(this.overlay.ports.router);
     this.sampling = this.exposes(this.overlay.ports.sampling);
@@ -96,13 +108,22 @@ export class VirtualPeer extends Component {
       for (; this.#restarts > 0; this.#restarts--)
         this.notes.trigger(new PeerNote({ restarted: true }));
     });
+    this.retirement.on(Retire, ({ peerId, within }) => {
+      if (peerId !== this.#peerId) return;
+      if (this.#leads) this.#handOver(new HandOver({ within }), { timeout: 2 * within });
+      else this.#retired();
+    });
     this.onStart(() => this.#ask(new AskHosting({ peerId: this.#peerId })));
+  }
+
+  #retired(): void {
+    this.retirement.trigger(new Retired({ peerId: this.#peerId }));
   }
 
   #host({ genesis, as }: Hosting): void {
     const settings = this.#settings;
     const options = { name: storeName };
-    const [store, consensus] = this.#vacant;
+    const [store, consensus, leading] = this.#vacant;
     store.disconnect();
     if (as === "guest") {
       const guest = this.create(GuestStore, { genesis, settings }, options);
@@ -111,9 +132,12 @@ export class VirtualPeer extends Component {
     }
     const founds = as === "founder";
     consensus.disconnect();
+    leading.disconnect();
     const member = this.create(MemberStore, { genesis, founds, settings }, options);
     this.connect(member.ports.store, this.front.ports.inner);
     this.connect(member.ports.consensus, this.monitor.ports.consensus);
+    this.connect(member.ports.leading, this.leading);
+    this.#leads = true;
     const own = genesis.groups.filter(({ members }) =>
       members.some(({ peerId }) => peerId === this.#peerId),
     );

@@ -149,6 +149,19 @@ describe("the relaxed ring", () => {
     expect(model.imperfection()).to.equal(undefined);
   });
 
+  it("does not send a newcomer to itself, where an earlier life of it with the same incarnation is listed", () => {
+    const model = ringOf(1, 4, 9, 12);
+    const asked = (at: number): (number | string)[] => {
+      const effects = new Effects(peerOf(at));
+      relaxed.receive(model.at(at), new Join({ ...envelope(at, peerOf(4)), short: true }), effects);
+      return effects.messages.map((one) =>
+        one instanceof Goto ? one.peer.peerId : one.constructor.name,
+      );
+    };
+    expect([1, 12].map(asked)).to.deep.equal([[9], [9]]);
+    expect(asked(9)).to.deep.equal(["JoinOk"]);
+  });
+
   it("takes up no earlier life from a stale list where a later one was heard of (R5)", () => {
     const model = ringOf(1, 4, 9);
     const told = (incarnation: number): void =>

@@ -129,7 +129,10 @@ export function sendOn(state: RingState, { from, fix, back, short }: Join, effec
     if (trusted(state, predecessor) && !samePeer(predecessor, self)) on(predecessor, true);
     return;
   }
-  const behind = successors.find((peer) => inHalfOpen(from.peerId, self.peerId, peer.peerId, size));
+  // Not the asker itself, of whom an earlier life with the same incarnation (a disk was set back) may be listed here.
+  const behind = successors.find(
+    (peer) => !samePeer(peer, from) && inHalfOpen(from.peerId, self.peerId, peer.peerId, size),
+  );
   const last = successors.at(-1);
   if (behind !== undefined && !samePeer(behind, self)) on(behind, true);
   else if (last !== undefined && !samePeer(last, self))
@@ -307,7 +310,10 @@ export function told(state: RingState, message: Stabilised, effects: Effects): v
   if (samePeer(from, successor)) {
     const list = trimmed(state, successors);
     if (list[0] === undefined || !samePeer(list[0], from)) return;
-    state.successors = list;
+    // At rest it is the same list again and again: then the one that is there stays.
+    const before = state.successors;
+    if (list.length !== before.length || list.some((one, at) => one !== before[at]))
+      state.successors = list;
   } else if (between(state, from, state.self, successor)) {
     adopt(state, from, successors, effects);
   }

@@ -14,10 +14,15 @@ export class MemoryDisk {
   /** The next flushes that fail. */
   #failing = false;
   readonly #bytesMax: number;
+  readonly #lasts: boolean;
 
-  /** @param options `bytesMax`: when the disk is full; default: never */
-  constructor(options: { readonly bytesMax?: number } = {}) {
+  /**
+   * @param options `bytesMax`: when the disk is full; default: never. `lasts`: whether a power cut leaves what was flushed, default
+   *   true; else it leaves nothing, and a flush costs nothing
+   */
+  constructor(options: { readonly bytesMax?: number; readonly lasts?: boolean } = {}) {
     this.#bytesMax = options.bytesMax ?? Infinity;
+    this.#lasts = options.lasts ?? true;
   }
 
   /** Whether so many bytes more have room. */
@@ -28,7 +33,7 @@ export class MemoryDisk {
   /** Makes everything durable. @returns false where that failed */
   flush(): boolean {
     if (this.#failing) return false;
-    this.#durable = this.tables.snapshot();
+    if (this.#lasts) this.#durable = this.tables.snapshot();
     return true;
   }
 

@@ -50,7 +50,8 @@ export class MemoryStorage extends Component {
   readonly storage = this.provides(Storage);
   protected readonly flushing = this.provides(Flushing);
   protected readonly flusher = this.requires(Flushing);
-  protected readonly disk: MemoryDisk = new MemoryDisk();
+  // Nobody else knows it: when this is gone, all of it is.
+  protected readonly disk: MemoryDisk = new MemoryDisk({ lasts: false });
   #waiting: WriteToken[] = [];
   #flushDue = false;
   #dead: Problem | null = null;

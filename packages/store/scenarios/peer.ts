@@ -16,6 +16,7 @@ import {
 import {
   Applied as Announced,
   Bundle,
+  messagesIn,
   bytesText,
   Consensus,
   Found,
@@ -102,8 +103,8 @@ export class WatchedGroups extends ReplicatedGroups {
   constructor(init: ConstructorParameters<typeof ReplicatedGroups>[0]) {
     super(init);
     this.timer.on(Look, () => this.#look());
-    this.network.on(Bundle, ({ messages }) => {
-      if (messages.some(({ kind }) => kind === "snapshot")) this.#look();
+    this.network.on(Bundle, (bundle) => {
+      if (messagesIn(bundle).some(({ kind }) => kind === "snapshot")) this.#look();
     });
     this.onStart(() =>
       this.timer.trigger(new SchedulePeriodic({ period: 200, timeout: new Look() })),

@@ -63,6 +63,15 @@ interface Draft {
 
 /** Looks whether all operations can be done, one after the other, without doing them. */
 function tryAll(group: GroupTable, operations: readonly Operation[]): Result | undefined {
+  const [only] = operations;
+  // Most commands are this, and nothing that is there can be in its way.
+  if (
+    operations.length === 1 &&
+    only?.kind === "set" &&
+    only.when === undefined &&
+    only.value.length <= valueBytesMax
+  )
+    return undefined;
   const drafts = new Map<Position, Draft | null>();
   let told = 0;
   for (const [at, operation] of operations.entries()) {
@@ -125,13 +134,12 @@ function holds(draft: Draft | null, when: Condition): boolean {
 
 function perform(group: GroupTable, operation: Operation): Outcome {
   const { kind, position } = operation;
+  if (kind === "set") return { version: group.put(position, operation.value, "never") };
   const row = group.value(position);
   const before = row?.value ?? null;
   switch (kind) {
     case "put":
       return { version: group.put(position, operation.value, operation.expiry), before };
-    case "set":
-      return { version: group.put(position, operation.value, "never") };
     case "delete":
       return { version: group.delete(position), before };
     case "append": {

@@ -215,8 +215,11 @@ export function readList<T>(reader: ByteReader, each: () => T): T[] {
   return list;
 }
 
-/** What rows of groups say, by the very arrays: they are looked at by every command and question, and never changed. */
-const metas = new WeakMap<Uint8Array, MetaRow>();
+/**
+ * The row of a group with what it says: it is looked at by every command and question, and never changed. It stands at the array itself; a
+ * table by weak keys would cost more than reading the row again.
+ */
+type MetaBytes = Uint8Array & { meta?: MetaRow };
 
 /** The row of a group. */
 export const metaRow = {
@@ -228,13 +231,12 @@ export const metaRow = {
       .count(meta.deleteFloor);
     writer.count(meta.lastExpiry);
     writeList(writer, meta.halves, (half) => writeDescriptor(writer, half));
-    const bytes = writer.done();
-    metas.set(bytes, meta);
+    const bytes: MetaBytes = writer.kept();
+    bytes.meta = meta;
     return bytes;
   },
-  decode(bytes: Uint8Array): MetaRow {
-    const before = metas.get(bytes);
-    if (before !== undefined) return before;
+  decode(bytes: MetaBytes): MetaRow {
+    if (bytes.meta !== undefined) return bytes.meta;
     const reader = new ByteReader(bytes);
     const descriptor = readDescriptor(reader);
     const ordered = reader.count() === 1;
@@ -243,19 +245,34 @@ export const metaRow = {
     const lastExpiry = reader.count();
     const halves = readList(reader, () => readDescriptor(reader));
     const meta = { ...descriptor, ordered, version, deleteFloor, lastExpiry, halves };
-    metas.set(bytes, meta);
+    bytes.meta = meta;
     return meta;
   },
 } as const;
 
+/** A row of a value that is read when somebody wants to know it: most commands look at the version alone. */
+class ReadValue implements ValueRow {
+  readonly version: number;
+  readonly expireAt: number;
+  readonly #reader: ByteReader;
+  #value: Uint8Array | null = null;
+
+  constructor(reader: ByteReader) {
+    this.version = reader.count();
+    this.expireAt = reader.count();
+    this.#reader = reader;
+  }
+
+  get value(): Uint8Array {
+    return (this.#value ??= this.#reader.view());
+  }
+}
+
 /** The row of a value. */
 export const valueRow = {
   encode: ({ version, expireAt, value }: ValueRow): Uint8Array =>
-    new ByteWriter().count(version).count(expireAt).bytes(value).done(),
-  decode(bytes: Uint8Array): ValueRow {
-    const reader = new ByteReader(bytes);
-    return { version: reader.count(), expireAt: reader.count(), value: reader.view() };
-  },
+    new ByteWriter().count(version).count(expireAt).bytes(value).kept(),
+  decode: (bytes: Uint8Array): ValueRow => new ReadValue(new ByteReader(bytes)),
 } as const;
 
 /** The row of a lock. */
@@ -282,7 +299,7 @@ export const sessionRow = {
       .count(firstSeq)
       .count(ackedBelow)
       .float(lastSeen)
-      .done(),
+      .kept(),
   decode(bytes: Uint8Array): SessionRow {
     const reader = new ByteReader(bytes);
     return {

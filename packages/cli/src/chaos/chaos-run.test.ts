@@ -24,10 +24,10 @@ async function chaos(): Promise<void> {
       history: { type: "string" },
     },
   });
-  const { file, remove } = await bundleKith();
+  const { program, remove } = await bundleKith();
   try {
     const result = await runChaos({
-      command: [file],
+      command: [program],
       duration: wholeNumber(values.seconds, "a number of seconds", 1, 86_400) * 1000,
       acknowledged: wholeNumber(values.acknowledged, "a number of answers", 0, 1e9),
       every: wholeNumber(values.every, "a number of seconds", 1, 3600) * 1000,

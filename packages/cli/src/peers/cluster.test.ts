@@ -16,7 +16,7 @@ import type { Up } from "./up.ts";
 describe("kith, as people use it", function () {
   this.timeout(180_000);
   let folder = "";
-  let bundle = { file: "", remove: (): void => undefined };
+  let bundle = { program: "", remove: (): void => undefined };
   const running = new Set<Running>();
 
   before(async () => {
@@ -33,14 +33,14 @@ describe("kith, as people use it", function () {
   });
 
   function begin(args: readonly string[], environment: Record<string, string> = {}): Running {
-    const one = new Running([bundle.file, ...args], environment);
+    const one = new Running([bundle.program, ...args], environment);
     running.add(one);
     return one;
   }
 
   /** Runs a command to its end. */
   async function kith(...args: readonly string[]) {
-    const one = new Running([bundle.file, ...args]);
+    const one = new Running([bundle.program, ...args]);
     one.child.stdin?.end();
     const code = await one.ended;
     return { code, out: one.out, error: one.error };
@@ -89,6 +89,11 @@ describe("kith, as people use it", function () {
         { get: "ann", value: "30" },
       ],
     });
+    // What counts on does not make a key stay.
+    expect((await kith("put", "soon", "1", "--expires", "3600000", ...peer)).code).equal(0);
+    expect((await kith("txn", "add soon 1", ...peer)).out).equal("2\n");
+    const soon = JSON.parse((await kith("get", "soon", "--json", ...peer)).out);
+    expect(soon.expiresIn).within(1, 3_600_000);
     const refused = await kith("txn", "put ann 0", "expect bob 7", ...peer);
     expect(refused.code).equal(1);
     expect(refused.error).match(/Operation 2, expect bob, is not what is there; nothing was done/);
@@ -273,7 +278,7 @@ describe("kith, as people use it", function () {
       ),
     );
     const guest = new Running(
-      [bundle.file, "get", "a", "--peer", hosts[1] ?? "", "--within", "3000", ...security],
+      [bundle.program, "get", "a", "--peer", hosts[1] ?? "", "--within", "3000", ...security],
       { KITH_SECRET: "a wrong one" },
     );
     expect(await guest.ended).equal(1);
@@ -331,7 +336,7 @@ describe("kith, as people use it", function () {
   it("survives that its peers are killed, with every acknowledged write", async () => {
     const long = Number(process.env["KITH_CLI_CHAOS_MS"] ?? 0);
     const result = await runChaos({
-      command: [bundle.file],
+      command: [bundle.program],
       duration: long,
       acknowledged: long > 0 ? 20_000 : 200,
       every: long > 0 ? 10_000 : 1,

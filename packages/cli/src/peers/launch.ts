@@ -5,7 +5,7 @@
 
 import { KithError, type LogSink, run, type System } from "@kith/core";
 import type { ServerCertificate } from "@kith/gateway";
-import { type RealOptions, real } from "@kith/node";
+import { type RealOptions, real, type Stoppable } from "@kith/node";
 import { type ClusterPhase, type Founders, nextStepOf } from "@kith/peer";
 import { cliError } from "../errors.ts";
 import { drawnIds, peersOf } from "./data-directory.ts";
@@ -36,8 +36,8 @@ export interface LaunchOptions extends Pick<
   readonly clientsTls?: ServerCertificate;
   readonly hosts?: readonly string[];
   readonly log: LogSink;
-  /** Given the system as soon as there is one, so that signals can stop it while it is not ready yet. */
-  readonly stops?: (system: System<PeerProcess>) => void;
+  /** Given what stops the system as soon as there is one, so that signals can stop it while it is not ready yet. */
+  readonly stops?: (system: Stoppable) => void;
   /** Told what it waits for. */
   readonly progress?: (phase: ClusterPhase, detail: string) => void;
 }
@@ -103,7 +103,7 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
     },
     world,
   );
-  options.stops?.(system);
+  options.stops?.(gently(system));
   try {
     return await new Promise<Launched>((resolve, reject) => {
       const up = { redis: new Array<Place>(), http: new Array<Place>() };
@@ -144,6 +144,24 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
   }
 }
 
+/** Stops a system when others lead the groups that it leads, or when the time for that is over. */
+export function gently(system: System<PeerProcess>): Stoppable {
+  return {
+    events: system.events,
+    stop: async () => {
+      let late: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        // One that has failed does not come to it.
+        late = setTimeout(resolve, gentleMs);
+        system.events.on("stopped", resolve);
+        system.enter(() => system.instance.retire(resolve));
+      });
+      clearTimeout(late);
+      await system.stop();
+    },
+  };
+}
+
 /** Waits until a system has ended, however that may be, and sees to it that nothing of it keeps the process. */
 export async function ended(system: System<PeerProcess>): Promise<void> {
   try {
@@ -156,6 +174,8 @@ export async function ended(system: System<PeerProcess>): Promise<void> {
 }
 
 const endsWithinMs = 10_000;
+/** Longer than peers take for it at most. */
+const gentleMs = 3000;
 
 function stopped(): KithError {
   return cliError("KITH_CLI_ENDED", "The peer was stopped before it was ready.");

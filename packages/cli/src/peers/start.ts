@@ -8,7 +8,7 @@ import { failureOf } from "../failing.ts";
 import type { Terminal } from "../progress.ts";
 import { addressesOf } from "./addresses.ts";
 import { checkFree, type Wanted } from "./free-ports.ts";
-import { ended, launch, type Launched } from "./launch.ts";
+import { ended, gently, launch, type Launched } from "./launch.ts";
 import { logTo } from "./log.ts";
 import type { Place } from "./peer-process.ts";
 import { readClientsTls, readPassword, readSecurity, type SecurityOptions } from "./security.ts";
@@ -65,8 +65,9 @@ export async function start(
     const { system, clusterId, redis, http } = await started(options, terminal);
     say({ kind: "up", clusterId, redis: redis[0] ?? null, http: http[0] ?? null });
     // It ends with whoever has started it.
-    if (process.connected) process.once("disconnect", () => void system.stop());
-    else void system.stop();
+    const end = (): void => void gently(system).stop();
+    if (process.connected) process.once("disconnect", end);
+    else end();
     await ended(system);
   } catch (cause) {
     say({ kind: "failed", text: failureOf(cause, paintFor({})) });
@@ -139,8 +140,8 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
 
 /** A port beyond loopback that wants no password is open to everybody who can reach it. */
 function guard({ host, port }: Place, password: string | undefined): void {
-  if (password !== undefined || host === "localhost" || host === "::1" || host.startsWith("127."))
-    return;
+  const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+  if (password !== undefined || isLoopback) return;
   throw cliError(
     "KITH_CLI_ARGUMENT",
     `${host}:${port} is open to others, and asks for no password: give one with --password-file.`,
