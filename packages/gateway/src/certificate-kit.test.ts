@@ -6,9 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServerCertificate } from "./certificate.ts";
 
-/** What is to be done where there is none. */
-export const opensslMissing = "      openssl is missing: install Debian's package openssl";
-
 /** A certificate for 127.0.0.1, signed by itself; null where there is no openssl. */
 export function certificateForTests(): ServerCertificate | null {
   const folder = mkdtempSync(join(tmpdir(), "kith-certificate-"));

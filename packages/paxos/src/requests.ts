@@ -10,6 +10,7 @@ import { propose, rouse, upgrade } from "./group.ts";
 import { changeMembers } from "./membership.ts";
 import type { Consensus } from "./port.ts";
 import {
+  AskGroups,
   AskStatus,
   Busy,
   ChangeMembers,
@@ -17,6 +18,7 @@ import {
   Done,
   Follow,
   Found,
+  GroupsHere,
   NotLeader,
   PeerAt,
   Peek,
@@ -109,6 +111,9 @@ export class Requests {
     );
     consensus.on(AskStatus, ({ gid }, token) =>
       this.#at(gid, token, (one) => this.reply({ token, answer: statusOf(one) })),
+    );
+    consensus.on(AskGroups, (_, token) =>
+      this.reply({ token, answer: new GroupsHere({ gids: [...state.replicas.keys()] }) }),
     );
   }
 
