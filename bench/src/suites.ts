@@ -1,5 +1,6 @@
 /** All suites, by name. The first case of a suite is what the others are compared with. */
 
+import { clientSuites } from "./client/cases.ts";
 import { codecSuites } from "./codec/cases.ts";
 import { checkerSuites } from "./checkers/cases.ts";
 import { suites as coreSuites } from "./core/cases.ts";
@@ -23,6 +24,7 @@ export const suites: Readonly<Record<string, Readonly<Record<string, Case>>>> = 
   ...codecSuites,
   ...storageSuites,
   ...storeSuites,
+  ...clientSuites,
   ...gatewaySuites,
   ...simulatedSuites,
   ...networkSuites,

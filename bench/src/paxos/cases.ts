@@ -90,9 +90,9 @@ function suite(place: "memory" | "disk"): Readonly<Record<string, Case>> {
   return cases;
 }
 
-/** How many clients, and how much they do together. */
+/** How many clients, and how much they do together: one of them as much as it takes until the code it runs is compiled. */
 export const sizes = [
-  [1, 300],
+  [1, 1500],
   [10, 2000],
   [50, 5000],
   [200, 10_000],

@@ -313,7 +313,7 @@ export class Client<V = string> {
     const watch = new KeyWatch(host, user.nameWatch(), target, options, () =>
       this.#watches.delete(watch),
     );
-    this.#watches.add(watch);
+    if (!watch.over) this.#watches.add(watch);
     return watch;
   }
 

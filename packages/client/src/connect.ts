@@ -1,6 +1,6 @@
 /** From addresses to a client: a guest of its own in the real world. */
 
-import { type Given, type LogSink, run } from "@kith/core";
+import { type Given, type LogSink, run, type System } from "@kith/core";
 import { type RealOptions, real } from "@kith/node";
 import { Client } from "./client.ts";
 import { type Codec, text } from "./codec.ts";
@@ -8,6 +8,7 @@ import { ClientError } from "./errors.ts";
 import { emitter, tell } from "./events.ts";
 import { Finder, type FoundStore } from "./finder.ts";
 import { Guest } from "./guest.ts";
+import type { StoreUser } from "./user.ts";
 
 /** How to reach a store. */
 export interface ConnectOptions extends Pick<RealOptions, "cluster" | "secret" | "tls" | "limits"> {
@@ -59,11 +60,18 @@ export async function connect<V>(
   };
   const client =
     codec === undefined ? new Client({ ...parts, codec: text }) : new Client({ ...parts, codec });
+  endWith((error) => client.failed(error), system);
+  return client;
+}
+
+/** Ends a client when its own system fails: what waits, and what is asked later, would wait for ever. */
+export function endWith(failed: (error: ClientError) => void, system: System<StoreUser>): void {
   system.done.catch((cause: unknown) => {
     const what = "The client's own system has failed.";
-    client.failed(new ClientError("KITH_CLIENT_CLOSED", what, "unknown", { cause }));
+    failed(new ClientError("KITH_CLIENT_CLOSED", what, "unknown", { cause }));
+    // What has failed is suspended, and hears of nothing itself.
+    system.instance.abandon();
   });
-  return client;
 }
 
 /** Asks the addresses, until one answers. */
@@ -74,9 +82,16 @@ async function find(options: ConnectOptions): Promise<FoundStore> {
   const system = await run(Finder, { peers }, worldOf(options));
   try {
     return await new Promise<FoundStore>((resolve, reject) => {
-      const late = setTimeout(() => reject(unreachable(peers, system.instance.reasons)), within);
-      const abort = (): void => {
+      const end = (): void => {
         clearTimeout(late);
+        signal?.removeEventListener("abort", abort);
+      };
+      const late = setTimeout(() => {
+        end();
+        reject(unreachable(peers, system.instance.reasons));
+      }, within);
+      const abort = (): void => {
+        end();
         const cause: unknown = signal?.reason;
         const what = "The search for a peer was given up.";
         reject(new ClientError("KITH_CLIENT_ABORTED", what, "not-done", { cause }));
@@ -84,8 +99,7 @@ async function find(options: ConnectOptions): Promise<FoundStore> {
       if (signal?.aborted === true) return abort();
       signal?.addEventListener("abort", abort, { once: true });
       return system.instance.whenFound((found) => {
-        clearTimeout(late);
-        signal?.removeEventListener("abort", abort);
+        end();
         resolve(found);
       });
     });

@@ -6,6 +6,7 @@ import {
   Busy,
   Committed,
   Entries,
+  Get,
   NotDone,
   Refused,
   type StoreAnswer,
@@ -118,6 +119,23 @@ describe("a call that fails", () => {
     ]);
     const late = await errorOf(client.put("k", "v"));
     expect([late.code, late.outcome]).deep.equal(["KITH_CLIENT_CLOSED", "not-done"]);
+    await client.close();
+  });
+
+  it("ends when the client's own system fails, and so do watches and later calls", async () => {
+    const fake = await fakeClient((request) => {
+      if (request instanceof Get) throw new Error("out of order");
+      return null;
+    });
+    const { client } = fake;
+    const watch = client.watch("k");
+    const waiting = [client.put("k", "v"), client.get("k")].map(errorOf);
+    const [put, got] = await Promise.all(waiting);
+    expect([put?.code, put?.outcome]).deep.equal(["KITH_CLIENT_CLOSED", "unknown"]);
+    expect([got?.code, got?.outcome]).deep.equal(["KITH_CLIENT_CLOSED", "not-done"]);
+    expect((await errorOf(watch.next())).code).equal("KITH_CLIENT_CLOSED");
+    expect((await errorOf(client.get("k"))).code).equal("KITH_CLIENT_CLOSED");
+    expect((await errorOf(client.transact((tx) => tx.get("k")))).code).equal("KITH_CLIENT_CLOSED");
     await client.close();
   });
 

@@ -20,6 +20,7 @@ import {
 } from "@kith/store";
 import { Client } from "./client.ts";
 import { text } from "./codec.ts";
+import { endWith } from "./connect.ts";
 import { type StoreRequest, StoreUser } from "./user.ts";
 
 /** What the store says to a request; null: nothing. */
@@ -73,6 +74,8 @@ export interface FakeClient {
   readonly asked: readonly Event[];
   readonly watches: readonly Watch[];
   readonly unwatched: readonly string[];
+  /** What ends with the client. */
+  readonly ends: ReadonlySet<unknown>;
   /** Says something to a watch. */
   readonly tell: (told: Changes | Resync) => void;
   /** What is said at the beginning of a watch. */
@@ -86,13 +89,17 @@ export async function fakeClient(script: Script): Promise<FakeClient> {
   Main.watches = [];
   Main.unwatched = [];
   Main.onWatch = () => [];
-  const system = await run(Main, {}, real());
-  const client = new Client({ user: system.instance, codec: text, end: () => system.stop() });
+  const system = await run(Main, {}, real({ log: () => undefined }));
+  const ends = new Set<{ end: () => void }>();
+  const parts = { user: system.instance, codec: text, end: () => system.stop() };
+  const client = new Client(parts, ends);
+  endWith((error) => client.failed(error), system);
   return {
     client,
     asked: Main.asked,
     watches: Main.watches,
     unwatched: Main.unwatched,
+    ends,
     tell: (told) => Main.tell(told),
     set onWatch(said: (watch: Watch) => readonly (Changes | Resync)[]) {
       Main.onWatch = said;

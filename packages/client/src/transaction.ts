@@ -34,8 +34,8 @@ export interface TransactOptions extends CallOptions {
 
 /** What may be said of a value that is written. */
 export interface PutOptions {
-  /** After how many milliseconds the key expires; never where it is left out. */
-  readonly expiresIn?: number;
+  /** After how many milliseconds the key expires, or `keep`: when it would have anyway; never where it is left out. */
+  readonly expiresIn?: number | "keep";
 }
 
 /** A transaction, for its body. */

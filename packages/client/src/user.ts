@@ -70,18 +70,21 @@ export class StoreUser extends Component {
       this.#pauses.delete(pause);
       action?.();
     });
-    this.onStop(() => {
-      this.#over = true;
-      const waiting = [...this.#settles.values()];
-      const paused = [...this.#pauses.values()];
-      const listeners = [...this.#listeners.values()];
-      this.#settles.clear();
-      this.#pauses.clear();
-      this.#listeners.clear();
-      for (const listener of listeners) listener(null);
-      for (const settle of waiting) settle(null);
-      for (const action of paused) action();
-    });
+    this.onStop(() => this.abandon());
+  }
+
+  /** Nothing can be asked any more, and nothing comes: all that waits is told so. Also called where its system has failed. */
+  abandon(): void {
+    this.#over = true;
+    const waiting = [...this.#settles.values()];
+    const paused = [...this.#pauses.values()];
+    const listeners = [...this.#listeners.values()];
+    this.#settles.clear();
+    this.#pauses.clear();
+    this.#listeners.clear();
+    for (const listener of listeners) listener(null);
+    for (const settle of waiting) settle(null);
+    for (const action of paused) action();
   }
 
   /** Whether it has stopped: nothing can be asked any more. */

@@ -1,5 +1,6 @@
 /** Watches: what is told, what happens to who is slow, and how they end. */
 
+import { getEventListeners } from "node:events";
 import { textBytes } from "@kith/paxos";
 import { Busy, type Change, Changes, Resync } from "@kith/store";
 import { expect } from "chai";
@@ -158,6 +159,22 @@ describe("a watch", () => {
     }
     expect(String(thrown)).match(/KITH_CLIENT_VALUE/);
     expect((await watch.next()).done).equal(true);
+    await fake.client.close();
+  });
+
+  it("leaves nothing behind where it never began, nor when it has ended", async () => {
+    const fake = await fakeClient(() => new Busy());
+    const given = new AbortController();
+    for (let n = 0; n < 3; n++) {
+      const ended = fake.client.watch("a", { signal: AbortSignal.abort() });
+      expect((await ended.next()).done).equal(true);
+      // A key that is too long.
+      expect(() => fake.client.watch("a".repeat(5000), { signal: given.signal })).throws(/bytes/);
+      await fake.client.watch("a", { signal: given.signal }).return?.();
+    }
+    expect(fake.ends.size).equal(0);
+    expect(getEventListeners(given.signal, "abort")).length(0);
+    given.abort();
     await fake.client.close();
   });
 });

@@ -97,9 +97,15 @@ export class KeyWatch<V> implements Watching<V> {
     this.#signal = signal;
     if (signal?.aborted === true) this.#over = true;
     else {
-      signal?.addEventListener("abort", this.#abort, { once: true });
+      // First what may be refused: nothing shall remember a watch that there is not.
       this.#begin();
+      signal?.addEventListener("abort", this.#abort, { once: true });
     }
+  }
+
+  /** Whether it has ended: nothing more comes. */
+  get over(): boolean {
+    return this.#over;
   }
 
   [Symbol.asyncIterator](): this {

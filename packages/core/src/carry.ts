@@ -16,6 +16,7 @@ import type { ChildHandle } from "./child.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { createShadow } from "./construction.ts";
 import type { Event } from "./event.ts";
+import { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import type { Target } from "./mailbox.ts";
 import { PendingTable } from "./pending.ts";
@@ -195,7 +196,7 @@ function moveTables(match: Match, from: ComponentCore, to: ComponentCore, swap: 
   // Handles inside the tree are new ones; what they remember of a child's failures is not.
   if (from.handle !== null && to.handle !== null) to.handle.restarts = from.handle.restarts;
   for (const given of from.settings?.values() ?? []) {
-    if (given.updated === true) (to.settings ??= new Map()).set(given.name, given);
+    if (given.updated === true) (to.settings ??= new Few()).set(given.name, given);
   }
   if (!from.hasPending) return;
   const table = to.pending;

@@ -16,6 +16,7 @@ import { Control } from "./control.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { Escalation, FaultPolicy } from "./fault.ts";
+import type { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import { Mailbox, type Target } from "./mailbox.ts";
 import { entering, type Entry, type Operation, telling } from "./operation.ts";
@@ -69,6 +70,7 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** How many at the head of `entries` have run. */
   entriesTaken = 0;
   slot: unknown = null;
+  #pending: PendingTable | null = null;
   readonly system: System;
   readonly parent: ComponentCore | null;
   readonly name: string;
@@ -102,11 +104,11 @@ export class ComponentCore extends Mailbox implements Runnable {
   controlEvent: Event | undefined;
 
   ports: (PortHalf | ExposedRef)[] = [];
-  children: Map<string, ChildHandle> | null = null;
+  children: Few<string, ChildHandle> | null = null;
   ordinals: Map<string, number> | null = null;
   offers: Offer[] | null = null;
   /** The keys under which the ports below take offers from above, by the name of the port type. */
-  narrowed: Map<string, Key> | null = null;
+  narrowed: Few<string, Key> | null = null;
   channels: Set<ChannelCore> | null = null;
   hooks: Hooks | null = null;
   /** The ways in that the component has declared, in order. */
@@ -114,9 +116,9 @@ export class ComponentCore extends Mailbox implements Runnable {
   policy: FaultPolicy | null = null;
   control: PortHalf | null = null;
   declared: Declared<object> | null = null;
-  settings: Map<string, Given> | null = null;
-  #pending: PendingTable | null = null;
-  #draws: Map<string, DrawStream> | null = null;
+  settings: Few<string, Given> | null = null;
+  /** The latest first. */
+  #draws: DrawStream | null = null;
   #path: string | null = null;
 
   constructor(system: System, parent: ComponentCore | null, name: string, bound: number) {
@@ -371,7 +373,7 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** The handles of its children, in the order in which they were created. */
   childHandles(): ChildHandle[] {
-    return this.children === null ? [] : [...this.children.values()];
+    return this.children === null ? [] : this.children.values();
   }
 
   /** The port of that name. */
@@ -386,7 +388,7 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** The half on which the kernel schedules for the component: its own Timer port, or one made for the purpose. */
   timerHalf(): PortHalf {
-    let half = this.halves().find((port) => port.timers && port.plain.length > 0);
+    let half = this.halves().find((port) => port.timers && port.connected);
     if (half !== undefined) return half;
     // One that has lost its provider is connected anew.
     half = this.portNamed(timerName) as PortHalf | undefined;
@@ -448,7 +450,10 @@ export class ComponentCore extends Mailbox implements Runnable {
   /** How often was drawn, by purpose; null where nobody has asked for draws. */
   get drawCounts(): DrawCounts | null {
     if (this.#draws === null) return null;
-    return new Map([...this.#draws].map(([purpose, { count }]) => [purpose, count]));
+    const counts: [purpose: string, count: number][] = [];
+    for (let at: DrawStream | null = this.#draws; at !== null; at = at.next)
+      counts.unshift([at.purpose, at.count]);
+    return new Map(counts);
   }
 
   /** Goes on after the draws that another core made. */
@@ -461,15 +466,16 @@ export class ComponentCore extends Mailbox implements Runnable {
 
   /** Begins all draws again, after the ones that a checkpoint has counted. */
   resetDraws(counts: readonly (readonly [purpose: string, count: number])[]): void {
-    for (const stream of this.#draws?.values() ?? []) stream.count = 0;
+    for (let at = this.#draws; at !== null; at = at.next) at.count = 0;
     this.continueDraws(new Map(counts));
   }
 
   #stream(purpose: string): DrawStream {
-    let found = this.#draws?.get(purpose);
-    if (found === undefined) {
-      found = new DrawStream(streamKey(this.system.seed, this.system.node, this.path, purpose));
-      (this.#draws ??= new Map()).set(purpose, found);
+    let found = this.#draws;
+    while (found !== null && found.purpose !== purpose) found = found.next;
+    if (found === null) {
+      const key = streamKey(this.system.seed, this.system.node, this.path, purpose);
+      this.#draws = found = new DrawStream(key, purpose, this.#draws);
     }
     return found;
   }

@@ -16,6 +16,7 @@ import { type ChildOptions, createChild, takeCore } from "./construction.ts";
 import type { Control } from "./control.ts";
 import { coreError } from "./errors.ts";
 import type { FaultPolicy } from "./fault.ts";
+import { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import type { Logger } from "./log.ts";
 import type {
@@ -72,7 +73,7 @@ export abstract class Component {
     const target = ref as unknown as Reference;
     inScope(core, target);
     const exposed = new ExposedRef(core, target);
-    core.ports = core.ports.length === 0 ? [exposed] : [...core.ports, exposed];
+    core.ports = core.ports.concat(exposed);
     return exposed;
   }
 
@@ -84,7 +85,8 @@ export abstract class Component {
   #half(type: AnyPort, provided: boolean, key: KeyExtractor | null): PortHalf {
     const core = this.#declaring(provided ? "provides" : "requires");
     const half = new PortHalf(core, type, provided, key);
-    core.ports = core.ports.length === 0 ? [half] : [...core.ports, half];
+    // concat makes an array of the exact length.
+    core.ports = core.ports.concat(half);
     return half;
   }
 
@@ -137,7 +139,7 @@ export abstract class Component {
    * that one; called in the constructor.
    */
   protected narrows(type: AnyPort, key: Key): void {
-    (this.#declaring("narrows").narrowed ??= new Map()).set(type.name, key);
+    (this.#declaring("narrows").narrowed ??= new Few()).set(type.name, key);
   }
 
   /** Starts a child that was stopped; harmless where it has started. */

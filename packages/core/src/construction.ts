@@ -10,6 +10,7 @@ import { ComponentCore } from "./component-core.ts";
 import type { Given } from "./config.ts";
 import { coreError } from "./errors.ts";
 import type { FaultPolicy } from "./fault.ts";
+import { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import { copyPlain } from "./plain.ts";
 import { ExposedRef } from "./reference.ts";
@@ -68,10 +69,10 @@ export function createChild(
   const handle = new ChildHandle(name, cls, pristine, options.onFault, core);
   core.handle = handle;
   if (options.settings !== undefined)
-    core.settings = new Map(options.settings.map((given) => [given.name, given]));
+    core.settings = new Few(options.settings.map((given) => [given.name, given]));
   // A copy of its own: neither the creator nor a later restart sees what the child makes of it.
   instantiate(core, cls, copyPlain(pristine, "init"));
-  (parent.children ??= new Map()).set(name, handle);
+  (parent.children ??= new Few()).set(name, handle);
   return handle;
 }
 
@@ -85,7 +86,7 @@ export function createShadow(
   const core = new ComponentCore(old.system, old.parent, old.name, old.bound);
   core.shadow = true;
   core.handle = old.handle;
-  core.settings = old.settings === null ? null : new Map(old.settings);
+  core.settings = old.settings === null ? null : new Few(old.settings);
   // One that is made again draws on; the replacement in a swap draws in its constructor what the old
   // one drew there, and goes on after the old one's draws when it takes the place.
   if (again) core.continueDraws(old.drawCounts);

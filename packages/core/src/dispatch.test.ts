@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Component, event, port, request } from "./index.ts";
-import { isOf } from "./half.ts";
+import { isOf } from "./interest.ts";
 import { start } from "./kit.test.ts";
 
 /** One module of events, as if its package were installed as many times as this is called. */

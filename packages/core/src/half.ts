@@ -12,27 +12,37 @@
 import type { ChannelCore } from "./channel.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { coreError } from "./errors.ts";
-import { type Event, type EventClass, onSubscribe, ownTag } from "./event.ts";
+import { type Event, type EventClass, onSubscribe } from "./event.ts";
 import type { Traced } from "./inspect.ts";
+import {
+  type Interest,
+  isOf,
+  type Joint,
+  joined,
+  noInterest,
+  nowhere,
+  type Places,
+} from "./interest.ts";
 import type { Target } from "./mailbox.ts";
 import type { AnyPort, KeyExtractor, Subscription } from "./port.ts";
 import { Timer } from "./timer.ts";
 import type { Key } from "./types.ts";
 
 type Handler = (event: never, meta: never) => unknown;
+type AnyHandler = (event: object, meta: unknown) => unknown;
 type AnswerHandler = (answer: never, request: never, context: never) => unknown;
 
-/** A handler and the class that it is for. */
-export class HandlerSubscription implements Subscription {
+/** What a subscriber holds to take its subscription back. */
+class HandlerSubscription implements Subscription {
   readonly half: PortHalf;
   readonly cls: EventClass;
-  readonly handler: (event: object, meta: unknown) => unknown;
+  readonly handler: AnyHandler;
   active = true;
 
-  constructor(half: PortHalf, cls: EventClass, handler: Handler) {
+  constructor(half: PortHalf, cls: EventClass, handler: AnyHandler) {
     this.half = half;
     this.cls = cls;
-    this.handler = handler as (event: object, meta: unknown) => unknown;
+    this.handler = handler;
   }
 
   cancel(): void {
@@ -40,55 +50,109 @@ export class HandlerSubscription implements Subscription {
   }
 }
 
-const nobody: readonly HandlerSubscription[] = [];
+const noHandlers: readonly AnyHandler[] = [];
 const noChannels: ChannelCore[] = [];
+/** So many channels stand in a list of the exact length; one of more grows ahead, or a hub of thousands would copy it each time. */
+const exactMax = 16;
 
-/** The classes of one direction that were found to pass when triggered, and to arrive when subscribed to. */
-interface Direction {
-  readonly triggered: Set<unknown>;
-  readonly subscribed: Set<unknown>;
-}
+/** The half of which several handlers run for one event, and those that one of them has cancelled. */
+let executing: PortHalf | null = null;
+let cancelled: AnyHandler[] = [];
 
-/** What was found of a port type: the same for all its halves. */
-interface Passed {
-  readonly requests: Direction;
-  readonly indications: Direction;
-}
-const passedBy = new WeakMap<AnyPort, Passed>();
+/** What all halves on one side of a port type have in common. */
+class Side {
+  readonly type: AnyPort;
+  readonly provided: boolean;
+  /** Whether they are users' halves of the Timer port, whose requests become rows of the pending table. */
+  readonly timers: boolean;
+  /** The classes that were found to pass when triggered, and to arrive when subscribed to. */
+  readonly triggered = new Set<unknown>();
+  readonly subscribed = new Set<unknown>();
+  /** The class that was triggered last. */
+  last: unknown = null;
 
-function passed(type: AnyPort): Passed {
-  let found = passedBy.get(type);
-  if (found === undefined) {
-    found = {
-      requests: { triggered: new Set(), subscribed: new Set() },
-      indications: { triggered: new Set(), subscribed: new Set() },
-    };
-    passedBy.set(type, found);
+  constructor(type: AnyPort, provided: boolean) {
+    this.type = type;
+    this.provided = provided;
+    this.timers = !provided && type === Timer;
   }
-  return found;
+}
+
+const sidesOf = new WeakMap<AnyPort, readonly [user: Side, provider: Side]>();
+
+function sideOf(type: AnyPort, provided: boolean): Side {
+  let sides = sidesOf.get(type);
+  if (sides === undefined)
+    sidesOf.set(type, (sides = [new Side(type, false), new Side(type, true)]));
+  return sides[provided ? 1 : 0];
 }
 
 /** Which classes have a key: the same for all halves with that extractor. */
-const verdictsBy = new WeakMap<KeyExtractor, Map<unknown, boolean>>();
+class Keys {
+  readonly extractor: KeyExtractor;
+  readonly #verdicts = new Map<unknown, boolean>();
+  #last: unknown = null;
+  #verdict = false;
 
-function verdictsOf(extractor: KeyExtractor): Map<unknown, boolean> {
-  let found = verdictsBy.get(extractor);
-  if (found === undefined) verdictsBy.set(extractor, (found = new Map()));
-  return found;
+  constructor(extractor: KeyExtractor) {
+    this.extractor = extractor;
+  }
+
+  of(event: Event): Key | undefined {
+    const cls = event.constructor;
+    if (cls !== this.#last) {
+      let verdict = this.#verdicts.get(cls);
+      if (verdict === undefined)
+        this.#verdicts.set(cls, (verdict = isOf(cls, this.extractor.root)));
+      this.#verdict = verdict;
+      this.#last = cls;
+    }
+    return this.#verdict ? this.extractor.key(event) : undefined;
+  }
+}
+
+const keysOf = new WeakMap<KeyExtractor, Keys>();
+
+function keysBy(extractor: KeyExtractor): Keys {
+  let keys = keysOf.get(extractor);
+  if (keys === undefined) keysOf.set(extractor, (keys = new Keys(extractor)));
+  return keys;
+}
+
+/** The far ends of one key, where no filter or hold stands between, and which of them take what. */
+interface Fan {
+  /** The first is nobody: `joint` counts from 1. */
+  readonly halves: readonly (PortHalf | null)[];
+  readonly joint: Joint;
+}
+
+/** So many far ends of one key have a fan; with more of them, each is asked. */
+const fanMax = 64;
+
+/** What a half has that distributes by keys. */
+class Hub {
+  readonly keys: Keys | null;
+  /** Channels with a key: the first of each, which leads to the others. */
+  keyed: Map<Key, ChannelCore> | null = null;
+  fallbacks: readonly ChannelCore[] | null = null;
+  /** The fans of keys that have channels; null where there is none. Forgotten with the shortcut. */
+  fans: Map<Key, Fan | null> | null = null;
+
+  constructor(extractor: KeyExtractor | null) {
+    this.keys = extractor === null ? null : keysBy(extractor);
+  }
 }
 
 /** The kernel's side of `ProvidedPort` and `RequiredPort`. */
 export class PortHalf implements Target {
   readonly core: ComponentCore;
-  private matchedClass: unknown = null;
-  /** The handler, where exactly one matches: saves two steps through memory for each event. */
-  private only: ((event: object, meta: unknown) => unknown) | null = null;
-  private matched: readonly HandlerSubscription[] = nobody;
-  /** The match before that one: most halves see one class or two. */
-  private olderClass: unknown = null;
-  private olderOnly: ((event: object, meta: unknown) => unknown) | null = null;
-  private olderMatched: readonly HandlerSubscription[] = nobody;
-  private admittedClass: unknown = null;
+  private readonly side: Side;
+  private interest: Interest = noInterest;
+  /** One for each class of the interest, where there are several: most halves have one, and need no list for it. */
+  private handling: readonly AnyHandler[] = noHandlers;
+  /** The handler of the class that came last, where there is exactly one; where there is one of all, that. */
+  private only: AnyHandler | null = null;
+  private onlyClass: unknown = null;
   /** The half at the far end, where there is one and nothing stands between. */
   private directOnly: PortHalf | null = null;
   /**
@@ -97,28 +161,14 @@ export class PortHalf implements Target {
    */
   private direct: PortHalf[] | null = null;
   private directKnown = false;
-  readonly type: AnyPort;
-  readonly provided: boolean;
-  readonly extractor: KeyExtractor | null;
-  /** Whether it is a user's half of the Timer port, whose requests become rows of the pending table. */
-  readonly timers: boolean;
-  /** The name of the field that holds it, known once the constructor has returned. */
-  name = "";
-  /** Channels without a key; on the user's side, all of them. */
-  plain: ChannelCore[] = noChannels;
-  /** Channels with a key: the first of each, which leads to the others. */
-  keyed: Map<Key, ChannelCore> | null = null;
-  fallbacks: ChannelCore[] | null = null;
-
   /** How many channels have a filter in the direction that leaves here. */
   private filters = 0;
-  private subscriptions: readonly HandlerSubscription[] = nobody;
-  private matches: Map<unknown, readonly HandlerSubscription[]> | null = null;
-  /** The classes that were found to pass when triggered here. */
-  private readonly admitted: Set<unknown>;
-  private keyedClass: unknown = null;
-  private keyedVerdict = false;
-  private readonly keyedVerdicts: Map<unknown, boolean> | null;
+  /** The name of the field that holds it, known once the constructor has returned. */
+  name = "";
+  /** The first channel without a key, and the others; on the user's side, all of them. */
+  private first: ChannelCore | null = null;
+  private others: ChannelCore[] = noChannels;
+  private hub: Hub | null;
   private answers: Map<EventClass, AnswerHandler> | null = null;
 
   constructor(
@@ -128,13 +178,45 @@ export class PortHalf implements Target {
     extractor: KeyExtractor | null,
   ) {
     this.core = core;
-    this.type = type;
-    this.provided = provided;
-    this.extractor = extractor;
-    this.timers = !provided && type === Timer;
-    this.keyedVerdicts = extractor === null ? null : verdictsOf(extractor);
-    const { requests, indications } = passed(type);
-    this.admitted = (provided ? indications : requests).triggered;
+    this.side = sideOf(type, provided);
+    this.hub = extractor === null ? null : new Hub(extractor);
+  }
+
+  /** Channels without a key; on the user's side, all of them. */
+  get plain(): readonly ChannelCore[] {
+    if (this.first === null) return noChannels;
+    return [this.first].concat(this.others);
+  }
+
+  /** The channel without a key, where there is exactly one. */
+  get onlyPlain(): ChannelCore | null {
+    return this.others === noChannels ? this.first : null;
+  }
+
+  get type(): AnyPort {
+    return this.side.type;
+  }
+
+  get provided(): boolean {
+    return this.side.provided;
+  }
+
+  /** Whether it is a user's half of the Timer port, whose requests become rows of the pending table. */
+  get timers(): boolean {
+    return this.side.timers;
+  }
+
+  get extractor(): KeyExtractor | null {
+    return this.hub?.keys?.extractor ?? null;
+  }
+
+  /** Channels with a key: the first of each, which leads to the others. */
+  get keyed(): ReadonlyMap<Key, ChannelCore> | null {
+    return this.hub?.keyed ?? null;
+  }
+
+  get fallbacks(): readonly ChannelCore[] | null {
+    return this.hub?.fallbacks ?? null;
   }
 
   // --- sending ---------------------------------------------------------------------------------
@@ -144,17 +226,14 @@ export class PortHalf implements Target {
     const core = this.core;
     if (core.system.current !== core) throw core.outsideTurn(`${this.describe()} was triggered`);
     const cls = event.constructor;
-    if (cls !== this.admittedClass) this.admit(event);
+    if (cls !== this.side.last) this.admit(event);
     if (core.system.tap === null) {
       if (!this.directKnown) this.findDirect();
       const { directOnly, direct } = this;
       if (directOnly !== null) {
         // Nobody asks for the key; but an extractor that throws does it wherever its half triggers.
-        if (this.extractor !== null) this.keyOf(event);
-        if (
-          (cls === directOnly.matchedClass ? directOnly.matched : directOnly.match(cls)) !== nobody
-        )
-          directOnly.core.receive(directOnly, event, null);
+        if (this.hub !== null) this.hub.keys?.of(event);
+        if (directOnly.wants(cls)) directOnly.core.receive(directOnly, event, null);
         else core.system.deadLetter("no-handler", core, this.name, event);
         return;
       }
@@ -162,7 +241,7 @@ export class PortHalf implements Target {
         let taken = false;
         for (let i = 0; i < direct.length; i++) {
           const far = direct[i] as PortHalf;
-          if ((cls === far.matchedClass ? far.matched : far.match(cls)) === nobody) continue;
+          if (!far.wants(cls)) continue;
           far.core.receive(far, event, null);
           taken = true;
         }
@@ -177,45 +256,64 @@ export class PortHalf implements Target {
   /** The general way: keys, filters, holds, several channels, inspection. */
   private route(event: Event): void {
     const { system } = this.core;
-    if (this.timers) {
+    if (this.side.timers) {
       this.core.pending.schedule(this, event);
       return;
     }
     const meta = system.tap === null ? null : system.traceTrigger(this, event, null);
-    let taken = 0;
-    let channels: readonly ChannelCore[] = this.plain;
-    const key = this.extractor === null ? undefined : this.keyOf(event);
-    if (key !== undefined) {
-      const channel = this.keyed?.get(key);
-      if (
-        channel !== undefined &&
-        channel.sameKey === null &&
-        channel.holds === 0 &&
-        this.filters === 0 &&
-        channel.user !== null
-      ) {
-        // One channel, and nothing in its way.
+    let withKey: readonly ChannelCore[] | null = null;
+    const { hub } = this;
+    const key = hub === null ? undefined : hub.keys?.of(event);
+    if (hub !== null && key !== undefined) {
+      let fan = hub.fans?.get(key);
+      const channel = fan ? undefined : hub.keyed?.get(key);
+      if (channel !== undefined && fan === undefined) {
+        const alone = this.first === null && channel.sameKey === null;
         const far = channel.user;
-        if (
-          (event.constructor === far.matchedClass ? far.matched : far.match(event.constructor)) !==
-          nobody
-        ) {
-          far.core.receive(far, event, meta);
-          taken++;
-        } else if (channels.length === 0) {
-          channels = [channel];
+        if (!alone) {
+          fan = this.fanOf(hub, key, channel);
+        } else if (channel.holds === 0 && this.filters === 0 && far !== null) {
+          // One channel, and nothing in its way.
+          if (far.wants(event.constructor)) far.core.receive(far, event, meta);
+          else this.untaken([channel], event, meta);
+          return;
         }
-      } else {
-        const withKey = channel === undefined ? this.fallbacks : chainOf(channel);
-        if (withKey !== null)
-          channels = channels.length === 0 ? withKey : [...withKey, ...channels];
       }
+      if (fan) {
+        const takers = fan.joint.match(event.constructor);
+        for (let i = 0; i < takers.length; i++) {
+          const far = fan.halves[takers[i] as number] as PortHalf;
+          far.core.receive(far, event, meta);
+        }
+        if (takers === nowhere)
+          this.core.system.deadLetter("no-handler", this.core, this.name, event, meta?.id);
+        return;
+      }
+      withKey = channel === undefined ? hub.fallbacks : chainOf(channel);
     }
+    let channels = this.plain;
+    if (withKey !== null) channels = withKey.concat(channels);
     // A filter may throw: ask all of them before anything is sent.
     if (this.filters > 0)
       channels = channels.filter((channel) => filterOf(channel, this.provided)?.(event) ?? true);
-    if (channels.length > 0) taken += this.pass(channels, event, meta);
+    const taken = channels.length > 0 ? this.pass(channels, event, meta) : 0;
     if (taken === 0) this.untaken(channels, event, meta);
+  }
+
+  /** The far ends of a key, with those that see everything; null where something stands between. */
+  private fanOf(hub: Hub, key: Key, first: ChannelCore): Fan | null {
+    const halves: (PortHalf | null)[] = [null];
+    const interests: Interest[] = [];
+    let simple = this.filters === 0;
+    for (const { holds, user } of [...chainOf(first), ...this.plain]) {
+      simple &&= holds === 0 && user !== null && halves.length <= fanMax;
+      if (!simple || user === null) break;
+      halves.push(user);
+      interests.push(user.interest);
+    }
+    const fan = simple ? { halves, joint: joined(interests) } : null;
+    (hub.fans ??= new Map()).set(key, fan);
+    return fan;
   }
 
   private untaken(channels: readonly ChannelCore[], event: Event, meta: Traced | null): void {
@@ -233,8 +331,7 @@ export class PortHalf implements Target {
     for (let i = 0; i < channels.length; i++) {
       const channel = channels[i] as ChannelCore;
       const far = provided ? channel.user : channel.provider;
-      if (far !== null && (cls === far.matchedClass ? far.matched : far.match(cls)) === nobody)
-        continue;
+      if (far !== null && !far.wants(cls)) continue;
       if (far === null && !channel.held) continue;
       if (channel.holds > 0) channel.keep(provided, event, meta, false);
       else if (far !== null) far.core.receive(far, event, meta);
@@ -243,26 +340,12 @@ export class PortHalf implements Target {
     return taken;
   }
 
-  private keyOf(event: Event): Key | undefined {
-    const extractor = this.extractor as KeyExtractor;
-    if (event.constructor !== this.keyedClass) {
-      this.keyedClass = event.constructor;
-      let verdict = this.keyedVerdicts?.get(event.constructor);
-      if (verdict === undefined) {
-        verdict = isOf(event.constructor, extractor.root);
-        this.keyedVerdicts?.set(event.constructor, verdict);
-      }
-      this.keyedVerdict = verdict;
-    }
-    return this.keyedVerdict ? extractor.key(event) : undefined;
-  }
-
   /** The channels over which a request would reach a provider that handles it. */
   takers(event: Event): ChannelCore[] {
     return this.plain.filter((channel) => {
       if (channel.passRequest !== null && !channel.passRequest(event)) return false;
       if (channel.provider === null) return channel.held;
-      return channel.provider.match(event.constructor) !== nobody;
+      return channel.provider.wants(event.constructor);
     });
   }
 
@@ -277,59 +360,51 @@ export class PortHalf implements Target {
       return;
     }
     const cls = event.constructor;
-    const handlers = cls === this.matchedClass ? this.matched : this.match(cls);
-    const { only } = this;
-    if (only !== null) {
-      only(event, meta);
-    } else if (handlers.length === 0) {
+    if (cls === this.onlyClass) {
+      (this.only as AnyHandler)(event, meta);
+      return;
+    }
+    const places = this.interest.match(cls);
+    if (places.length === 1) {
+      if (this.handling !== noHandlers)
+        this.only = this.handling[places[0] as number] as AnyHandler;
+      this.onlyClass = cls;
+      (this.only as AnyHandler)(event, meta);
+    } else if (places === nowhere) {
       this.core.system.deadLetter("no-handler", this.core, this.name, event as Event);
     } else {
-      for (let i = 0; i < handlers.length; i++) {
-        const subscription = handlers[i] as HandlerSubscription;
+      this.executeAll(places, event, meta);
+    }
+  }
+
+  private executeAll(places: Places, event: object, meta: unknown): void {
+    const outer = executing;
+    const outerCancelled = cancelled;
+    const { handling } = this;
+    executing = this;
+    cancelled = [];
+    try {
+      for (const place of places) {
+        const handler = handling[place] as AnyHandler;
         // One that an earlier handler of this event has cancelled is no subscriber any more.
-        if (subscription.active) subscription.handler(event, meta);
+        if (!cancelled.includes(handler)) handler(event, meta);
       }
+    } finally {
+      executing = outer;
+      cancelled = outerCancelled;
     }
   }
 
   /** Whether a handler matches events of this class. */
-  wants(cls: unknown): boolean {
-    return this.match(cls) !== nobody;
-  }
-
-  private match(cls: unknown): readonly HandlerSubscription[] {
-    const { matchedClass, matched, only } = this;
-    if (cls === this.olderClass) {
-      this.matchedClass = cls;
-      this.matched = this.olderMatched;
-      this.only = this.olderOnly;
-    } else {
-      let found = this.matches?.get(cls);
-      if (found === undefined) {
-        const list = this.subscriptions.filter((subscription) => isOf(cls, subscription.cls));
-        found = list.length === 0 ? nobody : list.slice();
-        // A half that sees two classes needs no table.
-        if (this.olderClass !== null)
-          (this.matches ??= new Map([[this.olderClass, this.olderMatched]]))
-            .set(matchedClass, matched)
-            .set(cls, found);
-      }
-      this.matchedClass = cls;
-      this.matched = found;
-      this.only = found.length === 1 ? (found[0] as HandlerSubscription).handler : null;
-    }
-    this.olderClass = matchedClass;
-    this.olderMatched = matched;
-    this.olderOnly = only;
-    return this.matched;
+  wants(cls: WeakKey): boolean {
+    return cls === this.onlyClass || this.interest.match(cls) !== nowhere;
   }
 
   // --- subscribing -----------------------------------------------------------------------------
 
   /** Subscribes a handler. */
   on(cls: EventClass, handler: Handler): Subscription {
-    const { type, provided } = this;
-    const { subscribed } = provided ? passed(type).requests : passed(type).indications;
+    const { type, provided, subscribed } = this.side;
     const arriving = provided ? type.requests : type.indications;
     if (
       !subscribed.has(cls) &&
@@ -348,31 +423,50 @@ export class PortHalf implements Target {
     }
     subscribed.add(cls);
     (cls as { [onSubscribe]?: (cls: EventClass) => void })[onSubscribe]?.(cls);
-    const subscription = new HandlerSubscription(this, cls, handler);
+    let own = handler as unknown as AnyHandler;
+    // Each subscription has a function of its own, by which it is found when it is taken back.
+    if (this.placeOf(cls, own) >= 0)
+      own = (event, meta) => (handler as unknown as AnyHandler)(event, meta);
     // concat makes an array of the exact length; a spread or a push would make room for sixteen more.
-    this.subscriptions = this.subscriptions.concat(subscription);
-    this.forgetMatches();
-    return subscription;
+    this.subscribe(this.interest.with(cls), this.allHandlers.concat(own));
+    return new HandlerSubscription(this, cls, own);
   }
 
   /** Takes a subscription back. */
   unsubscribe(subscription: HandlerSubscription): void {
+    const { cls, handler } = subscription;
     if (!subscription.active) {
       throw coreError(
         "KITH_NOT_SUBSCRIBED",
-        `A handler for ${subscription.cls.name} at ${this.describe()} was cancelled a second time.`,
+        `A handler for ${cls.name} at ${this.describe()} was cancelled a second time.`,
       );
     }
     subscription.active = false;
-    this.subscriptions = this.subscriptions.filter((one) => one !== subscription);
-    this.forgetMatches();
+    const place = this.placeOf(cls, handler);
+    if (executing === this) cancelled.push(handler);
+    this.subscribe(
+      this.interest.without(place),
+      this.allHandlers.filter((_, at) => at !== place),
+    );
   }
 
-  private forgetMatches(): void {
-    this.matchedClass = this.olderClass = null;
-    this.matched = this.olderMatched = nobody;
-    this.only = this.olderOnly = null;
-    this.matches = null;
+  private placeOf(cls: EventClass, handler: AnyHandler): number {
+    const { classes } = this.interest;
+    return this.allHandlers.findIndex((one, at) => one === handler && classes[at] === cls);
+  }
+
+  private get allHandlers(): readonly AnyHandler[] {
+    return this.interest.classes.length === 1 ? [this.only as AnyHandler] : this.handling;
+  }
+
+  private subscribe(interest: Interest, handlers: readonly AnyHandler[]): void {
+    const [first = null] = handlers;
+    this.interest = interest;
+    this.handling = handlers.length > 1 ? handlers : noHandlers;
+    this.only = handlers.length === 1 ? first : null;
+    this.onlyClass = null;
+    // What is known at the far ends of who takes what is over.
+    if (!this.provided) for (const { provider } of this.plain) provider?.refresh();
   }
 
   // --- asking ----------------------------------------------------------------------------------
@@ -423,20 +517,36 @@ export class PortHalf implements Target {
   attach(channel: ChannelCore): void {
     if (filterOf(channel, this.provided) !== null) this.filters++;
     if (this.provided && channel.key !== undefined) {
-      this.keyed ??= new Map();
-      let last: ChannelCore | undefined = this.keyed.get(channel.key);
+      const keyed = ((this.hub ??= new Hub(null)).keyed ??= new Map());
+      let last: ChannelCore | undefined = keyed.get(channel.key);
       if (last === undefined) {
-        this.keyed.set(channel.key, channel);
+        keyed.set(channel.key, channel);
       } else {
         while (last.sameKey !== null) last = last.sameKey;
         last.sameKey = channel;
       }
     } else if (this.provided && channel.fallback) {
-      (this.fallbacks ??= []).push(channel);
-    } else if (this.plain === noChannels) {
-      this.plain = [channel];
+      const hub = (this.hub ??= new Hub(null));
+      hub.fallbacks = (hub.fallbacks ?? noChannels).concat(channel);
     } else {
-      this.plain.push(channel);
+      this.link(channel);
+    }
+    this.refresh();
+  }
+
+  /** Puts the channels of a checkpoint on this half, in their order; of each key the first, which leads to the others. */
+  rewire(
+    plain: readonly ChannelCore[],
+    fallbacks: readonly ChannelCore[],
+    keyed: Map<Key, ChannelCore>,
+  ): void {
+    this.first = null;
+    this.others = noChannels;
+    for (const channel of plain) this.link(channel);
+    if (this.hub !== null || fallbacks.length > 0 || keyed.size > 0) {
+      const hub = (this.hub ??= new Hub(null));
+      hub.fallbacks = fallbacks.length === 0 ? null : fallbacks;
+      hub.keyed = keyed.size === 0 ? null : keyed;
     }
     this.refresh();
   }
@@ -446,13 +556,26 @@ export class PortHalf implements Target {
     if (filterOf(channel, this.provided) !== null) this.filters--;
     if (this.provided && channel.key !== undefined) {
       this.detachKeyed(channel, channel.key);
-    } else if (this.provided && channel.fallback) {
-      remove(this.fallbacks ?? [], channel);
-      if (this.fallbacks?.length === 0) this.fallbacks = null;
+    } else if (this.provided && channel.fallback && this.hub !== null) {
+      const left = without(this.hub.fallbacks ?? noChannels, channel);
+      this.hub.fallbacks = left.length === 0 ? null : left;
     } else {
-      remove(this.plain, channel);
+      this.unlink(channel);
     }
     this.refresh();
+  }
+
+  private link(channel: ChannelCore): void {
+    if (this.first === null) this.first = channel;
+    else if (this.others.length < exactMax) this.others = this.others.concat(channel);
+    else this.others.push(channel);
+  }
+
+  private unlink(channel: ChannelCore): void {
+    const left = this.others;
+    if (channel === this.first) this.first = left.length === 0 ? null : (left.shift() ?? null);
+    else if (left.includes(channel)) left.splice(left.indexOf(channel), 1);
+    if (left.length === 0) this.others = noChannels;
   }
 
   /** All channels on this half. */
@@ -465,28 +588,30 @@ export class PortHalf implements Target {
   }
 
   private detachKeyed(channel: ChannelCore, key: Key): void {
-    const first = this.keyed?.get(key);
+    const { hub } = this;
+    const first = hub?.keyed?.get(key);
     if (first === channel) {
-      if (channel.sameKey === null) this.keyed?.delete(key);
-      else this.keyed?.set(key, channel.sameKey);
+      if (channel.sameKey === null) hub?.keyed?.delete(key);
+      else hub?.keyed?.set(key, channel.sameKey);
     } else {
       for (let at: ChannelCore | null = first ?? null; at !== null; at = at.sameKey) {
         if (at.sameKey === channel) at.sameKey = channel.sameKey;
       }
     }
     channel.sameKey = null;
-    if (this.keyed?.size === 0) this.keyed = null;
+    if (hub?.keyed?.size === 0) hub.keyed = null;
   }
 
   /** Forgets the shortcut: something has changed that it depends on. */
   refresh(): void {
     this.directKnown = false;
     this.direct = this.directOnly = null;
+    if (this.hub !== null) this.hub.fans = null;
   }
 
   private findDirect(): void {
     this.directKnown = true;
-    if (this.filters > 0 || this.timers || this.core.shadow) return;
+    if (this.filters > 0 || this.side.timers || this.core.shadow) return;
     // A key that no channel asks for decides nothing.
     if (this.keyed !== null || this.fallbacks !== null) return;
     const direct = this.plain.map((channel) =>
@@ -499,12 +624,12 @@ export class PortHalf implements Target {
 
   /** How many handlers are subscribed. */
   get handlers(): number {
-    return this.subscriptions.length;
+    return this.interest.classes.length;
   }
 
   /** Whether anything is connected. */
   get connected(): boolean {
-    return this.plain.length > 0 || this.keyed !== null || this.fallbacks !== null;
+    return this.first !== null || this.keyed !== null || this.fallbacks !== null;
   }
 
   /** Names the half for people. */
@@ -513,7 +638,8 @@ export class PortHalf implements Target {
   }
 
   private admit(event: Event): void {
-    if (!this.admitted.has(event.constructor)) {
+    const { triggered } = this.side;
+    if (!triggered.has(event.constructor)) {
       const passing = this.provided ? this.type.indications : this.type.requests;
       if (!passing.some((declared) => isOf(event.constructor, declared))) {
         throw coreError(
@@ -521,25 +647,10 @@ export class PortHalf implements Target {
           `${event.constructor.name} cannot be triggered on ${this.describe()}.`,
         );
       }
-      this.admitted.add(event.constructor);
+      triggered.add(event.constructor);
     }
-    this.admittedClass = event.constructor;
+    this.side.last = event.constructor;
   }
-}
-
-/** Whether events of class `cls` are events of class `root`: by identity, else by tag where a package is there twice. */
-export function isOf(cls: unknown, root: EventClass): boolean {
-  for (let at: unknown = cls; typeof at === "function"; at = Object.getPrototypeOf(at))
-    if (at === (root as unknown)) return true;
-  const tag = ownTag(root);
-  for (
-    let at: unknown = cls;
-    tag !== undefined && typeof at === "function";
-    at = Object.getPrototypeOf(at)
-  ) {
-    if (ownTag(at) === tag) return true;
-  }
-  return false;
 }
 
 function filterOf(channel: ChannelCore, fromProvider: boolean): ((event: Event) => boolean) | null {
@@ -552,7 +663,8 @@ function chainOf(first: ChannelCore): ChannelCore[] {
   return chain;
 }
 
-function remove(list: ChannelCore[], channel: ChannelCore): void {
-  const at = list.indexOf(channel);
-  if (at >= 0) list.splice(at, 1);
+/** The list without a channel: of the exact length, and none where none is left. */
+function without(list: readonly ChannelCore[], channel: ChannelCore): readonly ChannelCore[] {
+  const left = list.filter((one) => one !== channel);
+  return left.length === 0 ? noChannels : left;
 }

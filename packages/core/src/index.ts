@@ -33,7 +33,7 @@ export {
   timeout,
 } from "./event.ts";
 export { type Fault, type FaultPolicy, type Resolution, type Restart, restart } from "./fault.ts";
-export { isOf } from "./half.ts";
+export { isOf } from "./interest.ts";
 export type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind } from "./inspect.ts";
 export type { Logger, LogLevel, LogRecord, LogSink } from "./log.ts";
 export { ManualClock, ManualScheduler } from "./manual-scheduler.ts";

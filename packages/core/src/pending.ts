@@ -12,6 +12,7 @@ import type { ChannelCore } from "./channel.ts";
 import type { ComponentCore } from "./component-core.ts";
 import { coreError } from "./errors.ts";
 import type { Event, Timeout } from "./event.ts";
+import { Few } from "./few.ts";
 import type { PortHalf } from "./half.ts";
 import type { Traced } from "./inspect.ts";
 import type { Target } from "./mailbox.ts";
@@ -72,9 +73,9 @@ interface Options {
 
 /** Bounded by the component's mailbox bound. */
 export class PendingTable implements Target {
-  readonly rows = new Map<number, PendingRow>();
+  readonly rows = new Few<number, PendingRow>();
   /** Rows of timers by the id that the component gave them. */
-  readonly ids = new Map<TimerId, number>();
+  readonly ids = new Few<TimerId, number>();
   lastNumber = 0;
   readonly #core: ComponentCore;
 
@@ -224,7 +225,7 @@ export class PendingTable implements Target {
 
   /** Forgets the asks, and cancels the timers at their providers: on stop, kill and restart. */
   cancelAll(): void {
-    for (const row of [...this.rows.values()]) {
+    for (const row of this.rows.values()) {
       if (row.waiting.kind === "answer") this.rows.delete(row.number);
       else this.#disarm(row.number);
     }
@@ -232,7 +233,7 @@ export class PendingTable implements Target {
 
   /** Cancels the timers of the component itself, not those behind its asks and restarts: on stop. */
   cancelTimers(): void {
-    for (const row of [...this.rows.values()])
+    for (const row of this.rows.values())
       if (row.waiting.kind === "timeout") this.#disarm(row.number);
   }
 
@@ -305,12 +306,10 @@ export class PendingTable implements Target {
   }
 
   #onlyTaker(half: PortHalf, request: Event): ChannelCore {
-    const { plain } = half;
-    const [only] = plain;
+    const only = half.onlyPlain;
     // The usual case, for which no list has to be made.
     if (
-      plain.length === 1 &&
-      only !== undefined &&
+      only !== null &&
       only.passRequest === null &&
       only.provider?.wants(request.constructor) === true
     )

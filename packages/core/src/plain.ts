@@ -12,8 +12,8 @@ import { coreError, type CoreErrorCode } from "./errors.ts";
  * @throws KithError with the given code at the first part that is not plain, naming its place
  */
 export function copyPlain<T>(value: T, what: string, code: CoreErrorCode = "KITH_NOT_PLAIN"): T {
-  // Most components have no init at all.
-  if (value === undefined || value === null) return value;
+  // Most components have no init at all, and most requests a number for their context.
+  if (value === undefined || value === null || typeof value === "number") return value;
   return new PlainCopy(what, code).part(value) as T;
 }
 

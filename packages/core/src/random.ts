@@ -71,13 +71,19 @@ export type DrawCounts = ReadonlyMap<string, number>;
 
 /** The draws of one purpose: a key, and how many were made. */
 export class DrawStream implements Draw {
+  /** @internal What a component draws it for. */
+  readonly purpose: string;
+  /** @internal Those of another purpose of the same component: it has one or two, too few for a table. */
+  readonly next: DrawStream | null;
   /** How many draws were made. */
   count = 0;
   // Signed, so that they are no objects of their own.
   readonly #high: number;
   readonly #low: number;
 
-  constructor({ high, low }: StreamKey) {
+  constructor({ high, low }: StreamKey, purpose = "", next: DrawStream | null = null) {
+    this.purpose = purpose;
+    this.next = next;
     this.#high = high | 0;
     this.#low = low | 0;
   }

@@ -25,6 +25,7 @@ import type { ComponentCore } from "./component-core.ts";
 import { createChild, createShadow } from "./construction.ts";
 import { coreError, type KithError } from "./errors.ts";
 import type { Escalation } from "./fault.ts";
+import { Few } from "./few.ts";
 import { PortHalf } from "./half.ts";
 import type { Traced } from "./inspect.ts";
 import { resolving } from "./lifecycle.ts";
@@ -34,6 +35,7 @@ import { copyPlain } from "./plain.ts";
 import { type Reference, resolve } from "./reference.ts";
 import { importOne, type Snapshot } from "./state.ts";
 import { launch, type System } from "./system.ts";
+import type { Key } from "./types.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -108,7 +110,7 @@ class Restoration {
       system.within(core, () => importOne(core, own, version));
     }
     const before = core.children;
-    const after = new Map<string, ChildHandle>();
+    const after = new Few<string, ChildHandle>();
     for (const child of saved.children) after.set(child.name, this.#child(core, child));
     for (const [name, handle] of before ?? []) if (!after.has(name)) system.discard(handle.core);
     core.children = after.size === 0 ? null : after;
@@ -191,14 +193,13 @@ class Restoration {
           });
     for (const { name, plain, fallbacks, keyed } of saved.halves) {
       const half = this.#half(core, name);
-      half.plain = channels(plain);
-      half.fallbacks = fallbacks.length === 0 ? null : channels(fallbacks);
-      half.keyed = keyed.length === 0 ? null : new Map();
+      const first = new Map<Key, ChannelCore>();
       for (const [key, numbers] of keyed) {
         const chain = channels(numbers);
         chain.forEach((channel, at) => (channel.sameKey = chain[at + 1] ?? null));
-        half.keyed?.set(key, chain[0] as ChannelCore);
+        first.set(key, chain[0] as ChannelCore);
       }
+      half.rewire(channels(plain), channels(fallbacks), first);
     }
   }
 
@@ -224,7 +225,7 @@ class Restoration {
       saved.faults === null ? null : new Set(saved.faults.map((one) => this.#escalation(one)));
     core.ordinals = saved.ordinals.length === 0 ? null : new Map(saved.ordinals);
     core.settings =
-      saved.settings.length === 0 ? null : new Map(saved.settings.map((one) => [one.name, one]));
+      saved.settings.length === 0 ? null : new Few(saved.settings.map((one) => [one.name, one]));
     if (core.handle !== null) {
       core.handle.awaited = saved.awaited;
       core.handle.restarts = saved.restarts;

@@ -17,7 +17,8 @@ import { HighWater, LowWater, SettingChanged, SwapFailed, type Swapped } from ".
 import { coreError } from "./errors.ts";
 import type { Event, EventClass } from "./event.ts";
 import type { Fault } from "./fault.ts";
-import { isOf, type PortHalf } from "./half.ts";
+import { Few } from "./few.ts";
+import type { PortHalf } from "./half.ts";
 import { hostLog } from "./host.ts";
 import type {
   DeadLetter,
@@ -26,6 +27,7 @@ import type {
   RecordKind,
   Traced,
 } from "./inspect.ts";
+import { isOf } from "./interest.ts";
 import * as life from "./lifecycle.ts";
 import { type Logger, logger } from "./log.ts";
 import type { PendingRow, Token } from "./pending.ts";
@@ -137,7 +139,7 @@ export class System<C extends Component = Component> {
     this.#root = createRoot(this, RootComponent, world.mailboxBound ?? defaultBound);
     this.#root.constructing = true;
     if (world.settings !== undefined)
-      this.#root.settings = new Map(world.settings.map((given) => [given.name, given]));
+      this.#root.settings = new Few(world.settings.map((given) => [given.name, given]));
     world.install?.(rootOf(this.#root));
     this.#main = createChild(this.#root, cls, init, {
       name: `${cls.name === "" ? "Main" : cls.name}-1`,
@@ -536,7 +538,7 @@ export class System<C extends Component = Component> {
 
   /** @internal */
   configureCore(core: ComponentCore, given: Given): void {
-    (core.settings ??= new Map()).set(given.name, { ...given, updated: true });
+    (core.settings ??= new Few()).set(given.name, { ...given, updated: true });
     const tell = (at: ComponentCore): void => {
       at.tell(new SettingChanged({ name: given.name }));
       for (const { core: child } of at.childHandles())

@@ -5,7 +5,15 @@
  * `RedisGateway` gives it sockets; a simulation gives it clients that are components.
  */
 
-import { AskTimeout, Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
+import {
+  AskTimeout,
+  CancelTimeout,
+  Component,
+  SchedulePeriodic,
+  ScheduleTimeout,
+  timeout,
+  Timer,
+} from "@kith/core";
 import { Apply, Browse, Commit, Get, Read, Store, type StoreAnswer } from "@kith/store";
 import { Desk } from "./desk.ts";
 import type { StoreRequest } from "./errand.ts";
@@ -24,7 +32,15 @@ export interface RedisEngineInit {
 
 class Paused extends timeout("gateway/Paused")<{ readonly pause: number }> {}
 
-type Settle = (answer: StoreAnswer | null) => void;
+class Sweep extends timeout("gateway/Sweep") {}
+
+interface Asked {
+  readonly settle: (answer: StoreAnswer | null) => void;
+  /** When it is clear that nobody answers any more. */
+  readonly until: number;
+}
+
+const sweepMs = 1000;
 
 /** Does what clients say with the Store that it is connected with. */
 export abstract class RedisEngine extends Component {
@@ -41,7 +57,9 @@ export abstract class RedisEngine extends Component {
   readonly #browse = this.store.onAnswer(Browse, (answer, _, ask: number) =>
     this.#took(ask, answer),
   );
-  readonly #settles = new Map<number, Settle>();
+  /** Requests to the store, in the order of their ends: all have the same time. */
+  readonly #asked = new Map<number, Asked>();
+  #sweeping = false;
   readonly #pauses = new Map<number, () => void>();
   #last = 0;
 
@@ -100,6 +118,7 @@ export abstract class RedisEngine extends Component {
       this.#pauses.delete(pause);
       action?.();
     });
+    this.timer.on(Sweep, () => this.#sweep());
     this.listener.on(AskTraffic, (_, token) =>
       this.listener.reply(token, new Traffic({ counts: this.#traffic() })),
     );
@@ -165,9 +184,11 @@ export abstract class RedisEngine extends Component {
 
   // --- the store -------------------------------------------------------------------------------------
 
-  #ask(request: StoreRequest | Get, settle: Settle): void {
+  #ask(request: StoreRequest | Get, settle: Asked["settle"]): void {
     const ask = ++this.#last;
-    this.#settles.set(ask, settle);
+    const { withinMs, graceMs } = this.limits;
+    this.#asked.set(ask, { settle, until: this.clock.monotonic + withinMs + graceMs });
+    if (!this.#sweeping) this.#sweepFrom(true);
     const context = { context: ask };
     if (request instanceof Get) this.#get(request, context);
     else if (request instanceof Apply) this.#apply(request, context);
@@ -177,9 +198,29 @@ export abstract class RedisEngine extends Component {
   }
 
   #took(ask: number, answer: StoreAnswer | AskTimeout): void {
-    const settle = this.#settles.get(ask);
-    this.#settles.delete(ask);
-    settle?.(answer instanceof AskTimeout ? null : answer);
+    const asked = this.#asked.get(ask);
+    this.#asked.delete(ask);
+    asked?.settle(answer instanceof AskTimeout ? null : answer);
+  }
+
+  /** A store that has gone, or has begun anew, does not say so: no client shall wait for it for ever. */
+  #sweep(): void {
+    const now = this.clock.monotonic;
+    for (const [ask, { settle, until }] of this.#asked) {
+      if (until > now) break;
+      this.#asked.delete(ask);
+      settle(null);
+    }
+    if (this.#asked.size === 0) this.#sweepFrom(false);
+  }
+
+  #sweepFrom(now: boolean): void {
+    this.#sweeping = now;
+    this.timer.trigger(
+      now
+        ? new SchedulePeriodic({ period: sweepMs, timeout: new Sweep(), id: "sweep" })
+        : new CancelTimeout({ id: "sweep" }),
+    );
   }
 
   // --- what is told ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import { checkCertificate, handshakeMs, type ServerCertificate } from "./certifi
 import { RedisEngine, type RedisEngineInit } from "./engine.ts";
 import { gatewayError } from "./errors.ts";
 import { Listening } from "./listening.ts";
+import { checkReach } from "./reach.ts";
 import type { Line, Session } from "./session.ts";
 
 /** What a Redis port has to know. Plain data. */
@@ -84,13 +85,7 @@ export class RedisGateway extends RedisEngine {
     const { password, port, tls } = this.#init;
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw gatewayError("KITH_GATEWAY_ARGUMENT", `${port} is no port.`);
-    const host = this.#address;
-    const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-    if (!isLoopback && (password ?? "") === "")
-      throw gatewayError(
-        "KITH_GATEWAY_PASSWORD",
-        `The Redis port would listen on ${host}, for everybody, without a password.`,
-      );
+    checkReach("The Redis port", this.#address, password);
     if (tls !== undefined) checkCertificate(tls, this.clock.wall);
   }
 

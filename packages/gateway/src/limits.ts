@@ -22,6 +22,8 @@ export interface GatewayLimits {
   readonly requestsMax: number;
   /** How long a command is tried, in milliseconds, and `EXEC` is tried again. */
   readonly withinMs: number;
+  /** How much longer it waits for the store to say what has become of it; then nobody knows. */
+  readonly graceMs: number;
 }
 
 /** What holds where nothing else is said. */
@@ -35,6 +37,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   outputBytesMax: 64 * 1024 * 1024,
   requestsMax: 800,
   withinMs: 10_000,
+  graceMs: 15_000,
 };
 
 /** All limits. @throws KithError `KITH_GATEWAY_ARGUMENT` where one is no whole number above 0 */

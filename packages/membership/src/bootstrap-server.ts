@@ -62,23 +62,27 @@ export class BootstrapServer extends Component {
     const drawn = this.#places(entries.size);
     const known: PeerRef[] = [];
     let at = 0;
-    for (const { peer, seen } of entries.values())
-      if (
-        (drawn === null || drawn.has(at++)) &&
-        now - seen <= this.#keptMillis &&
-        addressOf(peer) !== addressOf(from)
-      )
-        known.push(peer);
+    let taken = 0;
+    // Ten thousand may be passed over for each newcomer: those that were not drawn are not looked at.
+    for (const entry of entries.values()) {
+      if (drawn !== null) {
+        if (taken === drawn.length) break;
+        if (at++ !== drawn[taken]) continue;
+        taken++;
+      }
+      const { peer, seen } = entry;
+      if (now - seen <= this.#keptMillis && addressOf(peer) !== addressOf(from)) known.push(peer);
+    }
     const peers = this.#draw.shuffle(known).slice(0, namedMax);
     this.net.trigger(new Answer({ to: from, cluster, peers }));
   }
 
-  /** Some places of many entries, for the whole of a large cluster is not shuffled for 20 names; null for all of a few. */
-  #places(entries: number): Set<number> | null {
+  /** Some places of many entries, in order, for the whole of a large cluster is not shuffled for 20 names; null for all of a few. */
+  #places(entries: number): readonly number[] | null {
     if (entries <= 4 * namedMax) return null;
     const places = new Set<number>();
     while (places.size < 2 * namedMax) places.add(this.#draw.below(entries));
-    return places;
+    return [...places].toSorted((a, b) => a - b);
   }
 
   #register(cluster: string, peer: PeerRef): void {

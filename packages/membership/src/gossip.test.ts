@@ -79,7 +79,7 @@ describe("a view", () => {
   });
 
   it("ages, and loses what is too old", () => {
-    let view = [entry(1, 0), entry(2, 7)];
+    let view: readonly Entry[] = [entry(1, 0), entry(2, 7)];
     for (let round = 0; round < 10; round++) view = aged(view, 1, 10);
     expect(view).to.deep.equal([entry(1, 10)]);
   });

@@ -27,8 +27,8 @@ class Round extends timeout("membership/TManRound") {}
 
 /** Clockwise, and counterclockwise; the nearest first. */
 interface Sides {
-  readonly successors: readonly Entry[];
-  readonly predecessors: readonly Entry[];
+  readonly successors: Entry[];
+  readonly predecessors: Entry[];
 }
 
 /** Rounds after which a reference that its peer has not renewed is dropped. */
@@ -91,12 +91,11 @@ export class TMan extends Component {
   }
 
   #send(to: PeerRef, wanted: boolean): void {
-    const known = [
-      ...this.state.view,
-      ...this.state.random.map((peer) => ({ peer, age: ageLimit })),
-    ];
-    const useful = known.filter(({ peer }) => peer.peerId !== to.peerId);
-    const entries = [...this.#both(to.peerId, useful), { peer: this.#self, age: 0 }];
+    const known = this.state.view.concat(
+      this.state.random.map((peer) => ({ peer, age: ageLimit })),
+    );
+    const own: Entry = { peer: this.#self, age: 0 };
+    const entries = all(this.#sides(to.peerId, known)).concat(own);
     this.net.trigger(
       new Neighbours({ to, from: this.#self, cluster: this.#cluster, entries, wanted }),
     );
@@ -104,9 +103,10 @@ export class TMan extends Component {
 
   #take(incoming: readonly Entry[]): void {
     this.#age();
-    const all = merge(this.state.view, incoming, [], this.#self, Number.MAX_SAFE_INTEGER);
-    const { successors, predecessors } = this.#sides(this.#self.peerId, all);
-    this.state.view = [...new Set([...successors, ...predecessors])];
+    const merged = merge(this.state.view, incoming, [], this.#self, Number.MAX_SAFE_INTEGER);
+    const sides = this.#sides(this.#self.peerId, merged);
+    const { successors, predecessors } = sides;
+    this.state.view = all(sides);
     this.nearness.trigger(
       new Nearest({
         successors: successors.map(({ peer }) => peer),
@@ -117,22 +117,29 @@ export class TMan extends Component {
 
   /** The nearest of these on both sides of a point: clockwise, then counterclockwise. */
   #sides(point: number, entries: readonly Entry[]): Sides {
-    const clockwise = entries.filter(
-      ({ peer }) => peer.peerId !== point && !isSelf(peer, this.#self),
-    );
-    clockwise.sort(
-      (a, b) =>
-        distance(point, a.peer.peerId, this.#size) - distance(point, b.peer.peerId, this.#size),
-    );
+    const clockwise: Entry[] = [];
+    const distances: number[] = [];
+    for (const entry of entries) {
+      const { peer } = entry;
+      if (peer.peerId === point || isSelf(peer, this.#self)) continue;
+      // Sorted as they come, for most come in order.
+      const away = distance(point, peer.peerId, this.#size);
+      let at = clockwise.length;
+      for (; at > 0 && (distances[at - 1] ?? 0) > away; at--) {
+        distances[at] = distances[at - 1] ?? 0;
+        clockwise[at] = clockwise[at - 1] ?? entry;
+      }
+      distances[at] = away;
+      clockwise[at] = entry;
+    }
     return {
       successors: clockwise.slice(0, this.#side),
       predecessors: clockwise.slice(-this.#side).reverse(),
     };
   }
+}
 
-  /** Those of both sides, none twice: where there are few, one may be of both. */
-  #both(point: number, entries: readonly Entry[]): Set<Entry> {
-    const { successors, predecessors } = this.#sides(point, entries);
-    return new Set([...successors, ...predecessors]);
-  }
+/** Those of both sides, none twice: where there are few, one may be of both. */
+function all({ successors, predecessors }: Sides): Entry[] {
+  return successors.concat(predecessors.filter((entry) => !successors.includes(entry)));
 }

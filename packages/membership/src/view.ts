@@ -26,7 +26,9 @@ export type Shuffle = <T>(list: readonly T[]) => T[];
  * stay young for ever. And a peer that is gone makes no references, so all to it grow old together: in a
  * system smaller than its views, where nothing has to make room, they would go round for ever otherwise.
  */
-export function aged(view: readonly Entry[], rounds: number, ageMax: number): Entry[] {
+export function aged(view: readonly Entry[], rounds: number, ageMax: number): readonly Entry[] {
+  // Twice at one instant: they are as old as they were.
+  if (rounds === 0 && view.every(({ age }) => age <= ageMax)) return view;
   const older: Entry[] = [];
   for (const { peer, age } of view)
     if (age + rounds <= ageMax) older.push({ peer, age: age + rounds });
@@ -54,7 +56,7 @@ export function merge(
   self: PeerRef,
   max: number,
 ): Entry[] {
-  const merged = [...view];
+  const merged = view.slice();
   const given = sent.map(({ peer }) => peer.peerId);
   for (const entry of incoming) {
     if (isSelf(entry.peer, self)) continue;

@@ -19,6 +19,8 @@ export interface PeerAddress {
   readonly peerId: number;
   readonly host: string;
   readonly port: number;
+  /** In which life it was heard of there; left out where it never was, as in a membership. */
+  readonly incarnation?: number;
 }
 
 /** One replica of a group. */

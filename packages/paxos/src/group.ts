@@ -96,14 +96,19 @@ export function tick(state: GroupState, now: Millis, stalled = false): void {
   }
   if (now >= led.partsDue) lookAtParts(state, led);
   if (!state.quiet && isIdle(state, led)) state.quiet = true;
-  if (now >= led.beatDue) startRound(state, led);
+  if (now >= roundDue(led)) startRound(state, led);
 }
 
 /** When `tick` has something to do. */
 export function dueAt(state: GroupState): Millis {
   if (state.halted !== null) return Infinity;
   const { leadership: led } = state;
-  return led === null ? state.deadline : Math.min(led.beatDue, led.partsDue);
+  return led === null ? state.deadline : Math.min(roundDue(led), led.partsDue);
+}
+
+/** When all members are to be asked. */
+function roundDue({ beatDue, allDue, reads }: Leadership): Millis {
+  return reads.length > 0 ? Math.min(beatDue, allDue) : beatDue;
 }
 
 /** Says that all writes up to this one are durable, and with them the table up to `applied`. */
@@ -153,10 +158,13 @@ export function turn(state: GroupState): Effects {
   if (led !== null && state.halted === null) {
     replicate(state, led);
     proceedTransfer(state, led);
-    beginRounds(state, led);
   }
   takeCommitted(state);
-  if (led !== null) finishReads(state, led);
+  if (led !== null) {
+    finishReads(state, led);
+    // Behind it: where a round has ended, the next one need not wait for something else to happen.
+    if (state.halted === null) beginRounds(state, led);
+  }
   if (state.halted === null && isGone(committedConfig(state), state.self)) leave(state, led);
   closeWrite(state);
   const { out } = state;

@@ -20,6 +20,7 @@ export {
 } from "./machine.ts";
 export {
   Applied,
+  AskGroups,
   AskStatus,
   Busy,
   Changed,
@@ -32,6 +33,7 @@ export {
   Founded,
   GroupHalted,
   GroupLeft,
+  GroupsHere,
   GroupSpawned,
   LeaderChanged,
   MembersChanged,

@@ -54,7 +54,8 @@ describe("a lease", () => {
     const lab = led({});
     expect(leaseEnd(lab.state(1))).equal(-Infinity);
     lab.read(1, 1);
-    expect(lab.network).length(2);
+    // One of the two others is enough.
+    expect(lab.network).length(1);
     for (const message of [...lab.network]) lab.deliver(message);
     for (const message of lab.network) expect(message).not.have.property("clock");
     settle(lab);

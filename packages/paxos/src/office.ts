@@ -64,6 +64,7 @@ export function becomeLeader(state: GroupState): void {
     transfer: null,
     invited: false,
     beatDue: state.now,
+    allDue: Infinity,
     partsDue: Infinity,
     busyAt: state.now,
     pendingBytes: 0,

@@ -151,6 +151,14 @@ export class AskStatus extends request("paxos/AskStatus", answers(Status, Refuse
   readonly gid: string;
 }> {}
 
+/** The groups of which this peer has a replica, in no order. */
+export class GroupsHere extends event("paxos/GroupsHere", ConsensusAnswer)<{
+  readonly gids: readonly string[];
+}> {}
+
+/** Asks which groups are here: for who comes later than their news. Of those that come afterwards, news tell. */
+export class AskGroups extends request("paxos/AskGroups", answers(GroupsHere)) {}
+
 /** A hint: the present reference of a peer that may be a member of a group. */
 export class PeerAt extends event("paxos/PeerAt")<{ readonly peer: PeerRef }> {}
 
@@ -208,6 +216,7 @@ export const Consensus = port("Consensus", {
     TransferLeadership,
     Upgrade,
     AskStatus,
+    AskGroups,
     PeerAt,
   ],
   indications: [LeaderChanged, MembersChanged, Applied, GroupSpawned, GroupHalted, GroupLeft],

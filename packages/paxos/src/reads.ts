@@ -6,9 +6,12 @@
  * first entry is not committed does not know yet what is committed, and lets reads wait. All reads that wait
  * share a round; one round is under way at a time, and each heartbeat begins another. Where the leader has a
  * lease, they need none (`lease.ts`).
+ *
+ * A round for reads alone asks no more voters than it takes, those who have confirmed the last one: the others would only
+ * repeat it. Where one of them keeps silent for a moment, all are asked; and heartbeats go to all as ever.
  */
 
-import { isMajority } from "./config.ts";
+import { isMajority, isVoter, type ReplicaId, votersOf } from "./config.ts";
 import { ensure } from "./errors.ts";
 import { holdsLease, noteSent } from "./lease.ts";
 import { termAt } from "./log.ts";
@@ -34,11 +37,29 @@ export function read(state: GroupState, id: number): Refusal | null {
 export function beginRounds(state: GroupState, led: Leadership): void {
   if (led.reads.length === 0 || !ownTermCommitted(state, led)) return;
   if (led.reads.some(({ round }) => round > 0) || holdsLease(state, state.now)) return;
-  startRound(state, led);
+  startRound(state, led, enough(state, led));
 }
 
-/** Begins a round: for all reads that wait, and as the heartbeat. */
-export function startRound(state: GroupState, led: Leadership): void {
+/** So many voters as make a majority with this leader, of those who have confirmed all rounds; null where there are fewer. */
+function enough(state: GroupState, led: Leadership): ReadonlySet<ReplicaId> | null {
+  const config = configOf(state);
+  const voters = votersOf(config);
+  const needed = (voters.length >> 1) + (isVoter(config, state.self) ? 0 : 1);
+  const asked = new Set<ReplicaId>();
+  for (const { replicaId } of voters) {
+    if (asked.size === needed) break;
+    const round = led.progress.get(replicaId)?.round ?? 0;
+    if (replicaId !== state.self && round > 0 && round === led.round) asked.add(replicaId);
+  }
+  return asked.size === needed ? asked : null;
+}
+
+/** Begins a round: for all reads that wait, and as the heartbeat. @param asked who is asked; null: all */
+export function startRound(
+  state: GroupState,
+  led: Leadership,
+  asked: ReadonlySet<ReplicaId> | null = null,
+): void {
   led.round++;
   noteSent(state, led);
   const known = ownTermCommitted(state, led);
@@ -48,7 +69,7 @@ export function startRound(state: GroupState, led: Leadership): void {
     if (read.index < led.noop) read.index = state.commit;
     read.round = led.round;
   }
-  beat(state, led);
+  beat(state, led, asked);
 }
 
 /** Answers the reads whose round is confirmed and whose index is applied; under a lease all whose index is. */

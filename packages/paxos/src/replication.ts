@@ -97,10 +97,14 @@ function sendEntries(
   return true;
 }
 
-/** Sends every member a heartbeat that confirms a round. */
-export function beat(state: GroupState, led: Leadership): void {
+/** Sends a heartbeat that confirms a round. @param asked to whom; null: to every member, and the next one is due later */
+export function beat(
+  state: GroupState,
+  led: Leadership,
+  asked: ReadonlySet<number> | null = null,
+): void {
   for (const member of configOf(state).members) {
-    if (member.replicaId === state.self) continue;
+    if (member.replicaId === state.self || asked?.has(member.replicaId) === false) continue;
     const progress = follow(state, led, member.replicaId);
     // It may have been lost: the answer to this heartbeat will tell.
     progress.probing = false;
@@ -122,8 +126,11 @@ export function beat(state: GroupState, led: Leadership): void {
       quiet: state.quiet,
     });
   }
-  const { heartbeat, quietHeartbeat } = state.settings;
-  led.beatDue = state.now + (state.quiet ? quietHeartbeat : heartbeat);
+  const { heartbeat, quietHeartbeat, gatherMax } = state.settings;
+  if (asked === null) {
+    led.beatDue = state.now + (state.quiet ? quietHeartbeat : heartbeat);
+    led.allDue = Infinity;
+  } else led.allDue = state.now + gatherMax;
 }
 
 /**

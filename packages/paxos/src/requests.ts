@@ -10,6 +10,7 @@ import { propose, rouse, upgrade } from "./group.ts";
 import { changeMembers } from "./membership.ts";
 import type { Consensus } from "./port.ts";
 import {
+  AskGroups,
   AskStatus,
   Busy,
   ChangeMembers,
@@ -17,6 +18,7 @@ import {
   Done,
   Follow,
   Found,
+  GroupsHere,
   NotLeader,
   PeerAt,
   Peek,
@@ -47,6 +49,8 @@ export interface Hosting {
   readonly loading: ReadonlyMap<string, unknown>;
   readonly tombs: ReadonlyMap<string, ReplicaId>;
   readonly writes: WritesState;
+  /** Where peers are. */
+  readonly peers: ReadonlyMap<number, PeerRef>;
 }
 
 /** What requests need of the host. */
@@ -108,6 +112,9 @@ export class Requests {
     consensus.on(AskStatus, ({ gid }, token) =>
       this.#at(gid, token, (one) => this.reply({ token, answer: statusOf(one) })),
     );
+    consensus.on(AskGroups, (_, token) =>
+      this.reply({ token, answer: new GroupsHere({ gids: [...state.replicas.keys()] }) }),
+    );
   }
 
   /** Asks a query, or asks it again. */
@@ -125,9 +132,14 @@ export class Requests {
     this.reply({ token, answer: new Refused({ reason, detail }) });
   }
 
-  /** Answers. */
+  /** Answers. A leader is named where it is now, which may not be where the membership has it. */
   reply({ token, answer }: Reply): void {
-    this.#consensus.reply(token, answer);
+    const leader = answer instanceof NotLeader ? answer.leader : null;
+    const now = leader === null ? undefined : this.#state.peers.get(leader.peerId);
+    if (leader === null || now === undefined) return this.#consensus.reply(token, answer);
+    const { host, port, incarnation } = now;
+    const there = { ...leader, host, port, incarnation };
+    return this.#consensus.reply(token, new NotLeader({ leader: there }));
   }
 
   /** Refuses the queries that wait in a replica: it answers none any more. */

@@ -4,7 +4,9 @@
  * L7: a snapshot comes in parts, each staged before the next is sent, and is installed all at once with the
  * log's new base; one that is not beyond the commit is ignored; the rest of the log stays only where the log
  * has the very entry at the snapshot's end. A log is cut only below what is applied *and durable*.
- * The parts themselves are the caller's: it reads them from a view, and stages them in its storage.
+ * The parts themselves are the caller's: it reads them from a view, and stages them in its storage. It sends and takes few at
+ * once, for all groups together, so that none is begun for a member that is not heard of (`replication.ts`), none waits for
+ * parts of a leader that is one no more, and one that does not get through lets others go first.
  */
 
 import type { Millis } from "@kith/core";

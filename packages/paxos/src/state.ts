@@ -154,6 +154,8 @@ export interface Leadership {
   /** Whether it has ever asked another one to take over. */
   invited: boolean;
   beatDue: Millis;
+  /** When all are asked, where reads wait still for the few who were; infinite where all were. */
+  allDue: Millis;
   /** When parts of snapshots have to be looked at again. */
   partsDue: Millis;
   /** When something last happened, for falling quiet. */

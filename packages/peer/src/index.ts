@@ -29,5 +29,5 @@ export { PeerHost, type PeerHostInit, virtualPeer } from "./peer-host.ts";
 export { PeerManager, type PeerManagerInit } from "./peer-manager.ts";
 export type { StoreSettings } from "./peer-store.ts";
 export { desired, groupsAtGenesis, type PlacementOptions, slots, spreadIds } from "./placement.ts";
-export type { RestartRule } from "./supervisor.ts";
+export { faultText, restarting, type RestartRule } from "./supervisor.ts";
 export { VirtualPeer, type VirtualPeerInit } from "./virtual-peer.ts";

@@ -173,9 +173,9 @@ describe("leadership", () => {
           : undefined,
     });
     cut.system.enter(() => cut.root.remove(cut.root.hostedIds[0] ?? 0));
-    world.runFor(1500);
+    world.runFor(800);
     expect(cut.root.hostedIds).length(1);
-    world.runFor(1000);
+    world.runFor(500);
     expect(cut.root.hostedIds).length(0);
   });
 });

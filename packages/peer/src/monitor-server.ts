@@ -279,15 +279,26 @@ export class MonitorServer extends Component {
     if (round === null) return;
     this.#round = null;
     const processes: ClusterView["processes"][number][] = [];
+    const here = this.#process();
+    const living = new Set<number>();
+    for (const { report, answered } of this.#known.values())
+      if (answered >= round.number)
+        for (const { peer } of report?.peers ?? []) living.add(peer.peerId);
     for (const { report, answered } of this.#known.values()) {
       if (report === null || report.clusterId !== this.#cluster) continue;
       const silent = answered < round.number;
+      // Its peers have come back at other addresses.
+      if (
+        silent &&
+        report.peers.length > 0 &&
+        report.peers.every(({ peer }) => living.has(peer.peerId))
+      )
+        continue;
       const peers = silent
         ? report.peers.map((one): PeerReport => ({ ...one, state: "silent" }))
         : report.peers;
       processes.push({ ...report, peers, silent });
     }
-    const here = this.#process();
     const complete = round.open.size === 0 && !round.left;
     for (const token of this.#viewers.splice(0))
       this.monitor.reply(token, new ClusterView({ here, processes, complete }));

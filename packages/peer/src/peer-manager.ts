@@ -50,7 +50,7 @@ export interface PeerManagerInit extends ClusterInit {
    * default 2 s for the founder, three to five times as long for others.
    */
   readonly aloneAfter?: Millis;
-  /** How long a peer that is to stop may take to hand over the groups that it leads; default 2 s. */
+  /** How long a peer that is to stop may take to hand over the groups that it leads; default 1 s. */
   readonly retiresWithin?: Millis;
 }
 
@@ -58,7 +58,7 @@ export interface PeerManagerInit extends ClusterInit {
 class RetiresNow extends timeout("peer/RetiresNow")<{ readonly peerId: number }> {}
 
 const aloneAfterMs: Millis = 2000;
-const retiresWithinMs: Millis = 2000;
+const retiresWithinMs: Millis = 1000;
 
 /** Hosts virtual peers, each at `Peer-` and its identity. Whoever extends it may wire them, in `hosted` and `ended`. */
 export class PeerManager extends Component {

@@ -7,7 +7,7 @@
 
 import { Component } from "@kith/core";
 import { parsePeer, self } from "@kith/network";
-import { GroupClient } from "@kith/paxos";
+import { Consensus, GroupClient, PeerAt, Replicated } from "@kith/paxos";
 import {
   Founding,
   FoundingFailed,
@@ -21,6 +21,7 @@ import { peerError } from "./errors.ts";
 import { Hostings, PeerSettled } from "./hosting.ts";
 import { type BalanceRule, Leadership } from "./leadership.ts";
 import { PeerNetwork } from "./peer-network.ts";
+import { MemberAt, Places, Whereabouts } from "./whereabouts.ts";
 import { PeerStorage } from "./peer-storage.ts";
 
 /** How a peer holds its part of the store; what is left out is as `StoreMember` has it. */
@@ -44,6 +45,9 @@ export interface MemberStoreInit {
 export class MemberStore extends Component {
   readonly hostings = this.requires(Hostings);
   readonly founding = this.requires(Founding);
+  protected readonly groups = this.requires(Consensus);
+  protected readonly guest = this.requires(Replicated);
+  protected readonly places = this.requires(Places);
   readonly network = this.create(PeerNetwork, {}, { name: "Network" });
   readonly storage = this.create(PeerStorage, {}, { name: "Storage" });
   readonly member;
@@ -68,6 +72,15 @@ export class MemberStore extends Component {
     this.connect(this.member.ports.consensus, leadership.ports.consensus);
     this.leading = this.exposes(leadership.ports.leading);
     this.connect(this.member.ports.founding, this.founding);
+    this.connect(this.member.ports.consensus, this.groups);
+    this.connect(this.member.ports.replicated, this.guest);
+    const { peerId } = parsePeer(this.setting(self));
+    const whereabouts = this.create(Whereabouts, { groups, peerId }, { name: "Whereabouts" });
+    this.connect(whereabouts.ports.places, this.places);
+    this.places.on(MemberAt, ({ peer }) => {
+      this.groups.trigger(new PeerAt({ peer }));
+      this.guest.trigger(new PeerAt({ peer }));
+    });
     this.store = this.exposes(this.member.ports.store);
     this.consensus = this.exposes(this.member.ports.consensus);
     this.operator = this.exposes(this.member.ports.operator);
@@ -79,6 +92,8 @@ export class MemberStore extends Component {
 
 /** A way to the groups of other peers. */
 export class GuestStore extends Component {
+  protected readonly guest = this.requires(Replicated);
+  protected readonly places = this.requires(Places);
   readonly network = this.create(PeerNetwork, {}, { name: "Network" });
   readonly groups;
   readonly client;
@@ -96,6 +111,11 @@ export class GuestStore extends Component {
       { name: "Client" },
     );
     this.connect(this.groups.ports.replicated, this.client.ports.replicated);
+    this.connect(this.groups.ports.replicated, this.guest);
+    const { peerId } = parsePeer(this.setting(self));
+    const whereabouts = this.create(Whereabouts, { groups, peerId }, { name: "Whereabouts" });
+    this.connect(whereabouts.ports.places, this.places);
+    this.places.on(MemberAt, ({ peer }) => this.guest.trigger(new PeerAt({ peer })));
     this.store = this.exposes(this.client.ports.store);
   }
 }

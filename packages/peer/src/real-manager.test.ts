@@ -143,5 +143,22 @@ describe("processes with a manager", () => {
       expect(await member.ask({ kind: "get", key: "b" }))
         .property("value")
         .equal("two");
+
+    // On its disk, at another port: the others find it there, and need it when one of them is gone.
+    third.kill();
+    await until("it is gone", () => !third.up);
+    const { port } = third;
+    third.port = 0;
+    third.begin({ join });
+    await ready();
+    expect(third.port).not.equal(port);
+    second.kill();
+    await until("the second is gone", () => !second.up);
+    expect(await first.ask({ kind: "put", key: "c", value: "three" }))
+      .property("answer")
+      .equal("Written");
+    expect(await third.ask({ kind: "get", key: "c" }))
+      .property("value")
+      .equal("three");
   });
 });

@@ -29,7 +29,12 @@ export function restarting(rule: RestartRule, told: (fault: Fault) => void): Fau
   };
 }
 
-/** A fault as a sentence. */
+/** A fault as text for people: where, what, and what it goes back to. */
 export function faultText({ path, cause }: Fault): string {
-  return `${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return `${path}: ${textOf(cause)}`;
+}
+
+function textOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause === undefined ? cause.message : `${cause.message} (${textOf(cause.cause)})`;
 }

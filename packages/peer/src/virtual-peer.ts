@@ -92,6 +92,10 @@ export class VirtualPeer extends Component {
       this.connect(this.#vacancy.ports.consensus, this.monitor.ports.consensus),
       this.connect(this.#vacancy.ports.leading, this.leading),
     ] as const;
+    // What stands on the overlay in this peer, the store among it, finds it above.
+    this.offers(this.overlay.ports.ring);
+    this.offers(this.overlay.ports.router);
+    this.offers(this.overlay.ports.sampling);
     this.ring = this.exposes(this.overlay.ports.ring);
     this.router = this.exposes(this.overlay.ports.router);
     this.sampling = this.exposes(this.overlay.ports.sampling);

@@ -37,9 +37,9 @@ export class RingGossip extends Component {
     // Random peers are short cuts for newcomers.
     this.sampling.on(Sample, ({ peers }) => this.ring.trigger(new Consider({ peers })));
     this.nearness.on(Nearest, ({ successors, predecessors }) => {
+      if (!this.#hasCloser(successors) && !this.#hasCloser(predecessors)) return;
       const closest = [successors, predecessors].flatMap((side) => side.slice(0, consideredMax));
-      if (closest.some((peer) => this.#isCloser(peer)))
-        this.ring.trigger(new Consider({ peers: [...new Set(closest)] }));
+      this.ring.trigger(new Consider({ peers: [...new Set(closest)] }));
     });
     this.ring.on(RingView, ({ self, predecessor, successors: [successor] }) => {
       this.#gap = successor === undefined ? null : [self, successor];
@@ -48,6 +48,15 @@ export class RingGossip extends Component {
         if (peer !== null && peer !== undefined && peer.peerId !== self.peerId) peers.push(peer);
       if (peers.length > 0) this.nearness.trigger(new Introduce({ peers }));
     });
+  }
+
+  #hasCloser(side: readonly PeerRef[]): boolean {
+    let at = 0;
+    for (const peer of side) {
+      if (at++ >= consideredMax) return false;
+      if (this.#isCloser(peer)) return true;
+    }
+    return false;
   }
 
   /** Whether the ring might take this one up: at rest nobody is closer than its successor, and it need not be asked. */

@@ -310,7 +310,10 @@ export function told(state: RingState, message: Stabilised, effects: Effects): v
   if (samePeer(from, successor)) {
     const list = trimmed(state, successors);
     if (list[0] === undefined || !samePeer(list[0], from)) return;
-    state.successors = list;
+    // At rest it is the same list again and again: then the one that is there stays.
+    const before = state.successors;
+    if (list.length !== before.length || list.some((one, at) => one !== before[at]))
+      state.successors = list;
   } else if (between(state, from, state.self, successor)) {
     adopt(state, from, successors, effects);
   }

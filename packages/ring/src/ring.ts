@@ -90,6 +90,8 @@ export abstract class RingNode extends Component {
   #watched: readonly PeerRef[] = [];
   /** What the watched ones were found from: while it is the same, they are. */
   #watchedFor: readonly unknown[] = [];
+  /** What was seen not to contradict itself. */
+  #sound: readonly unknown[] = [];
 
   /** @param protocol decides */
   protected constructor(protocol: RingProtocol) {
@@ -216,9 +218,7 @@ export abstract class RingNode extends Component {
     const { predecessor, successors, status } = state;
     const effects = new Effects(state.self);
     action(state, effects);
-    const wrong = contradiction(state);
-    if (wrong !== undefined)
-      throw ringError("KITH_RING_STATE", `Of peer ${state.self.peerId}: ${wrong}.`);
+    this.#assert();
     for (const message of effects.messages) this.net.trigger(message);
     if (effects.refusedBy !== null)
       this.ring.trigger(new JoinRefused({ reason: "id-in-use", by: effects.refusedBy }));
@@ -235,6 +235,25 @@ export abstract class RingNode extends Component {
     if (!samePredecessor || !sameSuccessor) state.stableSince = this.clock.monotonic;
     state.version++;
     this.#tell();
+  }
+
+  /** Complains of a state that contradicts itself; lists do not change, so what was sound is. */
+  #assert(): void {
+    const state = this.#state;
+    const { status, predecessor, successors, followers, ended } = state;
+    const past = this.#sound;
+    if (
+      successors === past[0] &&
+      followers === past[1] &&
+      ended === past[2] &&
+      predecessor === past[3] &&
+      status === past[4]
+    )
+      return;
+    const wrong = contradiction(state);
+    if (wrong !== undefined)
+      throw ringError("KITH_RING_STATE", `Of peer ${state.self.peerId}: ${wrong}.`);
+    this.#sound = [successors, followers, ended, predecessor, status];
   }
 
   #tell(): void {
@@ -265,11 +284,20 @@ export abstract class RingNode extends Component {
       followers,
       suspects,
     } = this.#state;
-    const wanted: PeerRef[] = [];
+    const past = this.#watchedFor;
+    // After each message; at rest nothing has changed, and nothing need be made to see it.
+    if (
+      predecessor === past[0] &&
+      successors[0] === past[1] &&
+      asking === past[2] &&
+      candidates === past[3] &&
+      followers === past[4] &&
+      suspects === past[5]
+    )
+      return;
     const neighbours = [predecessor, successors[0], asking];
-    const reasons = [...neighbours, candidates, followers, suspects];
-    if (reasons.every((one, at) => one === this.#watchedFor[at])) return;
-    this.#watchedFor = reasons;
+    this.#watchedFor = [...neighbours, candidates, followers, suspects];
+    const wanted: PeerRef[] = [];
     // All candidates at one time: each is asked for a moment only, too short for a verdict.
     for (const peer of [...neighbours, ...candidates, ...followers, ...suspects])
       if (peer !== null && peer !== undefined && !samePeer(peer, own) && !includes(wanted, peer))

@@ -127,6 +127,8 @@ export function usable(state: RingState, peer: PeerRef): boolean {
   const { self, ended, latest } = state;
   if (peer.peerId === self.peerId) return identical(peer, self);
   for (const one of ended) if (samePeer(one, peer) || outlives(one, peer)) return false;
+  // At rest it is the latest of its address itself; there is one of each, so nobody else need be looked at.
+  if (latest.includes(peer)) return true;
   for (const one of latest) if (outlives(one, peer)) return false;
   return true;
 }
@@ -159,6 +161,7 @@ export function trimmed(state: RingState, list: readonly PeerRef[]): PeerRef[] {
 
 /** Whether two lists name the same peers in the same order. */
 export function sameList(a: readonly PeerRef[], b: readonly PeerRef[]): boolean {
+  if (a === b) return true;
   return a.length === b.length && a.every((peer, i) => b[i] !== undefined && samePeer(peer, b[i]));
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { samePeer } from "@kith/network";
-import { ahead, isNeighbour, type RouterState } from "./state.ts";
+import { ahead, isNeighbour, keepEntries, type RouterState } from "./state.ts";
 import { successorFinger, type Table } from "./table.ts";
 
 /** More than any ring has levels. */
@@ -43,7 +43,8 @@ export function chordSharp(): Table {
 }
 
 function keep(state: RouterState): void {
-  state.entries = state.entries.filter(
+  keepEntries(
+    state,
     ({ peer }) => isNeighbour(state, peer) || state.fingers.some((one) => samePeer(one, peer)),
   );
 }

@@ -6,7 +6,8 @@
  * A refresh looks up a point at a distance whose logarithm is uniform: so each scale is known as well as any other.
  */
 
-import { ahead, type Entry, isNeighbour, type RouterState } from "./state.ts";
+import type { PeerRef } from "@kith/network";
+import { ahead, type Entry, isNeighbour, removeAt, type RouterState } from "./state.ts";
 import { successorFinger, type Table } from "./table.ts";
 
 /**
@@ -21,6 +22,8 @@ const gainMin = 3;
 /** The rules of a flexible table with room for so many. */
 export function flexible(max: number): Table {
   return {
+    refuses: (state, peer, place, scale) =>
+      state.entries.length === max && isLeast(state, peer, place, scale),
     trim(state) {
       while (state.entries.length > max && evict(state));
     },
@@ -45,22 +48,55 @@ export function flexible(max: number): Table {
   };
 }
 
+/** Whether one at that place would be the one that `evict` throws out. */
+function isLeast(state: RouterState, peer: PeerRef, place: number, scale: number): boolean {
+  const { scales } = state;
+  if (place === 0 || isNeighbour(state, peer)) return false;
+  const own = scaleAt(state, place) - scaleAt(state, place - 1);
+  const last = scales.length - 1;
+  // Its neighbours have it between them; the first entry is never thrown out.
+  if (place > 1 && scale - scaleAt(state, place - 2) <= own && mayGo(state, place - 1))
+    return false;
+  if (place <= last && scaleAt(state, place + 1) - scale < own && mayGo(state, place)) return false;
+  if (
+    place < last &&
+    scaleAt(state, last + 1) - scaleAt(state, last - 1) < own &&
+    mayGo(state, last)
+  )
+    return false;
+  for (let at = 1; at < last; at++) {
+    const gap = (scales[at + 1] ?? 0) - (scales[at - 1] ?? 0);
+    if (gap > own || at === place || at === place - 1) continue;
+    if ((gap < own || at < place) && mayGo(state, at)) return false;
+  }
+  return true;
+}
+
+function mayGo(state: RouterState, at: number): boolean {
+  const entry = state.entries[at];
+  return entry !== undefined && !isNeighbour(state, entry.peer);
+}
+
 /** Throws out the entry whose neighbours in the table are closest together on the scale; false where none may go. */
 function evict(state: RouterState): boolean {
-  const { entries } = state;
-  const whole = Math.log(state.size);
+  const { scales } = state;
+  const last = scales.length - 1;
   let least = Infinity;
   let victim = -1;
-  for (let at = 1; at < entries.length; at++) {
-    const before = entries[at - 1];
-    const entry = entries[at];
-    if (before === undefined || entry === undefined) continue;
-    const gap = (entries[at + 1]?.scale ?? whole) - before.scale;
-    if (gap >= least || isNeighbour(state, entry.peer)) continue;
+  for (let at = 1; at < last; at++) {
+    const gap = (scales[at + 1] ?? 0) - (scales[at - 1] ?? 0);
+    if (gap >= least || !mayGo(state, at)) continue;
     least = gap;
     victim = at;
   }
+  if (last > 0 && scaleAt(state, last + 1) - scaleAt(state, last - 1) < least && mayGo(state, last))
+    victim = last;
   if (victim < 0) return false;
-  entries.splice(victim, 1);
+  removeAt(state, victim);
   return true;
+}
+
+/** Where an entry stands on the scale; behind the last one, once round. Read beyond its end, a list of floats would make objects. */
+function scaleAt({ scales, size }: RouterState, at: number): number {
+  return at < scales.length ? (scales[at] ?? 0) : Math.log(size);
 }

@@ -6,7 +6,7 @@
  */
 
 import { distance } from "@kith/membership";
-import { ahead, type Entry, isNeighbour, type RouterState } from "./state.ts";
+import { ahead, type Entry, isNeighbour, keepEntries, type RouterState } from "./state.ts";
 import { successorFinger, type Table } from "./table.ts";
 
 /** A slot: from `start` on, in distance from the peer, `width` points. */
@@ -41,7 +41,7 @@ export function kary(k: number, candidates: number): Table {
           ahead(state, a.peer.peerId) - ahead(state, b.peer.peerId),
       );
       const out = new Set(best.slice(Math.max(0, candidates - kept)));
-      state.entries = state.entries.filter((entry) => !out.has(entry));
+      keepEntries(state, (entry) => !out.has(entry));
     },
     refresh(state, draw) {
       const { self, size, view } = state;

@@ -537,7 +537,7 @@ export abstract class RouterNode extends Component {
 
   #learn(peer: PeerRef, firstHand: boolean, after: number | null = null): void {
     const hearing: Hearing = { firstHand, after, now: this.clock.monotonic };
-    if (!learn(this.#state, peer, hearing)) return;
+    if (!learn(this.#state, peer, hearing, this.#table.refuses)) return;
     const entry: Entry | undefined = entryOf(this.#state, peer);
     if (entry !== undefined) this.#table.trim(this.#state, entry);
   }

@@ -12,12 +12,11 @@ import { addressOf, type PeerRef, samePeer } from "@kith/network";
 import type { RingStatus } from "@kith/ring";
 import type { Goal, Outcome, Packet } from "./messages.ts";
 import type { Covered, Interval, Located, Sent } from "./port.ts";
+import type { Table } from "./table.ts";
 
 /** A peer of the table. */
 export interface Entry {
   readonly peer: PeerRef;
-  /** The logarithm of its distance: what a flexible table compares. */
-  readonly scale: number;
   /** Whether it has spoken itself. */
   heard: boolean;
   /** Its predecessor's identifier, as it was told last: its keys begin behind that. Null where it is not known. */
@@ -85,6 +84,12 @@ export interface RouterState {
   former: Neighbourhood | null;
   /** The table, clockwise from this peer. */
   entries: Entry[];
+  /**
+   * How far each entry lies behind this peer, and the logarithm of that, which a flexible table compares. Beside the
+   * entries, not in them: what is searched and compared all the time lies together.
+   */
+  distances: number[];
+  scales: number[];
   /** Chord#: the finger of each level; empty elsewhere. */
   fingers: PeerRef[];
   /** Chord#: the finger that was asked and has not answered. */
@@ -120,11 +125,17 @@ const missesMax = 2;
 
 /** What a router knows at first. */
 export function emptyState(made: Pick<RouterState, "self" | "size" | "cluster">): RouterState {
+  const { self, size, cluster } = made;
+  // Written out: an object that is spread into one of so many fields becomes a table of three times the size.
   return {
-    ...made,
+    self,
+    size,
+    cluster,
     view: { status: "out", predecessor: null, successors: [] },
     former: null,
     entries: [],
+    distances: [],
+    scales: [],
     fingers: [],
     asked: null,
     avoided: new Map(),
@@ -160,17 +171,31 @@ export function ahead({ self, size }: RouterState, point: number): number {
 
 /** Where the first entry stands that is not before the point. */
 export function indexOf(state: RouterState, point: number): number {
-  const { entries } = state;
+  const { distances } = state;
   const at = ahead(state, point);
   let low = 0;
-  let high = entries.length;
+  let high = distances.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const entry = entries[middle];
-    if (entry !== undefined && ahead(state, entry.peer.peerId) < at) low = middle + 1;
+    if ((distances[middle] ?? 0) < at) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** Takes an entry out of the table. */
+export function removeAt(state: RouterState, at: number): void {
+  state.entries.splice(at, 1);
+  state.distances.splice(at, 1);
+  state.scales.splice(at, 1);
+}
+
+/** Takes out of the table what is not to be kept. */
+export function keepEntries(state: RouterState, kept: (entry: Entry) => boolean): void {
+  for (let at = state.entries.length - 1; at >= 0; at--) {
+    const entry = state.entries[at];
+    if (entry !== undefined && !kept(entry)) removeAt(state, at);
+  }
 }
 
 /** The entry of a peer in this life. */
@@ -197,8 +222,18 @@ export interface Hearing {
   readonly now: Millis;
 }
 
-/** Takes a reference up, where it may be. What is then too much is for the table to say. True where it is new. */
-export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): boolean {
+/**
+ * Takes a reference up, where it may be. What is then too much is for the table to say.
+ *
+ * @param refuses whether the table would throw one out at once that is taken up at that place
+ * @returns whether it is new
+ */
+export function learn(
+  state: RouterState,
+  peer: PeerRef,
+  hearing: Hearing,
+  refuses?: Table["refuses"],
+): boolean {
   const { firstHand, after = null, now } = hearing;
   if (peer.peerId === state.self.peerId || peer.peerId >= state.size) return false;
   const at = indexOf(state, peer.peerId);
@@ -210,6 +245,11 @@ export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): bool
     if (!firstHand || (known.heard && known.misses === 0)) return false;
     known.misses = 0;
     known.heard = true;
+  }
+  // Hearsay of one that finds no room; who is not known under another life has nothing to lose by it.
+  if (!firstHand && known?.peer.peerId !== peer.peerId) {
+    const scale = Math.log(ahead(state, peer.peerId));
+    if (refuses?.(state, peer, at, scale) === true) return false;
   }
   const address = addressOf(peer);
   const life = state.lives.get(address);
@@ -227,11 +267,16 @@ export function learn(state: RouterState, peer: PeerRef, hearing: Hearing): bool
   if (other?.peer.peerId === peer.peerId) {
     // Of two lives the later; hearsay of an earlier one is old.
     if (other.peer.incarnation > peer.incarnation && !firstHand) return false;
-    state.entries.splice(place, 1);
+    removeAt(state, place);
   }
-  const scale = Math.log(ahead(state, peer.peerId));
-  const fresh = { roundTrip: null, deviation: 0, misses: 0 };
-  state.entries.splice(place, 0, { peer, scale, heard: firstHand, after, ...fresh });
+  const distance = ahead(state, peer.peerId);
+  const scale = Math.log(distance);
+  if (firstHand && refuses?.(state, peer, place, scale) === true) return false;
+  const heard = firstHand;
+  const entry: Entry = { peer, heard, after, roundTrip: null, deviation: 0, misses: 0 };
+  state.entries.splice(place, 0, entry);
+  state.distances.splice(place, 0, distance);
+  state.scales.splice(place, 0, scale);
   return true;
 }
 
@@ -242,7 +287,7 @@ function begin(state: RouterState, address: string, incarnation: number): void {
   trim(state.lives, livesMax);
   const over = ({ peer }: Entry): boolean =>
     peer.incarnation < incarnation && addressOf(peer) === address;
-  if (state.entries.some(over)) state.entries = state.entries.filter((entry) => !over(entry));
+  keepEntries(state, (entry) => !over(entry));
 }
 
 /** Forgets a peer: it is silent, or about to leave. */
@@ -252,7 +297,7 @@ export function avoid(
   why: "silent" | "left",
   now: Millis,
 ): void {
-  state.entries = state.entries.filter((entry) => !samePeer(entry.peer, peer));
+  keepEntries(state, (entry) => !samePeer(entry.peer, peer));
   // Those behind it were counted from it.
   const at = state.fingers.findIndex((one) => samePeer(one, peer));
   if (at >= 0) state.fingers = state.fingers.slice(0, at);
@@ -305,11 +350,13 @@ export function peersAbout({ self, size, view }: RouterState): number {
 export function contradiction(state: RouterState): string | undefined {
   const { entries, self, lives } = state;
   let before = 0;
-  for (const { peer } of entries) {
+  for (const [place, { peer }] of entries.entries()) {
     if (peer.peerId === self.peerId) return "it has itself in its table";
     const at = ahead(state, peer.peerId);
     if (at <= before) return `the entry ${nameOf(peer)} stands out of order, or twice`;
     before = at;
+    if (state.distances[place] !== at || state.scales[place] !== Math.log(at))
+      return `the entry ${nameOf(peer)} stands elsewhere than it lies`;
     if (peer.incarnation < (lives.get(addressOf(peer)) ?? 0))
       return `the entry ${nameOf(peer)} is of an earlier life`;
   }

@@ -16,6 +16,11 @@ export type Refresh =
 
 /** The rules of a table. Pure: they change the state alone. */
 export interface Table {
+  /**
+   * Whether one that would be taken up at that place would be thrown out at once: then it need not be. `scale` is that of
+   * its distance. Left out by a table that does not know beforehand.
+   */
+  readonly refuses?: (state: RouterState, peer: PeerRef, place: number, scale: number) => boolean;
   /** Throws out what is too much, after a peer was taken up. */
   trim(state: RouterState, added: Entry): void;
   /** What to do in this round; null for nothing. */

@@ -304,7 +304,14 @@ export class Peer extends Component {
     );
     const guest = { groups: known, sessions: false, ...(plain ? {} : { retry: 300 }) };
     this.guest = this.create(GroupClient, guest, { name: "guest" });
-    const hasty = { commitMs: 800, pushMs: 400, cancelMs: 2500, idleMs: 1500, forgetMs: 1500 };
+    const hasty = {
+      commitMs: 800,
+      pushMs: 400,
+      cancelMs: 2500,
+      idleMs: 1500,
+      askMs: 200,
+      forgetMs: 1500,
+    };
     const init = { groups, ordered, ...(plain ? {} : { settings: hasty }) };
     this.client = this.create(WatchedClient, init, { name: "client" });
     const caller = this.create(Caller, { ordered }, { name: "caller" });

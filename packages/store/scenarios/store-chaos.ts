@@ -113,7 +113,7 @@ const closingValues = 1_000_000_000;
 
 /** The healed core has to do a good deal, one after the other; at the end every key is read once more. */
 const closing: readonly Operation[] = [
-  ...Array.from({ length: 560 }, (_, i): Operation => {
+  ...Array.from({ length: 720 }, (_, i): Operation => {
     const key = registers[Math.floor(i / 2) % registers.length] ?? "";
     const other = lists[i % lists.length] ?? "";
     const value = closingValues + i;

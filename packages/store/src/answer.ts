@@ -53,6 +53,9 @@ export function answer(
     case "scan":
       return scan(table, meta, query, time);
     case "registers": {
+      // A split may have taken them along: that nothing is here would say nothing.
+      if (!query.keys.every((key) => covers(meta, key)))
+        return { kind: "wrong-range", descriptors: known(meta) };
       const name = nameOf(query.tx);
       const row = table.get(rowKeys.tx(name));
       const transactions = row === undefined ? [] : [knownTx(name, txRow.decode(row))];

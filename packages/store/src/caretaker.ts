@@ -9,12 +9,14 @@
 
 import { AskTimeout, Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import {
+  AskGroups,
   AskStatus,
   Consensus,
   type ConsensusAnswer,
   Done,
   GroupHalted,
   GroupLeft,
+  GroupsHere,
   LeaderChanged,
   Peek,
   Propose,
@@ -46,6 +48,12 @@ interface Closing {
   unclear: boolean;
 }
 
+/** When the transactions and the sessions of a group are looked at next. Plain data. */
+interface Due {
+  doubtAt: Millis;
+  idleAt: Millis;
+}
+
 interface Look {
   readonly gid: string;
   readonly what: "due" | "in-doubt" | "idle";
@@ -65,7 +73,7 @@ export class Caretaker extends Component {
   readonly timer = this.requires(Timer);
   readonly state = this.declareState({
     /** The groups that are led here, and when their transactions and sessions are looked at next. */
-    leads: new Map<string, { doubtAt: Millis; idleAt: Millis }>(),
+    leads: new Map<string, Due>(),
     closing: new Map<number, Closing>(),
     lastClosing: 0,
   });
@@ -74,6 +82,11 @@ export class Caretaker extends Component {
   readonly #idle: Millis;
   readonly #status = this.consensus.onAnswer(AskStatus, (answer, { gid }) => {
     if (answer instanceof Status) this.#look(gid, answer);
+  });
+  /** A life that begins later than the groups, after a failure, has not heard who leads them. */
+  readonly #groups = this.consensus.onAnswer(AskGroups, (answer) => {
+    if (!(answer instanceof GroupsHere)) return;
+    for (const gid of answer.gids) this.#status(new AskStatus({ gid }));
   });
   readonly #peek = this.consensus.onAnswer(Peek, (answer, _, look: Look) =>
     this.#seen(answer, look),
@@ -105,21 +118,31 @@ export class Caretaker extends Component {
     this.#doubt = doubt;
     this.#idle = idle;
     this.consensus.on(LeaderChanged, ({ gid, here }) => {
-      if (!here) this.state.leads.delete(gid);
-      // What its predecessor has begun to end may have stopped with it.
-      else if (!this.state.leads.has(gid)) this.state.leads.set(gid, { doubtAt: 0, idleAt: 0 });
+      if (here) this.#led(gid);
+      else this.state.leads.delete(gid);
     });
     this.consensus.on(GroupLeft, ({ gid }) => void this.state.leads.delete(gid));
     this.consensus.on(GroupHalted, ({ gid }) => void this.state.leads.delete(gid));
     this.timer.on(Tick, () => {
       for (const gid of this.state.leads.keys()) this.#status(new AskStatus({ gid }));
     });
-    this.onStart(() => this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() })));
+    this.onStart(() => {
+      this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() }));
+      this.#groups(new AskGroups());
+    });
+  }
+
+  /** A group that is led here. What its leader before has begun to end may have stopped with it: all is looked at soon. */
+  #led(gid: string): Due {
+    const { leads } = this.state;
+    let due = leads.get(gid);
+    if (due === undefined) leads.set(gid, (due = { doubtAt: 0, idleAt: 0 }));
+    return due;
   }
 
   #look(gid: string, { role, time }: Status): void {
-    const due = this.state.leads.get(gid);
-    if (due === undefined || role !== "leader") return;
+    if (role !== "leader") return;
+    const due = this.#led(gid);
     const now = this.clock.monotonic;
     this.#ask({ gid, what: "due" }, { kind: "due", at: time, limit: dueMax });
     if (now >= due.doubtAt) {

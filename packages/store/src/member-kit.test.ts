@@ -2,6 +2,8 @@
 
 import { Component, type EventClass } from "@kith/core";
 import {
+  type Change,
+  ChangeMembers,
   Consensus,
   Execute,
   GroupClient,
@@ -9,6 +11,7 @@ import {
   Propose,
   type ReplicatedGroups,
   type TableReader,
+  TransferLeadership,
 } from "@kith/paxos";
 import { simulate, type Simulation } from "@kith/sim";
 import { Operator, type OperatorAnswer, SplitGroup, StoreOperator } from "./operator.ts";
@@ -80,6 +83,8 @@ export class StoreNode extends Component {
     if ("gid" in one || !("timeout" in one)) this.split.push(one as OperatorAnswer);
   });
   readonly #propose: ((ask: Propose) => void) | null = null;
+  readonly #change: ((ask: ChangeMembers) => void) | null = null;
+  readonly #transfer: ((ask: TransferLeadership) => void) | null = null;
   readonly #groups: readonly KnownGroup[];
   readonly #found: ((ask: FoundStore) => void) | null = null;
 
@@ -103,6 +108,8 @@ export class StoreNode extends Component {
       const consensus = this.requires(Consensus);
       this.consensus = consensus;
       this.#propose = consensus.onAnswer(Propose, () => undefined);
+      this.#change = consensus.onAnswer(ChangeMembers, () => undefined);
+      this.#transfer = consensus.onAnswer(TransferLeadership, () => undefined);
       this.connect(own.ports.consensus, consensus);
       this.connect(own.ports.store, this.store);
       this.connect(own.ports.operator, this.operator);
@@ -143,6 +150,16 @@ export class StoreNode extends Component {
   /** Has a command come once more. */
   propose(gid: string, command: Uint8Array): void {
     this.enter(() => this.#propose?.(new Propose({ gid, command })));
+  }
+
+  /** Changes who the members of a group are, where it is led here. */
+  change(gid: string, change: Change): void {
+    this.enter(() => this.#change?.(new ChangeMembers({ gid, change })));
+  }
+
+  /** Has another replica lead a group, where it is led here. */
+  handOver(gid: string, to: number): void {
+    this.enter(() => this.#transfer?.(new TransferLeadership({ gid, to })));
   }
 
   watch(watch: string, what: Watched): void {

@@ -40,7 +40,12 @@ export type Query =
       readonly values: boolean;
     }
   /** What became of a transaction at its keys. */
-  | { readonly kind: "registers"; readonly tx: TxId }
+  | {
+      readonly kind: "registers";
+      readonly tx: TxId;
+      /** Those that have to lie here for the answer to say anything; none where whatever is here is enough. */
+      readonly keys: readonly Position[];
+    }
   /** Transactions that are prepared, and came before a time. */
   | { readonly kind: "in-doubt"; readonly before: number; readonly limit: number }
   /** Keys that expire up to a time. */
@@ -136,6 +141,7 @@ export function encodeQuery(query: Query): Uint8Array {
       break;
     case "registers":
       writer.octets(query.tx.client).count(query.tx.seq);
+      writeList(writer, query.keys, (key) => writer.octets(key));
       break;
     case "in-doubt":
     case "idle":
@@ -170,7 +176,11 @@ export function decodeQuery(bytes: Uint8Array): Query {
         values: reader.count() === 1,
       };
     case "registers":
-      return { kind, tx: { client: reader.octets(), seq: reader.count() } };
+      return {
+        kind,
+        tx: { client: reader.octets(), seq: reader.count() },
+        keys: readList(reader, () => reader.octets()),
+      };
     case "in-doubt":
     case "idle":
       return { kind, before: reader.float(), limit: reader.count() };

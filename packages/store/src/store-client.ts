@@ -18,6 +18,7 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
+import { Network, parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
 import {
   type ConsensusAnswer,
   Execute,
@@ -25,9 +26,10 @@ import {
   Inquire,
   Know,
   type PeerAddress,
+  Refused as NotHere,
   Replicated,
 } from "@kith/paxos";
-import { begin, conclude, heard, nextDue, tickManager } from "./manager/manager.ts";
+import { begin, conclude, heard, nextDue, statusOf, tickManager, told } from "./manager/manager.ts";
 import { type ManagerSettings, managerOf } from "./manager/state.ts";
 import {
   Apply,
@@ -52,6 +54,7 @@ import type { KnownTx } from "./query.ts";
 import { Conclude, Concluded, Recovery } from "./recovery.ts";
 import { answerTo, type Asked, type Planned, Planner, refused } from "./requests.ts";
 import type { Descriptor } from "./rows.ts";
+import { TxAsk, TxTold } from "./status-messages.ts";
 import { Watcher, Watches } from "./watcher.ts";
 
 /** A group of the store, and peers that are members of it: some of them at least. */
@@ -89,6 +92,7 @@ export class StoreClient extends Component {
   readonly replicated = this.requires(Replicated);
   readonly watches = this.requires(Watches);
   readonly watcher;
+  readonly network = this.requires(Network);
   readonly timer = this.requires(Timer);
 
   readonly state;
@@ -108,7 +112,7 @@ export class StoreClient extends Component {
     while (client.length < 16) client += String.fromCharCode(draw.below(256));
     const descriptors = groups.map(({ descriptor }) => descriptor);
     this.state = this.declareState({
-      manager: managerOf(client, descriptors, { settings }),
+      manager: managerOf(client, descriptors, { hint: this.setting(ownPeer), settings }),
       waiting: new Map<number, Waiting>(),
       /** Who waits for the end of a transaction of somebody else, by the manager's jobs. */
       concluding: new Map<number, ReplyToken<Concluded>[]>(),
@@ -136,6 +140,14 @@ export class StoreClient extends Component {
     this.store.on(Unwatch, (watch) => this.watches.trigger(watch));
     this.watches.on(Changes, (changes) => this.store.trigger(changes));
     this.watches.on(Resync, (resync) => this.store.trigger(resync));
+    this.network.on(TxAsk, ({ from, tx }) => {
+      const status = statusOf(this.state.manager, tx);
+      if (status !== null) this.network.trigger(new TxTold({ to: from, tx, status }));
+    });
+    this.network.on(TxTold, ({ tx, status }) => {
+      told(this.state.manager, tx, status, this.clock.monotonic);
+      this.#flush();
+    });
     this.recovery.on(Conclude, ({ tx }, token) => this.#conclude(tx, token));
     this.timer.on(Wake, ({ at }) => {
       if (at !== this.state.wakeAt) return;
@@ -170,6 +182,9 @@ export class StoreClient extends Component {
   }
 
   #heard(call: number, answer: ConsensusAnswer | AskTimeout): void {
+    // Who takes the calls began anew, and has forgotten a group that it was told of.
+    if (answer instanceof NotHere && answer.reason === "no-group")
+      this.state.told.delete(this.state.manager.calls.get(call)?.gid ?? "");
     const what = answer instanceof Executed ? answer.result : "nothing";
     heard(this.state.manager, call, what, this.clock.monotonic);
     this.#flush();
@@ -191,6 +206,12 @@ export class StoreClient extends Component {
       this.#reply(one.token, answerTo(this.#planner, one.asked, ended), one.single);
     }
     out.replies = [];
+    for (const { hint, tx } of out.asks) {
+      const to = peerAt(hint);
+      // What cannot be read is as good as silence.
+      if (to !== null) this.network.trigger(new TxAsk({ to, tx }));
+    }
+    out.asks = [];
     for (const { call, gid, kind, body } of out.calls) {
       this.#know(gid);
       const options = { context: call };
@@ -225,5 +246,14 @@ export class StoreClient extends Component {
     state.wakeAt = at;
     const delay = Math.max(1, at - this.clock.monotonic);
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Wake({ at }) }));
+  }
+}
+
+/** The peer that a transaction names as its manager's; null where that is no name of any. */
+function peerAt(hint: string): PeerRef | null {
+  try {
+    return parsePeer(hint);
+  } catch {
+    return null;
   }
 }

@@ -6,13 +6,17 @@
 
 import { type Millis, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import {
+  AskGroups,
   type Asked,
+  AskStatus,
   Busy,
   type Caller,
   Done,
   Gate,
   type GateBatches,
+  GroupsHere,
   LeaderChanged,
+  Status,
 } from "@kith/paxos";
 import { type Command, decodeCommand } from "./command.ts";
 import {
@@ -57,6 +61,14 @@ function noState(): GateState {
 export class StoreGate extends Gate<Mark> {
   protected readonly timer = this.requires(Timer);
   readonly state = this.declareState(noState());
+  readonly #status = this.consensus.onAnswer(AskStatus, (answer, { gid }) => {
+    if (answer instanceof Status && answer.role === "leader") this.state.leads.add(gid);
+  });
+  /** A life that begins later than the groups, after a failure, has not heard who leads them. */
+  readonly #groups = this.consensus.onAnswer(AskGroups, (answer) => {
+    if (!(answer instanceof GroupsHere)) return;
+    for (const gid of answer.gids) this.#status(new AskStatus({ gid }));
+  });
 
   constructor() {
     super();
@@ -70,6 +82,7 @@ export class StoreGate extends Gate<Mark> {
       // They hear who leads now.
       for (const { who } of line.queue) this.pass(who);
     });
+    this.onStart(() => this.#groups(new AskGroups()));
     this.timer.on(Tick, () => {
       this.state.ticking = false;
       for (const gid of this.state.lines.keys()) this.#proceed(gid);

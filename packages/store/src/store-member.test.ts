@@ -164,6 +164,29 @@ describe("a member of a store", function () {
     expectQuiet(world);
   });
 
+  it("leaves a transaction in peace whose coordinator says that it is only slow", () => {
+    const world = memberWorld(
+      8,
+      { caretaker: { doubt: 2000 }, client: { commitMs: 20_000, withinMs: 30_000 } },
+      true,
+    );
+    const client = 6;
+    asked(world, client, Committed, transfer(world, client));
+    const commit = transfer(world, client);
+    const { root } = world.node(client);
+    const { length } = root.answers;
+    // What it asks one of the groups does not arrive there for a while.
+    const mend = world.rule(oneWay(["n7"], ["n4", "n5", "n6"]));
+    root.ask(commit);
+    stepUntil(world, 2000, () => rows(world, "l").length > 0);
+    world.runFor(8000);
+    expect(rows(world, "l")).deep.equal(["la"]);
+    mend();
+    world.until(() => root.answers.length > length, { within: 20_000 });
+    expect(root.answers[length]).instanceOf(Committed);
+    expectQuiet(world);
+  });
+
   it("ends what a coordinator has left behind, whenever it was killed", () => {
     let answered = 0;
     let committed = 0;

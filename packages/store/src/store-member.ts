@@ -97,6 +97,8 @@ export class StoreMember extends Component {
   readonly consensus;
   readonly store;
   readonly registers;
+  /** The groups of all members, as the client of this one uses them. */
+  readonly replicated;
   readonly founding = this.exposes(this.founder.ports.founding);
   readonly operator = this.exposes(this.steward.ports.operator);
 
@@ -133,6 +135,7 @@ export class StoreMember extends Component {
     this.connect(replicated, this.steward.ports.replicated);
     this.connect(this.client.ports.recovery, this.caretaker.ports.recovery);
     this.consensus = this.exposes(consensus);
+    this.replicated = this.exposes(replicated);
     this.store = this.exposes(this.client.ports.store);
     this.registers = this.exposes(this.client.ports.registers);
   }
@@ -140,7 +143,9 @@ export class StoreMember extends Component {
 
 class Turn extends timeout("store/FounderTurn") {}
 
+/** Between two looks at what is not founded yet: at first, and when nothing happens. Many peers of one process found at once. */
 const turnMs: Millis = 50;
+const turnMaxMs: Millis = 1000;
 
 /** A founding that is under way. Plain data. */
 interface FoundingState {
@@ -149,10 +154,11 @@ interface FoundingState {
   open: Map<string, KnownGroup>;
   ordered: boolean;
   readonly leads: Set<string>;
+  pause: Millis;
 }
 
 function noFounding(): FoundingState {
-  return { token: null, open: new Map(), ordered: false, leads: new Set() };
+  return { token: null, open: new Map(), ordered: false, leads: new Set(), pause: turnMs };
 }
 
 /** Founds groups: the replicas first, and then, in the log of each, what it is to the store. */
@@ -178,8 +184,11 @@ class Founder extends Component {
     super();
     this.#self = parsePeer(this.setting(ownPeer)).peerId;
     this.consensus.on(LeaderChanged, ({ gid, here }) => {
-      if (here) this.state.leads.add(gid);
-      else this.state.leads.delete(gid);
+      const { leads, open } = this.state;
+      if (here) leads.add(gid);
+      else leads.delete(gid);
+      // Now it goes on.
+      if (open.has(gid)) this.#again(turnMs);
     });
     this.founding.on(FoundStore, ({ groups, ordered }, token) => {
       const { state } = this;
@@ -208,9 +217,13 @@ class Founder extends Component {
       const command = encodeCommand({ kind: "found", gid, ordered, lo, hi });
       this.#propose(new Propose({ gid, command }));
     }
-    if (open.size > 0)
-      this.timer.trigger(new ScheduleTimeout({ delay: turnMs, timeout: new Turn() }));
+    if (open.size > 0) this.#again(Math.min(turnMaxMs, 2 * this.state.pause));
     this.#close();
+  }
+
+  #again(delay: Millis): void {
+    this.state.pause = delay;
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Turn(), id: "turn" }));
   }
 
   #close(): void {

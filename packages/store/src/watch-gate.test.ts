@@ -2,7 +2,15 @@
 
 import { Component, type ReplyToken } from "@kith/core";
 import { Network } from "@kith/network";
-import { Consensus, type ConsensusAnswer, Done, Follow, GroupHalted, Peek } from "@kith/paxos";
+import {
+  AskStatus,
+  Consensus,
+  type ConsensusAnswer,
+  Done,
+  Follow,
+  GroupHalted,
+  Peek,
+} from "@kith/paxos";
 import { simulate } from "@kith/sim";
 import { expect } from "chai";
 import { type Answer, decodeQuery, encodeAnswer } from "./query.ts";
@@ -22,6 +30,7 @@ class Replica extends Component {
   constructor() {
     super();
     this.consensus.on(Follow, () => undefined);
+    this.consensus.on(AskStatus, () => undefined);
     this.consensus.on(Peek, ({ query }, token) => {
       const found = decodeQuery(query);
       const what = found.kind === "scan" ? `scan ${found.from}` : found.kind;
@@ -59,7 +68,16 @@ class Node extends Component {
 
   ask(round: number): void {
     const to = { peerId: 1, host: "n1", port: 7000, incarnation: 1 };
-    const about = { gid: "g", epoch: 1, after: -1, lo: "", hi: null, prefix: "", hold: 2000 };
+    const about = {
+      gid: "g",
+      epoch: 1,
+      config: 0,
+      after: -1,
+      lo: "",
+      hi: null,
+      prefix: "",
+      hold: 2000,
+    };
     this.enter(() =>
       this.network.trigger(new WatchAsk({ to, client: "c", part: 1, round, ...about })),
     );

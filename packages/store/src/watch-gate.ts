@@ -18,24 +18,29 @@ import {
 import { Dropped, Network, type PeerRef } from "@kith/network";
 import {
   Applied,
+  AskStatus,
   Consensus,
   type ConsensusAnswer,
   Done,
   Follow,
   GroupHalted,
   GroupLeft,
+  MembersChanged,
   Peek,
+  Status,
 } from "@kith/paxos";
 import { covers, keyAt, type Position } from "./position.ts";
 import { type Answer, decodeAnswer, encodeQuery } from "./query.ts";
 import { type Descriptor, known, metaRow, rowKeys, valueRow } from "./rows.ts";
-import { WatchAsk, type WatchedKey, WatchNews } from "./watch-messages.ts";
+import { type Membership, WatchAsk, type WatchedKey, WatchNews } from "./watch-messages.ts";
 
 /** A group that is watched. Plain data. */
 interface Watched {
   /** Null until the replica has said how it stands. */
   descriptors: readonly Descriptor[] | null;
   ordered: boolean;
+  /** Null until it is known. */
+  membership: Membership | null;
   /** The last version that was seen, and the one after which nothing is missing. */
   last: number;
   floor: number;
@@ -96,6 +101,10 @@ export class WatchGate extends Component {
     this.#seen(gid, context.of, answer),
   );
 
+  readonly #status = this.consensus.onAnswer(AskStatus, (answer, { gid }) => {
+    if (answer instanceof Status) this.#member(gid, answer.config);
+  });
+
   constructor({ kept = changesMax, told = stateBytesMax }: WatchGateInit = {}) {
     super();
     this.#kept = kept;
@@ -105,8 +114,10 @@ export class WatchGate extends Component {
       if (reason !== "wrong-incarnation" || tag !== WatchAsk.tag) return;
       // It was for an earlier life of this process: an answer to nothing tells the sender which one this is.
       const what = { kind: "elsewhere" } as const;
-      this.network.trigger(new WatchNews({ to, client: "", part: 0, round: 0, what }));
+      const nothing = { client: "", part: 0, round: 0, members: null };
+      this.network.trigger(new WatchNews({ to, ...nothing, what }));
     });
+    this.consensus.on(MembersChanged, ({ gid, config }) => this.#member(gid, config));
     this.consensus.on(Applied, ({ gid, written }) => this.#applied(gid, written));
     this.consensus.on(GroupLeft, ({ gid }) => this.#gone(gid));
     // It applies nothing any more: others do.
@@ -132,8 +143,8 @@ export class WatchGate extends Component {
       group.usedAt = now;
       return this.#serve(name);
     }
-    const none = { descriptors: null, ordered: false, last: 0, floor: 0, changes: [], bytes: 0 };
-    groups.set(gid, { ...none, usedAt: now });
+    const none = { last: 0, floor: 0, changes: [], bytes: 0, usedAt: now };
+    groups.set(gid, { descriptors: null, ordered: false, membership: null, ...none });
     this.consensus.trigger(new Follow({ gid, on: true }));
     return this.#hello(gid);
   }
@@ -142,6 +153,14 @@ export class WatchGate extends Component {
   #hello(gid: string): void {
     const query = encodeQuery({ kind: "hello" });
     this.#peek(new Peek({ gid, query }), { context: { of: null } });
+    this.#status(new AskStatus({ gid }));
+  }
+
+  #member(gid: string, { epoch, members: all }: Membership): void {
+    const group = this.state.groups.get(gid);
+    if (group === undefined || epoch <= (group.membership?.epoch ?? 0)) return;
+    const members = all.map(({ peerId, host, port }) => ({ peerId, host, port }));
+    group.membership = { epoch, members };
   }
 
   /** Answers an ask that can be answered. */
@@ -283,8 +302,10 @@ export class WatchGate extends Component {
     this.#say(one.from, one.ask, what);
   }
 
-  #say(to: PeerRef, { client, part, round }: WatchAsk, what: WatchNews["what"]): void {
-    this.network.trigger(new WatchNews({ to, client, part, round, what }));
+  #say(to: PeerRef, { client, part, round, gid, config }: WatchAsk, what: WatchNews["what"]): void {
+    const membership = this.state.groups.get(gid)?.membership ?? null;
+    const members = (membership?.epoch ?? 0) > config ? membership : null;
+    this.network.trigger(new WatchNews({ to, client, part, round, members, what }));
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { message } from "@kith/network";
 import type { Millis } from "@kith/core";
+import type { PeerAddress } from "@kith/paxos";
 import type { Octets, Position } from "./position.ts";
 import type { Descriptor } from "./rows.ts";
 
@@ -16,6 +17,12 @@ export interface WatchedKey {
   readonly version: number;
 }
 
+/** The members of a group; of two the one of the higher epoch is newer. */
+export interface Membership {
+  readonly epoch: number;
+  readonly members: readonly PeerAddress[];
+}
+
 /** What has happened in a group after a version, in a part of it? */
 export class WatchAsk extends message("store/WatchAsk")<{
   readonly client: string;
@@ -25,6 +32,8 @@ export class WatchAsk extends message("store/WatchAsk")<{
   readonly gid: string;
   /** What the client takes the group for. */
   readonly epoch: number;
+  /** The epoch of the membership that it knows; 0 for one that nobody has told. */
+  readonly config: number;
   /** Nothing is known where it is -1. */
   readonly after: number;
   readonly lo: Position;
@@ -40,6 +49,8 @@ export class WatchNews extends message("store/WatchNews")<{
   readonly client: string;
   readonly part: number;
   readonly round: number;
+  /** Who the members are, where that is news; else null. */
+  readonly members: Membership | null;
   readonly what:
     /** The group is not here, or too much is asked. */
     | { readonly kind: "elsewhere" }

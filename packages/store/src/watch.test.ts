@@ -3,7 +3,14 @@
 import { bytesText, textBytes } from "@kith/paxos";
 import { partition } from "@kith/sim";
 import { expect } from "chai";
-import { asked, divided, memberWorld, type StoreNode, type World } from "./member-kit.test.ts";
+import {
+  addressAt,
+  asked,
+  divided,
+  memberWorld,
+  type StoreNode,
+  type World,
+} from "./member-kit.test.ts";
 import { Applied, Apply, Changes, Put, Resync, Written } from "./port.ts";
 import { positionOf } from "./position.ts";
 import { trim } from "./watch-gate.ts";
@@ -179,5 +186,52 @@ describe("a watch", () => {
     const [first] = root.told;
     expect(first).instanceOf(Resync);
     expect((first as Resync).lo).equal(positionOf("n", true));
+  });
+
+  it("goes on with those who are members later", () => {
+    const world = memberWorld(12, {}, true);
+    const [watcher, writer] = [6, 7];
+    const { root } = world.node(watcher);
+    root.watch("w", { key: "a" });
+    asked(world, writer, Written, put("a", "0"));
+    const leader = (): StoreNode | undefined =>
+      world.nodes.find((node) => node.root.replicas().get("g0")?.state.role === "leader")?.root;
+    const until = (action: (leader: StoreNode | undefined) => void, done: () => boolean): void =>
+      world.until(
+        () => {
+          action(leader());
+          world.runFor(300);
+          return done();
+        },
+        { within: 30_000 },
+      );
+    const changed = (what: Parameters<StoreNode["change"]>[1], done: () => boolean): void =>
+      until((root) => root?.change("g0", what), done);
+    const voters = (): number[] => {
+      const configs = leader()?.replicas().get("g0")?.state.configs ?? [];
+      const members = configs.at(-1)?.config.members ?? [];
+      return members.filter(({ voter }) => voter).map(({ replicaId }) => replicaId);
+    };
+    const appliedAt = (index: number): number =>
+      world.node(index).root.replicas().get("g0")?.table.applied ?? 0;
+    for (const [i, index] of [3, 4, 5].entries()) {
+      changed({ kind: "add-learner", peer: addressAt(index) }, () => appliedAt(index) > 0);
+      changed({ kind: "promote", replicaId: 4 + i }, () => voters().includes(4 + i));
+    }
+    const next = world.node(3).root;
+    until(
+      (root) => root?.handOver("g0", 4),
+      () => leader() === next,
+    );
+    for (const i of [1, 2, 3]) {
+      asked(world, writer, Written, put("a", `${i}`));
+      changed({ kind: "remove", replicaId: i }, () => !voters().includes(i));
+    }
+    world.runFor(5000);
+    for (const index of [0, 1, 2]) world.node(index).crash();
+    asked(world, writer, Written, put("a", "4"));
+    world.until(() => told(root).at(-1) === "a=4", { within: 20_000 });
+    const values = told(root).map((one) => /a=(\d)/.exec(one)?.[1]);
+    expect(values.filter((one) => one !== undefined).join("")).match(/^0?1?2?3?4$/);
   });
 });

@@ -13,7 +13,7 @@ import { type Change, Changes, type Entry, Resync, Unwatch, Watch, type Watched 
 import { keyAt, type Octets, type Position, positionOf } from "./position.ts";
 import type { Descriptor } from "./rows.ts";
 import type { KnownGroup } from "./store-client.ts";
-import { WatchAsk, type WatchedKey, WatchNews } from "./watch-messages.ts";
+import { type Membership, WatchAsk, type WatchedKey, WatchNews } from "./watch-messages.ts";
 
 /** Watches, as the client of the store hands them on. */
 export const Watches = port("Watches", {
@@ -42,7 +42,10 @@ interface Part extends Area {
 /** A group, and whom to ask. Plain data. */
 interface Source {
   descriptor: Descriptor;
-  readonly members: readonly PeerAddress[];
+  /** As far as is known: they may change. */
+  members: readonly PeerAddress[];
+  /** The epoch of that; 0 where nobody of them has told. */
+  config: number;
   turn: number;
 }
 
@@ -79,7 +82,7 @@ export class Watcher extends Component {
       sources: new Map(
         groups.map(({ descriptor, members }, turn): [string, Source] => [
           descriptor.gid,
-          { descriptor, members, turn },
+          { descriptor, members, config: 0, turn },
         ]),
       ),
       areas: new Map<string, Area>(),
@@ -158,8 +161,8 @@ export class Watcher extends Component {
     part.due = this.clock.monotonic + holdMs + answerMs;
     if (source === undefined || to === undefined) return;
     const { gid, after, round, lo, hi, prefix } = part;
-    const { epoch } = source.descriptor;
-    const about = { gid, epoch, after, lo, hi, prefix, hold: holdMs };
+    const { descriptor, config } = source;
+    const about = { gid, epoch: descriptor.epoch, config, after, lo, hi, prefix, hold: holdMs };
     this.network.trigger(new WatchAsk({ to, client, part: number, round, ...about }));
   }
 
@@ -179,12 +182,26 @@ export class Watcher extends Component {
     this.#proceed();
   }
 
+  /** Who the members are now. It goes on with the one that has told. */
+  #member(gid: string, { epoch, members }: Membership, teller: number): void {
+    const { sources, book } = this.state;
+    const source = sources.get(gid);
+    if (source === undefined || epoch <= source.config || members.length === 0) return;
+    for (const member of members) heardOf(book, member);
+    source.members = members;
+    source.config = epoch;
+    source.turn = Math.max(
+      0,
+      members.findIndex(({ peerId }) => peerId === teller),
+    );
+  }
+
   #leave(gid: string): void {
     const source = this.state.sources.get(gid);
     if (source !== undefined) source.turn++;
   }
 
-  #news({ from, client, part: number, round, what }: WatchNews): void {
+  #news({ from, client, part: number, round, members, what }: WatchNews): void {
     const { state } = this;
     met(state.book, from);
     // It has heard an ask that was for an earlier life of it.
@@ -194,6 +211,7 @@ export class Watcher extends Component {
     // The network may bring an answer twice.
     if (!part.asked) return;
     const { watch, lo, hi } = part;
+    if (members !== null) this.#member(part.gid, members, from.peerId);
     part.asked = false;
     part.due = this.clock.monotonic + restMs;
     if (what.kind === "elsewhere") {
@@ -222,7 +240,12 @@ export class Watcher extends Component {
     if (source === undefined || here === undefined) return;
     const fresh = descriptors.filter((one) => one.gid !== gid && !sources.has(one.gid));
     for (const descriptor of fresh)
-      sources.set(descriptor.gid, { descriptor, members: source.members, turn: source.turn });
+      sources.set(descriptor.gid, {
+        descriptor,
+        members: source.members,
+        config: 0,
+        turn: source.turn,
+      });
     source.descriptor = here;
     for (const [number, part] of [...parts]) {
       if (part.gid !== gid) continue;

@@ -180,7 +180,8 @@ export class PeerClient {
         for (const { key, write } of performed.writes) {
           const name = keys.find((one) => octetsOf(textBytes(one)) === key) ?? "";
           if (write.kind === "delete") tx.delete(name);
-          else tx.put(name, write.value);
+          else
+            tx.put(name, write.value, write.expiry === "never" ? {} : { expiresIn: write.expiry });
         }
         return performed.results;
       }),

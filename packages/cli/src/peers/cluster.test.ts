@@ -89,6 +89,11 @@ describe("kith, as people use it", function () {
         { get: "ann", value: "30" },
       ],
     });
+    // What counts on does not make a key stay.
+    expect((await kith("put", "soon", "1", "--expires", "3600000", ...peer)).code).equal(0);
+    expect((await kith("txn", "add soon 1", ...peer)).out).equal("2\n");
+    const soon = JSON.parse((await kith("get", "soon", "--json", ...peer)).out);
+    expect(soon.expiresIn).within(1, 3_600_000);
     const refused = await kith("txn", "put ann 0", "expect bob 7", ...peer);
     expect(refused.code).equal(1);
     expect(refused.error).match(/Operation 2, expect bob, is not what is there; nothing was done/);

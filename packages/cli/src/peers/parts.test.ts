@@ -115,6 +115,12 @@ describe("secrets", () => {
         secret: "told",
       });
       expect(readSecurity({}, {})).deep.equal({});
+      // A variable that was meant to be filled must not leave a door open.
+      expect(codeOf(() => readSecurity({}, { KITH_SECRET: "" }))).equal("KITH_CLI_ARGUMENT");
+      expect(codeOf(() => readSecurity({ secret: "" }, {}))).equal("KITH_CLI_ARGUMENT");
+      expect(codeOf(() => readPassword(undefined, { KITH_PASSWORD: "" }))).equal(
+        "KITH_CLI_ARGUMENT",
+      );
       expect(codeOf(() => readSecurity({ secret: "a", secretFile: file }, {}))).equal(
         "KITH_CLI_ARGUMENT",
       );

@@ -5,7 +5,7 @@
  * What that code waits for is no plain data, so this component cannot be swapped; what it hosts can.
  */
 
-import { type Child, Component } from "@kith/core";
+import { type Child, Component, type FaultPolicy, KithError } from "@kith/core";
 import {
   HttpServer,
   HttpServerBesideRedis,
@@ -18,10 +18,13 @@ import {
   Cluster,
   ClusterFailed,
   ClusterState,
+  faultText,
   PeerManager,
   type PeerManagerInit,
+  restarting,
   type VirtualPeer,
 } from "@kith/peer";
+import { cliError } from "../errors.ts";
 
 /** Where a server listens. */
 export interface Place {
@@ -58,19 +61,29 @@ class NoServer extends Component {
   readonly listener = this.provides(Listener);
 }
 
-/** The process. */
+/**
+ * The process. A server that fails begins anew, and its clients call again; it ends with its peer, and the process with the last of
+ * its peers that has failed: whoever watches over processes starts it again.
+ */
 export class PeerProcess extends PeerManager {
   readonly how = this.requires(Cluster);
   readonly redisUp = this.requires(Listener);
   readonly httpUp = this.requires(Listener);
   readonly #init: PeerProcessInit;
   #listener: PeerProcessListener | null = null;
+  readonly #servers = new Map<number, Child[]>();
+  readonly #onFault: FaultPolicy;
   /** What happened before anybody listened. */
   #told: ((listener: PeerProcessListener) => void)[] = [];
 
   constructor(init: PeerProcessInit) {
     super(init);
     this.#init = init;
+    const policy = restarting(init.restarts ?? {}, (fault) =>
+      this.log.error("a server has failed, and begins anew", { fault: faultText(fault) }),
+    );
+    // A port that is taken now is so the next time, too.
+    this.#onFault = (fault) => (isAboutListening(fault.cause) ? "escalate" : policy(fault));
     this.connect(this.cluster, this.how);
     const none = this.create(NoServer);
     this.connect(none.ports.listener, this.redisUp);
@@ -98,36 +111,51 @@ export class PeerProcess extends PeerManager {
     };
     const redisAt = redis[index];
     const httpAt = http[index];
-    const name = `Redis-${peerId}`;
+    const servers: Child[] = [];
+    this.#servers.set(peerId, servers);
+    const named = (kind: string) => ({ name: `${kind}-${peerId}`, onFault: this.#onFault });
     const gateway =
-      redisAt === undefined ? null : this.create(RedisGateway, { ...redisAt, ...given }, { name });
+      redisAt === undefined
+        ? null
+        : this.create(RedisGateway, { ...redisAt, ...given }, named("Redis"));
     if (gateway !== null) {
+      servers.push(gateway);
       this.connect(peer.ports.store, gateway.ports.store);
       this.connect(gateway.ports.listener, this.redisUp);
     }
     if (httpAt === undefined) return;
     const init = { ...httpAt, ...given, hosts };
-    const named = { name: `Http-${peerId}` };
-    if (gateway === null) this.#serve(peer, this.create(HttpServer, init, named));
+    if (gateway === null)
+      servers.push(this.#serve(peer, this.create(HttpServer, init, named("Http"))));
     else {
-      const server = this.create(HttpServerBesideRedis, init, named);
+      const server = this.create(HttpServerBesideRedis, init, named("Http"));
       this.connect(gateway.ports.listener, server.ports.redis);
-      this.#serve(peer, server);
+      servers.push(this.#serve(peer, server));
     }
   }
 
   protected override ended(peerId: number, reason: string): void {
+    // Nobody would answer their clients.
+    for (const server of this.#servers.get(peerId) ?? []) this.kill(server);
+    this.#servers.delete(peerId);
     this.#tell((to) => to.ended(peerId, reason));
+    if (this.peers.size === 0 && reason !== "")
+      throw cliError("KITH_CLI_ENDED", `No peer of this process is left: ${reason}`);
   }
 
-  #serve(peer: Child<VirtualPeer>, server: Child<HttpServer>): void {
+  #serve(peer: Child<VirtualPeer>, server: Child<HttpServer>): Child {
     this.connect(peer.ports.store, server.ports.store);
     this.connect(this.monitor, server.ports.monitor);
     this.connect(server.ports.listener, this.httpUp);
+    return server;
   }
 
   #tell(tell: (listener: PeerProcessListener) => void): void {
     if (this.#listener === null) this.#told.push(tell);
     else tell(this.#listener);
   }
+}
+
+function isAboutListening(cause: unknown): boolean {
+  return cause instanceof KithError && cause.code === "KITH_GATEWAY_LISTEN";
 }

@@ -92,7 +92,7 @@ export function readPassword(
   environment: Environment = process.env,
 ): string | undefined {
   return file === undefined
-    ? environment["KITH_PASSWORD"]
+    ? said("KITH_PASSWORD", environment)
     : firstLine(textOfFile(file, "The file with the password"), file);
 }
 
@@ -104,7 +104,16 @@ function secretOf(
     throw cliError("KITH_CLI_ARGUMENT", "Give --secret-file or --secret, not both.");
   if (secretFile !== undefined)
     return firstLine(textOfFile(secretFile, "The file with the secret"), secretFile);
-  return secret ?? environment["KITH_SECRET"];
+  if (secret === "") throw cliError("KITH_CLI_ARGUMENT", "--secret is empty.");
+  return secret ?? said("KITH_SECRET", environment);
+}
+
+/** What the environment says. What is there and empty was meant to be something: it must not open a door. */
+function said(name: string, environment: Environment): string | undefined {
+  const value = environment[name];
+  if (value === "")
+    throw cliError("KITH_CLI_ARGUMENT", `${name} is set in the environment, and empty.`);
+  return value;
 }
 
 /** Editors put an end behind the line, which is no part of it. */

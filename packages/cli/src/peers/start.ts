@@ -140,8 +140,8 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
 
 /** A port beyond loopback that wants no password is open to everybody who can reach it. */
 function guard({ host, port }: Place, password: string | undefined): void {
-  if (password !== undefined || host === "localhost" || host === "::1" || host.startsWith("127."))
-    return;
+  const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+  if (password !== undefined || isLoopback) return;
   throw cliError(
     "KITH_CLI_ARGUMENT",
     `${host}:${port} is open to others, and asks for no password: give one with --password-file.`,

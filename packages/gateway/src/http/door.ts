@@ -230,7 +230,11 @@ export class Door {
       .replace(/:\d*$/, "")
       .replace(/^\[(.*)\]$/, "$1")
       .toLowerCase();
-    if (isIP(name) === 0 && name !== "localhost" && !hosts.includes(name))
+    if (
+      isIP(name) === 0 &&
+      name !== "localhost" &&
+      !hosts.some((one) => one.trim().toLowerCase() === name)
+    )
       throw new HttpFailure(
         421,
         "KITH_HTTP_HOST",

@@ -1,5 +1,7 @@
 import { connect as connectSocket } from "node:net";
+import { run } from "@kith/core";
 import { expect } from "chai";
+import { HttpServer } from "./http-server.ts";
 import { serve, type Served, until } from "./http-kit.test.ts";
 
 describe("HTTP in front of the store", () => {
@@ -273,6 +275,16 @@ describe("HTTP with a password and narrow limits", () => {
       expect(await status("/ready")).equal(200);
     } finally {
       await system.stop();
+    }
+  });
+
+  it("does not listen for everybody without one", async () => {
+    for (const password of [undefined, ""]) {
+      const given = password === undefined ? {} : { password };
+      const failed: unknown = await run(HttpServer, { host: "0.0.0.0", port: 0, ...given }).catch(
+        (cause: unknown) => cause,
+      );
+      expect(failed).property("code", "KITH_GATEWAY_PASSWORD");
     }
   });
 

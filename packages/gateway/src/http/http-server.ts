@@ -31,6 +31,7 @@ import {
 import { checkCertificate, type ServerCertificate } from "../certificate.ts";
 import { gatewayError } from "../errors.ts";
 import { AskTraffic, Listener, Listening, Traffic } from "../listening.ts";
+import { checkReach } from "../reach.ts";
 import { HttpFailure, readOperations } from "./call.ts";
 import {
   busy,
@@ -53,7 +54,7 @@ export interface HttpServerInit {
   /** Where it listens; port 0 is any that is free: `Listening` tells which. */
   readonly host: string;
   readonly port: number;
-  /** What clients have to know: as a bearer token, or as the password of any user. */
+  /** What clients have to know: as a bearer token, or as the password of any user. Beyond loopback it is needed. */
   readonly password?: string;
   /** Names by which clients may call it, besides addresses and `localhost`. */
   readonly hosts?: readonly string[];
@@ -125,6 +126,7 @@ export class HttpServer extends Component {
 
   constructor({ host, port, password, hosts = [], tls, limits }: HttpServerInit) {
     super();
+    checkReach("HTTP", host, password);
     if (tls !== undefined) checkCertificate(tls, this.clock.wall);
     this.listener.on(AskTraffic, (_, token) =>
       this.listener.reply(token, new Traffic({ counts: this.#metrics.counts() })),
@@ -165,20 +167,22 @@ export class HttpServer extends Component {
     const context = ++this.#calls;
     const { call } = exchange;
     const within = this.#limits.withinMs;
+    // A store that has gone does not say so.
+    const asking = { context, timeout: within + this.#limits.graceMs };
     if (call.kind === "health") return exchange.answer(jsonAnswer(200, { status: "up" }));
     this.#exchanges.set(context, exchange);
-    if (call.kind === "get") return this.#get(new Get({ key: call.key, within }), { context });
+    if (call.kind === "get") return this.#get(new Get({ key: call.key, within }), asking);
     if (call.kind === "put" || call.kind === "delete") {
       const { key, when } = call;
       const update: Update =
         call.kind === "delete"
           ? { kind: "delete", key, when }
           : { kind: "put", key, when, value: exchange.body, expiry: call.expiresIn ?? "never" };
-      return this.#apply(new Apply({ updates: [update], within }), { context });
+      return this.#apply(new Apply({ updates: [update], within }), asking);
     }
     if (call.kind === "transaction") return this.#begin(context, exchange);
     if (call.kind === "ready")
-      return this.#read(new Read({ keys: probes, within: probeMs }), { context });
+      return this.#read(new Read({ keys: probes, within: probeMs }), asking);
     if (call.kind === "metrics") return this.#here(new AskHere(), { context, timeout: within });
     return this.#view(new AskView(), { context, timeout: within });
   }
@@ -265,7 +269,7 @@ export class HttpServer extends Component {
     // Who was overtaken is let through in its turn.
     const turn = apart ? { attempt: trying.attempt } : {};
     const read = new Read({ keys: keysOf(trying.operations), apart, ...turn, within });
-    this.#read(read, { context: call });
+    this.#read(read, { context: call, timeout: within + this.#limits.graceMs });
   }
 
   #seen(call: number, answer: StoreAnswer | AskTimeout): void {
@@ -283,7 +287,8 @@ export class HttpServer extends Component {
     const writes = performed.isDone ? performed.writes : [];
     // A refusal, too, has to be one of things that were there at one instant.
     const within = Math.max(1, trying.until - this.clock.monotonic);
-    this.#commit(new Commit({ reads, writes, within }), { context: call });
+    const timeout = within + this.#limits.graceMs;
+    this.#commit(new Commit({ reads, writes, within }), { context: call, timeout });
   }
 
   #committed(call: number, answer: StoreAnswer | AskTimeout): void {

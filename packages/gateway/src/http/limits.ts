@@ -17,6 +17,8 @@ export interface HttpLimits {
   readonly idleMs: number;
   /** How long the store is asked. */
   readonly withinMs: number;
+  /** How much longer it is waited for; then nobody knows what has become of it. */
+  readonly graceMs: number;
 }
 
 /** The bounds where nobody says otherwise. */
@@ -29,4 +31,5 @@ export const defaultHttpLimits: HttpLimits = {
   requestMs: 30_000,
   idleMs: 5000,
   withinMs: 5000,
+  graceMs: 15_000,
 };

@@ -11,7 +11,7 @@ import { type Millis, type ReplyToken, ScheduleTimeout, timeout, Timer } from "@
 import { ConnectionDown, ConnectionUp, Dropped, parsePeer, self as ownPeer } from "@kith/network";
 import type { PeerAddress } from "../config.ts";
 import { heardOf, met, type PeerBook, sharing } from "../decide/peer-book.ts";
-import { Busy, type ConsensusAnswer, Refused, Unknown } from "../port.ts";
+import { Busy, type ConsensusAnswer, PeerAt, Refused, Unknown } from "../port.ts";
 import { inSession, openSession, sessionResult } from "../sessions.ts";
 import {
   type Batch,
@@ -77,7 +77,7 @@ interface Call {
   asked: number;
 }
 
-class Tick extends timeout("paxos/ClientTick") {}
+class Tick extends timeout("paxos/ClientTick")<{ readonly at: Millis }> {}
 
 const tickMs = 25;
 const pauseMs = 50;
@@ -103,7 +103,8 @@ export class GroupClient extends Batcher<WireCall> {
     /** How many calls somebody waits for. */
     pending: 0,
     book: emptyBook(),
-    ticking: false,
+    /** When calls are looked at next; infinite where none has to be. */
+    tickAt: Infinity,
   });
 
   readonly #init: GroupClientInit;
@@ -129,11 +130,13 @@ export class GroupClient extends Batcher<WireCall> {
       if (client !== this.state.name) return;
       for (const reply of replies) this.#answered(from.peerId, reply);
     });
-    this.timer.on(Tick, () => {
-      this.state.ticking = false;
+    this.timer.on(Tick, ({ at }) => {
+      if (at !== this.state.tickAt) return;
+      this.state.tickAt = Infinity;
       this.#again();
     });
     this.replicated.on(Know, ({ gid, members }) => this.#know(gid, members));
+    this.replicated.on(PeerAt, ({ peer }) => met(this.state.book, peer));
     this.replicated.on(Execute, ({ gid, command, within }, token) =>
       this.#ask(gid, "propose", command, token, within),
     );
@@ -186,7 +189,7 @@ export class GroupClient extends Batcher<WireCall> {
     const until = this.clock.monotonic + within;
     const number = ++state.lastCall;
     state.calls.set(number, { gid, kind, body, token, until, session, due: Infinity, asked: 0 });
-    this.#arm();
+    this.#arm(until);
     return number;
   }
 
@@ -197,6 +200,7 @@ export class GroupClient extends Batcher<WireCall> {
     if (call === undefined || group === undefined) return;
     const { gid, kind, body } = call;
     call.due = this.clock.monotonic + (this.#init.retry ?? 1000);
+    this.#arm(call.due);
     call.asked = group.target;
     const to = book.get(group.target);
     if (to !== undefined) this.say(to, this.state.name, [number, gid, kind, body], body.length);
@@ -289,7 +293,8 @@ export class GroupClient extends Batcher<WireCall> {
       heardOf(state.book, leader);
       if (group.target === from) this.#turnTo(gid, group, leader.peerId);
     } else if (outcome === "elsewhere" && group.target === from) this.#leave(gid, group);
-    call.due = this.clock.monotonic + (leader === null ? pauseMs : 0);
+    call.due = this.clock.monotonic + (leader === null ? pauseMs : tickMs);
+    this.#arm(call.due);
   }
 
   #again(): void {
@@ -309,7 +314,10 @@ export class GroupClient extends Batcher<WireCall> {
         this.#send(number);
       }
     }
-    this.#arm();
+    let next = Infinity;
+    for (const { due, until } of state.calls.values()) next = Math.min(next, due, until);
+    // Those that are due soon after each other are looked at together.
+    this.#arm(Math.max(next, now + tickMs));
   }
 
   /** A peer does not answer now: what was asked of it is asked of others. */
@@ -318,7 +326,8 @@ export class GroupClient extends Batcher<WireCall> {
       const group = this.state.groups.get(call.gid);
       if (call.asked !== peerId || group === undefined) continue;
       if (group.target === peerId) this.#leave(call.gid, group);
-      call.due = this.clock.monotonic;
+      call.due = this.clock.monotonic + tickMs;
+      this.#arm(call.due);
     }
   }
 
@@ -335,11 +344,13 @@ export class GroupClient extends Batcher<WireCall> {
     this.replicated.trigger(new Turned({ gid, peerId }));
   }
 
-  #arm(): void {
+  /** Has the calls looked at, then at the latest. Most are answered long before. */
+  #arm(at: Millis): void {
     const { state } = this;
-    if (state.ticking || state.calls.size === 0) return;
-    state.ticking = true;
-    this.timer.trigger(new ScheduleTimeout({ delay: tickMs, timeout: new Tick() }));
+    if (at >= state.tickAt) return;
+    state.tickAt = at;
+    const delay = Math.max(0, at - this.clock.monotonic);
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Tick({ at }) }));
   }
 }
 

@@ -7,11 +7,12 @@
  * - **Bounded.** Too much that waits is `Busy`, at once, and not done. What took too long is `Unknown`: it may have been
  *   done, or may yet be.
  * - A group that the provider was not told of is `Refused`.
+ * - `PeerAt` is a hint where a member is now.
  */
 
 import { event, type Millis, port, request } from "@kith/core";
 import type { PeerAddress } from "../config.ts";
-import { answers, Busy, ConsensusAnswer, Refused, Unknown } from "../port.ts";
+import { answers, Busy, ConsensusAnswer, PeerAt, Refused, Unknown } from "../port.ts";
 
 /** What the machine has answered. */
 export class Executed extends event("paxos/Executed", ConsensusAnswer)<{
@@ -48,6 +49,6 @@ export class Turned extends event("paxos/Turned")<{
 
 /** Uses replicated groups. Provider: `GroupClient`. */
 export const Replicated = port("Replicated", {
-  requests: [Execute, Inquire, Know],
+  requests: [Execute, Inquire, Know, PeerAt],
   indications: [Turned],
 });

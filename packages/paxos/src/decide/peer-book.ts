@@ -32,6 +32,7 @@ export function sharing(book: PeerBook, { peerId, host, port }: PeerRef): Set<nu
 }
 
 /** Takes note of where a peer should be, unless more is known. */
-export function heardOf(book: PeerBook, { peerId, host, port }: PeerAddress): void {
-  if (!book.has(peerId)) book.set(peerId, { peerId, host, port, incarnation: 1 });
+export function heardOf(book: PeerBook, { peerId, host, port, incarnation }: PeerAddress): void {
+  if (incarnation !== undefined) met(book, { peerId, host, port, incarnation });
+  else if (!book.has(peerId)) book.set(peerId, { peerId, host, port, incarnation: 1 });
 }

@@ -10,8 +10,9 @@ import { encodeCommand, type Part } from "../command.ts";
 import type { Position } from "../position.ts";
 import { type Answer, encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
-import { ticketOf } from "./execute.ts";
+import { isYoung, ticketOf } from "./execute.ts";
 import { ask, byGroup, ensureSessions, execute, learn, lost, retry } from "./routing.ts";
+import type { TxStatus } from "../status-messages.ts";
 import { startRead } from "./read.ts";
 import { type Call, close, type CommitJob, type Ended, type ManagerState, reply } from "./state.ts";
 
@@ -21,7 +22,26 @@ export function driveCommit(state: ManagerState, job: CommitJob): void {
   job.tx = { client: state.client, seq: state.nextSeq++ };
   state.openSeqs.add(job.tx.seq);
   job.phase = "preparing";
+  job.sentAt = state.now;
   prepare(state, job, job.keys);
+}
+
+/** Asks the manager of another client's transaction how far it is. */
+export function askManager(state: ManagerState, job: CommitJob): void {
+  const { tx, hint } = job;
+  if (tx === null || hint === "") return recover(state, job);
+  job.phase = "asking";
+  job.atWork = false;
+  job.askDue = state.now + state.settings.askMs;
+  state.out.asks.push({ hint, tx });
+}
+
+/** The manager of a transaction has said how far it is. */
+export function managerSaid(state: ManagerState, job: CommitJob, status: TxStatus): void {
+  if (status === "C" || status === "X") return settle(state, job, status);
+  if (job.phase !== "asking") return;
+  if (status === "working") job.atWork = true;
+  else recover(state, job);
 }
 
 /** Begins to find out, and to carry out, what became of a transaction. */
@@ -52,7 +72,7 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
     answer(state, job, { kind: "unknown" });
     end(state, job);
   } else {
-    if (kind === "unknown-session") lost(state, call.gid);
+    if (kind === "unknown-session") lost(state, call);
     // No session, or a number that is too old: it can only be found out.
     if (job.phase === "preparing") recover(state, job);
   }
@@ -60,6 +80,7 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
 
 /** A group tells its registers, after another one had no session for the transaction. */
 export function rechecked(state: ManagerState, job: CommitJob, call: Call, found: Answer): void {
+  if (found.kind === "wrong-range") learn(state, call.gid, found.descriptors);
   if (found.kind !== "transactions") return retry(state, call, job.tries++);
   const states = new Map(
     found.transactions.flatMap((one) => one.states).map((one) => [one.position, one.state]),
@@ -71,10 +92,17 @@ export function rechecked(state: ManagerState, job: CommitJob, call: Call, found
   if (seen.includes("C")) settle(state, job, "C");
   // Prepared there still: it was never final, and where its session is gone it can never be prepared.
   else if (seen.some((one) => one === "P" || one === "A" || one === "X")) settle(state, job, "X");
-  else {
-    answer(state, job, { kind: "unknown" });
-    end(state, job);
-  }
+  else nothingKnown(state, job);
+}
+
+/**
+ * No group knows anything of the transaction, and one has no session for it. Where an own one is young, it was never
+ * prepared there, or the session would be there still; and it can never be.
+ */
+function nothingKnown(state: ManagerState, job: CommitJob): void {
+  if (job.own && isYoung(state, job)) return settle(state, job, "X");
+  answer(state, job, { kind: "unknown" });
+  return end(state, job);
 }
 
 /** Makes a call of the job again. */
@@ -103,7 +131,12 @@ export function commitAgain(state: ManagerState, job: CommitJob, call: Call): vo
 
 /** Time has passed. */
 export function commitTick(state: ManagerState, job: CommitJob): void {
-  if (job.phase === "sessions" && state.now >= job.deadline) {
+  if (job.phase === "asking") {
+    if (state.now < job.askDue) return;
+    // Who is at work comes to an end by itself; but not for ever, where a group is out of its reach.
+    if (job.atWork && state.now < job.deadline) askManager(state, job);
+    else recover(state, job);
+  } else if (job.phase === "sessions" && state.now >= job.deadline) {
     answer(state, job, { kind: "failed", reason: "timeout" });
     end(state, job);
   } else if (job.phase === "preparing" && state.now >= job.deadline) recover(state, job);
@@ -121,7 +154,8 @@ function prepare(state: ManagerState, job: CommitJob, open: readonly Position[])
     const parts = keys.map((position) => partOf(job, position));
     const { hint } = state;
     const body = encodeCommand({ kind: "prepare", ticket, participants, parts, bodyHash, hint });
-    execute(state, { job: job.id, purpose: "work", gid, keys }, body);
+    const { token } = ticket;
+    execute(state, { job: job.id, purpose: "work", gid, keys, token }, body);
   }
 }
 
@@ -162,15 +196,12 @@ function recheck(state: ManagerState, job: CommitJob): void {
 function recheckAt(state: ManagerState, job: CommitJob, open: readonly Position[]): void {
   const { tx } = job;
   if (tx === null) return;
-  if (open.length === 0 && job.outcome === null) {
-    answer(state, job, { kind: "unknown" });
-    return end(state, job);
-  }
+  if (open.length === 0 && job.outcome === null) return nothingKnown(state, job);
   for (const [gid, keys] of byGroup(state, open))
     ask(
       state,
       { job: job.id, purpose: "recheck", gid, keys },
-      encodeQuery({ kind: "registers", tx }),
+      encodeQuery({ kind: "registers", tx, keys }),
     );
 }
 

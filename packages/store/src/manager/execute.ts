@@ -12,6 +12,7 @@ import {
   ackedBelow,
   type Call,
   close,
+  type CommitJob,
   type Ended,
   type ExecuteJob,
   type ManagerState,
@@ -22,7 +23,7 @@ import {
 export function driveExecute(state: ManagerState, job: ExecuteJob): void {
   if (job.phase !== "sessions") return;
   const groups = byGroup(state, job.keys);
-  if (groups.size !== 1) {
+  if (groups.size > 1) {
     job.because = "scattered";
     end(state, job, notDone(job));
     return;
@@ -31,6 +32,7 @@ export function driveExecute(state: ManagerState, job: ExecuteJob): void {
   job.seq = state.nextSeq++;
   state.openSeqs.add(job.seq);
   job.phase = "working";
+  job.sentAt = state.now;
   send(state, job);
 }
 
@@ -51,11 +53,28 @@ export function executed(state: ManagerState, job: ExecuteJob, call: Call, resul
     }
     retry(state, call, job.tries++);
   } else if (kind === "locked" || kind === "busy") retry(state, call, job.tries++);
-  // The session is gone: an earlier copy may have been executed in it.
-  else {
-    if (kind === "unknown-session") lost(state, call.gid);
-    end(state, job, { kind: "unknown" });
-  }
+  else if (kind === "unknown-session") {
+    lost(state, call);
+    if (isYoung(state, job)) anew(state, job);
+    // An earlier copy may have been executed, and the session may have ended since.
+    else end(state, job, { kind: "unknown" });
+  } else end(state, job, { kind: "unknown" });
+}
+
+/**
+ * Whether a group that does not know the session has never done this: it would have noted that the session was used, and keep it
+ * for longer than this has been under way. Nor will it: a session that is gone does not come back.
+ */
+export function isYoung(state: ManagerState, { sentAt }: ExecuteJob | CommitJob): boolean {
+  return state.now - sentAt < state.settings.idleMs;
+}
+
+/** It was not done, and will not be, with this number: it is begun with another one, where there is still time. */
+function anew(state: ManagerState, job: ExecuteJob): void {
+  if (job.phase === "cancelling") return end(state, job, notDone(job));
+  state.openSeqs.delete(job.seq);
+  job.phase = "sessions";
+  return driveExecute(state, job);
 }
 
 /** Makes a call of the job again. */
@@ -82,8 +101,9 @@ function send(state: ManagerState, job: ExecuteJob): void {
   for (const gid of byGroup(state, keys).keys()) {
     const ticket = ticketOf(state, gid, job.seq);
     if (ticket === undefined) return end(state, job, { kind: "unknown" });
+    const { token } = ticket;
     const body = encodeCommand({ kind: "execute", ticket, reads, operations });
-    execute(state, { job: job.id, purpose: "work", gid, keys }, body);
+    execute(state, { job: job.id, purpose: "work", gid, keys, token }, body);
   }
 }
 
@@ -92,8 +112,9 @@ function cancel(state: ManagerState, job: ExecuteJob): void {
   for (const [gid, keys] of byGroup(state, open)) {
     const ticket = ticketOf(state, gid, job.seq);
     if (ticket === undefined) return end(state, job, { kind: "unknown" });
+    const { token } = ticket;
     const body = encodeCommand({ kind: "cancel", ticket, keys });
-    execute(state, { job: job.id, purpose: "cancel", gid, keys }, body);
+    execute(state, { job: job.id, purpose: "cancel", gid, keys, token }, body);
   }
 }
 

@@ -6,12 +6,31 @@
 import { encodeCommand, type Operation } from "../command.ts";
 import { decodeAnswer, encodeQuery, type KnownTx } from "../query.ts";
 import { decodeResult } from "../result.ts";
-import { txOf } from "../rows.ts";
-import { commitAgain, commitTick, driveCommit, rechecked, recover, voted } from "./commit.ts";
+import { type TxId, txOf } from "../rows.ts";
+import type { TxStatus } from "../status-messages.ts";
+import {
+  askManager,
+  commitAgain,
+  commitTick,
+  driveCommit,
+  managerSaid,
+  rechecked,
+  voted,
+} from "./commit.ts";
 import { driveExecute, executeAgain, executed, executeTick } from "./execute.ts";
 import { push, readAgain, readTick, startRead, wasRead } from "./read.ts";
 import { scanAgain, scanTick, startScan, wasScanned } from "./scan.ts";
-import { ask, byGroup, execute, greeted, learn, opened, retry, sayHello } from "./routing.ts";
+import {
+  ask,
+  byGroup,
+  execute,
+  greeted,
+  learn,
+  opened,
+  ownerOf,
+  retry,
+  sayHello,
+} from "./routing.ts";
 import {
   ackedBelow,
   type Call,
@@ -121,21 +140,40 @@ export function nextDue(state: ManagerState): number {
  */
 export function conclude(
   state: ManagerState,
-  { name, participants }: KnownTx,
+  { name, hint, participants }: KnownTx,
   now: number,
 ): number | null {
   state.now = now;
   const tx = txOf(name);
-  for (const job of state.jobs.values()) {
-    if (job.kind !== "commit" || job.tx === null) continue;
-    if (job.tx.client === tx.client && job.tx.seq === tx.seq) return job.id;
-  }
-  if (participants.length === 0) return null;
+  const under = jobOn(state, tx);
+  if (under !== undefined) return under.id;
   const keys = participants.map(({ position }) => position);
-  const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys };
+  if (keys.length === 0 || keys.some((key) => ownerOf(state, key) === undefined)) return null;
+  const job = { ...commitJob(state, 0, Infinity), own: false, tx, participants, keys, hint };
   state.jobs.set(job.id, job);
-  recover(state, job);
+  askManager(state, job);
   return job.id;
+}
+
+/** How far an own transaction is, for others; null for one of another client. */
+export function statusOf(state: ManagerState, tx: TxId): TxStatus | null {
+  if (tx.client !== state.client) return null;
+  const job = jobOn(state, tx);
+  // That somebody here looks for its outcome does not mean that it is at work.
+  return job?.own === true ? (job.outcome ?? "working") : "unknown";
+}
+
+/** The manager of a transaction has said how far it is. */
+export function told(state: ManagerState, tx: TxId, status: TxStatus, now: number): void {
+  state.now = now;
+  const job = jobOn(state, tx);
+  if (job !== undefined && !job.own) managerSaid(state, job, status);
+}
+
+function jobOn(state: ManagerState, { client, seq }: TxId): CommitJob | undefined {
+  for (const job of state.jobs.values())
+    if (job.kind === "commit" && job.tx?.client === client && job.tx.seq === seq) return job;
+  return undefined;
 }
 
 function start(state: ManagerState, job: ExecuteJob | CommitJob): void {
@@ -195,6 +233,7 @@ function executeJob(
     deadline,
     commits: false,
     seq: 0,
+    sentAt: -Infinity,
     phase: "sessions",
     cancelled: new Set(),
     because: "timeout",
@@ -216,12 +255,16 @@ function commitJob(state: ManagerState, asked: number, until: number): CommitJob
     keys: [],
     deadline: Math.min(until, state.now + state.settings.commitMs),
     until,
+    sentAt: -Infinity,
     phase: "sessions",
     votes: new Map(),
     gone: new Set(),
     rechecked: new Map(),
     outcome: null,
     acks: new Set(),
+    hint: "",
+    askDue: 0,
+    atWork: false,
     tries: 0,
     replied: false,
     readings: null,

@@ -178,7 +178,7 @@ export function push(state: ManagerState, gid: string, name: TxName): void {
     ask(
       state,
       { job: 0, purpose: "inspect", gid, keys: [] },
-      encodeQuery({ kind: "registers", tx }),
+      encodeQuery({ kind: "registers", tx, keys: [] }),
     );
   }
 }

@@ -67,7 +67,8 @@ export function tokenOf(state: ManagerState, gid: string): Token | undefined {
 
 /** Opens sessions where there are none. @returns whether all are open */
 export function ensureSessions(state: ManagerState, keys: readonly Position[]): boolean {
-  let open = true;
+  // Keys of which no group is known: somebody may still tell of it.
+  let open = keys.every((key) => ownerOf(state, key) !== undefined);
   for (const gid of byGroup(state, keys).keys()) {
     const session = state.sessions.get(gid);
     // The group may have ended what was not used for long.
@@ -111,8 +112,11 @@ export function opened(state: ManagerState, { gid }: Call, result: Result): bool
 }
 
 /** A group does not know a session any more: what comes next goes in another one. */
-export function lost(state: ManagerState, gid: string): void {
-  if (tokenOf(state, gid) !== undefined) state.sessions.delete(gid);
+export function lost(state: ManagerState, { gid, token }: Call): void {
+  const now = tokenOf(state, gid);
+  // Another call may have heard of it earlier, and a session be open again.
+  if (now !== undefined && now.gid === token?.gid && now.index === token.index)
+    state.sessions.delete(gid);
 }
 
 /** Asks a group something. */

@@ -98,6 +98,8 @@ export interface Call {
   readonly keys: readonly Position[];
   /** Of a scan: in which round it was made. */
   readonly round?: number;
+  /** In which session it was made, where it was made in one. */
+  readonly token?: Token;
 }
 
 /** A call that is to be made again. */
@@ -129,6 +131,8 @@ export interface ExecuteJob {
   readonly commits: boolean;
   /** 0 until all sessions are open. */
   seq: number;
+  /** When it was first sent with that number. */
+  sentAt: Millis;
   phase: "sessions" | "working" | "cancelling";
   /** At which keys it is cancelled. */
   readonly cancelled: Set<Position>;
@@ -154,7 +158,15 @@ export interface CommitJob {
   readonly deadline: Millis;
   /** Up to when the work as a whole is tried. */
   readonly until: Millis;
-  phase: "sessions" | "preparing" | "recovering" | "finishing";
+  /** When it was first sent, for an own one. */
+  sentAt: Millis;
+  /** Of another client's: its manager is asked first. */
+  phase: "asking" | "sessions" | "preparing" | "recovering" | "finishing";
+  /** Where its manager may be asked; empty where nobody said. */
+  readonly hint: string;
+  /** Until when the manager's answer is waited for, and whether it has said since that it is at work. */
+  askDue: Millis;
+  atWork: boolean;
   readonly votes: Map<Position, RegisterState>;
   /** Where it can never be prepared, since its session is gone. */
   readonly gone: Set<Position>;
@@ -242,6 +254,8 @@ export interface ManagerSettings {
   readonly cancelMs: Millis;
   /** A session that was not used for longer is looked for anew: shorter than the groups keep it. */
   readonly idleMs: Millis;
+  /** How long the manager of a transaction in doubt is waited for, each time it is asked. */
+  readonly askMs: Millis;
   /** How often groups are told what the client needs no more, where no command tells them. Raising it saves commands. */
   readonly forgetMs: Millis;
 }
@@ -253,6 +267,7 @@ export const managerSettings: ManagerSettings = {
   withinMs: 10_000,
   cancelMs: 10_000,
   idleMs: 1_200_000,
+  askMs: 500,
   forgetMs: 5000,
 };
 
@@ -286,6 +301,8 @@ export interface ManagerState {
   forgotten: number;
   forgetAt: Millis;
   readonly out: {
+    /** Managers to be asked. */
+    asks: { readonly hint: string; readonly tx: TxId }[];
     calls: Outgoing[];
     replies: { readonly work: number; readonly ended: Ended }[];
   };
@@ -322,7 +339,7 @@ export function managerOf(
     draws: 0,
     forgotten: 1,
     forgetAt: 0,
-    out: { calls: [], replies: [] },
+    out: { asks: [], calls: [], replies: [] },
   };
 }
 

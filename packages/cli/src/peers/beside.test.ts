@@ -1,0 +1,138 @@
+/** Servers beside peers: what becomes of them when they fail, or their peer does; and of the process when its last peer has. */
+
+import { run, type System, Timeout } from "@kith/core";
+import { AskTraffic, RedisGateway } from "@kith/gateway";
+import { Caretaker } from "@kith/store";
+import { bindAddress, real } from "@kith/node";
+import { spreadIds } from "@kith/peer";
+import { expect } from "chai";
+import { Redis } from "ioredis";
+import { PeerProcess, type Place } from "./peer-process.ts";
+
+/** A process whose peers a test can take away. */
+class Process extends PeerProcess {
+  take(peerId: number): void {
+    this.enter(() => this.remove(peerId));
+  }
+}
+
+/** Fails whenever its traffic is asked for. */
+class Frail extends RedisGateway {
+  constructor(init: ConstructorParameters<typeof RedisGateway>[0]) {
+    super(init);
+    this.listener.on(AskTraffic, () => {
+      throw new Error("too heavy");
+    });
+  }
+}
+
+/** Fails at its next timeout. */
+class Broken extends Caretaker {
+  constructor() {
+    super();
+    this.timer.on(Timeout, () => {
+      throw new Error("out of order");
+    });
+  }
+}
+
+describe("servers beside peers", () => {
+  const closers: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of closers.splice(0).toReversed()) await close();
+  });
+
+  async function placeOf(): Promise<Place> {
+    const { host, port, close } = await bindAddress();
+    close();
+    return { host, port };
+  }
+
+  async function start(count: number, limit = 2) {
+    const peers = spreadIds(1, count);
+    const places = { redis: new Array<Place>(), http: new Array<Place>() };
+    for (const _ of peers) {
+      places.redis.push(await placeOf());
+      places.http.push(await placeOf());
+    }
+    const create = { peers: count, groups: 2, replicas: count };
+    const init = { peers, create, ...places, restarts: { limit, backoff: 10 } };
+    const world = real({ listen: await placeOf(), log: () => undefined });
+    const system: System<Process> = await run(Process, init, world);
+    system.done.catch(() => undefined);
+    closers.push(() => system.stop());
+    await new Promise<void>((resolve) =>
+      system.instance.listen({
+        state: ({ phase }) => phase === "ready" && resolve(),
+        failed: () => undefined,
+        up: () => undefined,
+        ended: () => undefined,
+      }),
+    );
+    return { system, peers, ...places };
+  }
+
+  function clientOf(place: Place | undefined): Redis {
+    const options = { maxRetriesPerRequest: 0, retryStrategy: () => null };
+    const client = new Redis(place?.port ?? 0, "127.0.0.1", options);
+    client.on("error", () => undefined);
+    closers.push(() => client.disconnect());
+    return client;
+  }
+
+  it("end with their peer: nobody would answer their clients", async () => {
+    const { system, peers, redis, http } = await start(3);
+    const [client, other] = [clientOf(redis[0]), clientOf(redis[1])];
+    expect(await client.set("a", "1")).equal("OK");
+    const closed = new Promise((resolve) => client.once("close", resolve));
+    system.instance.take(peers[0] ?? 0);
+    await closed;
+    const gone: unknown = await fetch(`http://127.0.0.1:${http[0]?.port}/keys/a`).catch(
+      (cause: unknown) => cause,
+    );
+    expect(gone).instanceOf(TypeError);
+    expect(await other.get("a")).equal("1");
+  });
+
+  it("begin anew where they fail, and nothing else does", async () => {
+    const { system, peers, redis, http } = await start(1);
+    expect(await clientOf(redis[0]).set("a", "1")).equal("OK");
+    await system.swap(`/Process-1/Redis-${peers[0]}`, Frail, { ...(redis[0] ?? { port: 0 }) });
+    const client = clientOf(redis[0]);
+    expect(await client.get("a")).equal("1");
+    const closed = new Promise((resolve) => client.once("close", resolve));
+    const metrics = await fetch(`http://127.0.0.1:${http[0]?.port}/metrics`);
+    expect(metrics.status).equal(200);
+    await closed;
+    await until(
+      async () =>
+        (await clientOf(redis[0])
+          .get("a")
+          .catch(() => null)) === "1",
+    );
+    expect((await fetch(`http://127.0.0.1:${http[0]?.port}/ready`)).status).equal(200);
+  });
+
+  it("leave with the process when its last peer has failed, which says why", async () => {
+    const { system, peers } = await start(1, 0);
+    let failed = "";
+    system.done.catch((cause: unknown) => {
+      failed = String(cause);
+    });
+    const path = `/Process-1/Peer-${peers[0]}/Store/Member/caretaker`;
+    // What begins anew is as it was: it has to be broken again.
+    await until(async () => {
+      if (failed === "") await system.swap(path, Broken).catch(() => undefined);
+      return failed !== "";
+    });
+    expect(failed).contains("No peer of this process is left").contains("out of order");
+  });
+});
+
+async function until(look: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!(await look())) {
+    if (performance.now() > end) throw new Error("It did not come within 20 s.");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
