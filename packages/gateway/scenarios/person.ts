@@ -65,7 +65,7 @@ export class Person extends Component {
       case "read":
         return ask([said("GET", key)], (replies) => end(certain(readOf(replies))));
       case "write": {
-        const text = value === null ? said("DEL", key) : said("SET", key, String(value));
+        const text = value === null ? said("DEL", key) : said("SET", key, Number(value));
         return ask([text], (replies) => end(simple(replies)));
       }
       case "add":
@@ -321,7 +321,9 @@ export class Person extends Component {
       if (next === null) return;
       connection.text = connection.text.slice(next.at);
       if (connection.replies.length === connection.due)
-        return this.#wrong(`there is a reply that nobody has asked for: ${String(next.reply)}`);
+        return this.#wrong(
+          `there is a reply that nobody has asked for: ${JSON.stringify(next.reply)}`,
+        );
       connection.each?.(next.reply, connection.replies.length);
       connection.replies.push(next.reply);
       if (connection.replies.length < connection.due) continue;

@@ -1,6 +1,7 @@
 /** The engine of the Redis port among simulated peers: its clients are components that send text and get text, as over a socket. */
 
 import { event, port, ScheduleTimeout, timeout } from "@kith/core";
+import { octetBytes, octetsOf } from "@kith/paxos";
 import { RedisEngine, type RedisEngineInit } from "../src/engine.ts";
 import type { Line, Session } from "../src/session.ts";
 
@@ -38,7 +39,7 @@ export class SimulatedPort extends RedisEngine {
         session = this.welcome(this.#lineTo(client), { address: `c${client}`, local: "" });
         this.#sessions.set(client, session);
       }
-      this.hear(session, Buffer.from(text, "latin1"));
+      this.hear(session, octetBytes(text));
     });
     this.wire.on(Left, ({ client }) => {
       const session = this.#sessions.get(client);
@@ -63,7 +64,7 @@ export class SimulatedPort extends RedisEngine {
     const hangUp = (): void => this.wire.trigger(new Heard({ client, text: null }));
     return {
       send: (pieces) => {
-        const text = Buffer.concat(pieces).toString("latin1");
+        const text = pieces.map((piece) => octetsOf(piece)).join("");
         this.wire.trigger(new Heard({ client, text }));
         return 0;
       },

@@ -24,7 +24,7 @@ export function heard(text: string, from: number): { reply: Reply; at: number } 
   if (end < 0) return null;
   const line = text.slice(from + 1, end);
   let at = end + 2;
-  switch (text[from]) {
+  switch (text[from] ?? "") {
     case "+":
       return { reply: line, at };
     case "-":
