@@ -59,6 +59,16 @@ describe("a command that fails", () => {
     expect(told).match(/^Wrong\.\n/);
     expect(after).equal(2);
   });
+
+  it("says so as one line of JSON where a program reads it", async () => {
+    const before = process.exitCode;
+    let told = "";
+    const terminal = { write: (text: string) => (told += text) };
+    await runProgram(() => Promise.reject(cliError("KITH_CLI_ABSENT", "Gone.")), terminal, true);
+    process.exitCode = before ?? 0;
+    expect(told).match(/^\{.*\}\n$/);
+    expect(JSON.parse(told).error).include({ code: "KITH_CLI_ABSENT", message: "Gone." });
+  });
 });
 
 describe("arguments", () => {

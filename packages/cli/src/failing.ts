@@ -19,15 +19,17 @@ export const exitCodes = {
   unknown: 3,
 } as const;
 
-/** Runs a program, and tells how it fails. Sets the exit code; ends nothing. */
+/** Runs a program, and tells how it fails. Sets the exit code; ends nothing. @param json whether a program reads that */
 export async function runProgram(
   body: () => Promise<void>,
   terminal: Terminal = process.stderr,
+  json = false,
 ): Promise<void> {
   try {
     await body();
   } catch (cause) {
-    terminal.write(`${failureOf(cause, paintFor(terminal))}\n`);
+    const text = json ? JSON.stringify(failureJson(cause)) : failureOf(cause, paintFor(terminal));
+    terminal.write(`${text}\n`);
     process.exitCode = exitCodeOf(cause);
   }
 }

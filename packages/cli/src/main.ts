@@ -50,12 +50,16 @@ declareSim(program, async (name, options) => {
   if (!holds) process.exitCode = exitCodes.failed;
 });
 
-await runProgram(async () => {
-  try {
-    await program.parseAsync();
-  } catch (cause) {
-    // It has said what is wrong.
-    if (!(cause instanceof CommanderError)) throw cause;
-    process.exitCode = cause.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  }
-});
+await runProgram(
+  async () => {
+    try {
+      await program.parseAsync();
+    } catch (cause) {
+      // It has said what is wrong.
+      if (!(cause instanceof CommanderError)) throw cause;
+      process.exitCode = cause.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    }
+  },
+  terminal,
+  process.argv.includes("--json"),
+);

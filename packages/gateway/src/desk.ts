@@ -26,7 +26,7 @@ import {
   refusal,
   type UpdateAction,
 } from "./commands/action.ts";
-import { doAction, type Errand, type StoreRequest, type World } from "./errand.ts";
+import { doAction, type Errand, type StoreRequest, type Wish, type World } from "./errand.ts";
 import { failureOf } from "./failure.ts";
 import type { Reply } from "./resp/reply.ts";
 
@@ -38,6 +38,8 @@ export interface DeskHost extends World {
   ask(request: StoreRequest | Get, settle: (answer: StoreAnswer | null) => void): void;
   /** Calls `desk.work()` soon, when all that has arrived by now is at the desk. */
   soon(): void;
+  /** Says that this gateway itself is wrong, and gives what its client is told: something may have been done. */
+  mistaken(problem: unknown): Reply;
   /** Does something after so many milliseconds. */
   after(ms: number, action: () => void): void;
 }
@@ -116,7 +118,7 @@ export class Desk {
   }
 
   /** Does an errand, whatever else is under way. */
-  run<T>(errand: Errand<T>, done: (result: T) => void): void {
+  run<T>(errand: Errand<T>, done: (result: T | Reply) => void): void {
     this.#enqueue(() => this.#run(errand, done));
   }
 
@@ -223,12 +225,19 @@ export class Desk {
     });
   }
 
-  #run<T>(errand: Errand<T>, done: (result: T) => void): void {
+  #run<T>(errand: Errand<T>, done: (result: T | Reply) => void): void {
     const step = (answer: StoreAnswer | null): void => {
-      const next = errand.next(answer);
+      let next: IteratorResult<Wish, T>;
+      try {
+        next = errand.next(answer);
+      } catch (problem) {
+        // What one client has asked for shall not end those of all others.
+        return done(this.#host.mistaken(problem));
+      }
       if (next.done === true) done(next.value);
       else if ("pauseMs" in next.value) this.#host.after(next.value.pauseMs, () => step(null));
       else this.#ask(next.value, step);
+      return undefined;
     };
     step(null);
   }

@@ -17,6 +17,7 @@ import {
 import { Apply, Browse, Commit, Get, Read, Store, type StoreAnswer } from "@kith/store";
 import { Desk } from "./desk.ts";
 import type { StoreRequest } from "./errand.ts";
+import { mistakeLater } from "./failure.ts";
 import { type GatewayLimits, limitsOf } from "./limits.ts";
 import { AskTraffic, Listener, Traffic } from "./listening.ts";
 import { Encoder } from "./resp/encoder.ts";
@@ -94,6 +95,10 @@ export abstract class RedisEngine extends Component {
       ...world,
       requestsMax: this.limits.requestsMax,
       ask: (request, settle) => this.#ask(request, settle),
+      mistaken: (problem) => {
+        this.log.error(`a command could not be done: ${describe(problem)}`);
+        return mistakeLater;
+      },
       soon: () => this.#wake(),
       after: (ms, action) => this.#after(ms, action),
     });

@@ -2,7 +2,7 @@
 
 import { Aborted, Ambiguous, Busy, NotDone, Refused, type StoreAnswer } from "@kith/store";
 import { refused } from "./commands/action.ts";
-import { error, type Reply } from "./resp/reply.ts";
+import { err, error, type Reply } from "./resp/reply.ts";
 
 /** Nothing was done: too much waits. */
 export const busy = error("BUSY too much waits at the store: nothing was done, ask again later");
@@ -13,6 +13,11 @@ export const overtaken = error(
 /** Nobody knows. */
 export const unknown = error(
   "UNKNOWN nobody can know whether this was done, or may yet be: read before you ask again",
+);
+/** There is a defect here. It has shown before anything was done; or later, when nobody can know. */
+export const mistake = err("the gateway has made a mistake: nothing was done");
+export const mistakeLater = error(
+  "UNKNOWN the gateway has made a mistake, and nobody can know whether this was done: read before you ask again",
 );
 const late = error("TRYAGAIN the store could not do this in time: nothing was done, ask again");
 const stopping = error("TRYAGAIN this peer stops: nothing was done, ask another one");

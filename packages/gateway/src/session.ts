@@ -24,6 +24,7 @@ import {
   type Watched,
   type World,
 } from "./errand.ts";
+import { mistake } from "./failure.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Encoder } from "./resp/encoder.ts";
 import { ProtocolError, type Request, RequestParser } from "./resp/parser.ts";
@@ -234,7 +235,7 @@ export class Session {
   }
 
   /** Has a barrier's work done when all before it is, and goes on after it. */
-  #alone<T>(errand: Errand<T>, done: (result: T) => Reply): void {
+  #alone<T>(errand: Errand<T>, done: (result: T | Reply) => Reply): void {
     const slot = this.#slot(0);
     this.#whenDone(() =>
       this.host.desk.run(errand, (result) => {
@@ -466,7 +467,7 @@ export class Session {
   #excuse(problem: unknown): Reply {
     if (problem instanceof WrongArguments) return problem.reply;
     this.host.complain("a command could not be done", problem);
-    return err("the gateway has made a mistake: nothing was done");
+    return mistake;
   }
 
   #answer(reply: Reply): void {

@@ -8,7 +8,7 @@
  */
 
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { nodeError } from "./errors.ts";
 
 /** The two numbers of a peer. */
@@ -34,7 +34,7 @@ export function durableIdentity(
 ): Identity {
   checkPeerId(peerId);
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(resolve(directory));
     return { peerId: peerOf(directory, peerId), incarnation: nextLife(directory, list) };
   } catch (error) {
     if (isSystemError(error))
@@ -107,6 +107,22 @@ function nextLife(directory: string, list: (directory: string) => readonly strin
     for (const life of lives)
       if (life < next) fs.rmSync(join(directory, `life-${life}`), { force: true });
     return next;
+  }
+}
+
+/** A directory whose name is as durable as what will be in it: a life must not be forgotten with it. */
+function makeDirectory(directory: string): void {
+  const first = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  for (let at = dirname(directory); ; at = dirname(at)) {
+    try {
+      flushDirectory(at);
+    } catch (error) {
+      // Where names may be made and not be read, that is the best there is.
+      if (!isSystemError(error) || error.code !== "EACCES") throw error;
+    }
+    if (at === top || at === dirname(at)) return;
   }
 }
 

@@ -19,6 +19,7 @@ const lastGroup = 999;
 /** Which groups of keys that are written once every node reads at the end. */
 const lastGroups = [1, 2, lastGroup];
 const againMs = 150;
+const statedMs = 1;
 
 /** Something that says how it has ended. */
 type Deed = (then: (ended: Ended) => void) => void;
@@ -137,8 +138,8 @@ export class Beside extends StoreUser {
     const amount = draw.between(1, 5);
     const told = this.#invoke("add", amount, counter);
     const updates = [{ kind: "add", key: counter, delta: BigInt(amount) } as const];
-    return this.ask(new Apply({ updates, within }), (answer) => {
-      told(answer instanceof Applied ? { type: "ok" } : notDone(answer), amount);
+    return this.#apply(new Apply({ updates, within }), (ended) => {
+      told(ended, amount);
       end();
     });
   }
@@ -212,10 +213,19 @@ export class Beside extends StoreUser {
     const value = (this.#life * 1000 + ++this.#values) * 10 + this.#index;
     const told = this.#invoke("put", [value, lives], key);
     const update = { kind: "put", key, value: numberBytes(value), expiry: lives } as const;
-    return this.ask(new Apply({ updates: [update], within }), (answer) => {
-      told(answer instanceof Applied ? { type: "ok" } : notDone(answer), [value, lives]);
+    return this.#apply(new Apply({ updates: [update], within }), (ended) => {
+      told(ended, [value, lives]);
       end();
     });
+  }
+
+  /** A moment later: a crash takes along what was stated in its very instant, and would leave what was sent then. */
+  #apply(what: Apply, then: (ended: Ended) => void): void {
+    this.later(statedMs, () =>
+      this.ask(what, (answer) =>
+        then(answer instanceof Applied ? { type: "ok" } : notDone(answer)),
+      ),
+    );
   }
 
   #invoke(op: string, value: unknown, key?: string): (ended: Ended, value: unknown) => void {

@@ -4,7 +4,7 @@
  */
 
 import { bytes, type Client, ClientError, connect } from "@kith/client";
-import { type Operation, type OperationResult, perform } from "@kith/gateway";
+import { type Operation, type OperationResult, perform, valueJson } from "@kith/gateway";
 import { bytesText, octetsOf, textBytes } from "@kith/paxos";
 import { wholeNumber } from "../arguments.ts";
 import { paintFor } from "../colours.ts";
@@ -68,7 +68,7 @@ export class PeerClient {
     if (value === undefined) throw cliError("KITH_CLI_ABSENT", `There is nothing at ${key}.`);
     this.#out(
       options.json === true
-        ? JSON.stringify({ key, value: bytesText(value), version, expiresIn })
+        ? JSON.stringify({ key, ...valueJson(value), version, expiresIn })
         : bytesText(value),
     );
   }
@@ -117,11 +117,12 @@ export class PeerClient {
     const results = await this.#transact(operations, options);
     const told = results.map(({ kind, value, existed }, i) => ({
       [kind]: operations[i]?.key,
-      ...(value === undefined ? {} : { value: value === null ? null : bytesText(value) }),
+      ...(value === undefined ? {} : value === null ? { value } : valueJson(value)),
       ...(existed === undefined ? {} : { existed }),
     }));
     if (options.json === true) return this.#out(JSON.stringify({ committed: true, results: told }));
-    for (const { value } of told) if (value !== undefined) this.#out(value ?? "(nothing)");
+    for (const { value } of results)
+      if (value !== undefined) this.#out(value === null ? "(nothing)" : bytesText(value));
   }
 
   /** Takes a peer out for good, where that can be. */

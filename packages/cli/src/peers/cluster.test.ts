@@ -77,6 +77,13 @@ describe("kith, as people use it", function () {
       out: "hello\n",
       error: "",
     });
+    // What is no text is not told as if it were.
+    await fetch(`http://127.0.0.1:${http}/keys/bytes`, {
+      method: "PUT",
+      body: Uint8Array.of(255, 0),
+    });
+    const bytes = JSON.parse((await kith("get", "bytes", "--json", ...peer)).out);
+    expect(bytes).include({ key: "bytes", base64: "/wA=" });
     const absent = await kith("get", "nothing", ...peer);
     expect([absent.code, absent.out]).deep.equal([1, ""]);
     expect(absent.error).match(/There is nothing at nothing\.[^]*KITH_CLI_ABSENT/);

@@ -98,4 +98,11 @@ function write(directory: string, peers: readonly number[]): void {
     closeSync(file);
   }
   renameSync(aside, join(directory, fileName));
+  // Its name, too, has to be there before anything else is: a directory that holds something else is refused.
+  const folder = openSync(directory, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }

@@ -57,6 +57,8 @@ export interface DoorUser {
   /** It cannot listen. */
   readonly failed: (cause: Error) => void;
   readonly asked: (exchange: Exchange) => void;
+  /** There is a defect here: it is told, and gives what the client is told. */
+  readonly mistaken: (problem: unknown) => HttpFailure;
   /** An answer has been given. @param route the path without a key @param seconds how long it took */
   readonly answered: (method: string, route: string, status: number, seconds: number) => void;
 }
@@ -218,8 +220,7 @@ export class Door {
         this.#user.asked({ call, body: Buffer.concat(chunks), host, answer });
       });
     } catch (error) {
-      if (!(error instanceof HttpFailure)) throw error;
-      fail(error);
+      fail(error instanceof HttpFailure ? error : this.#user.mistaken(error));
     }
   }
 

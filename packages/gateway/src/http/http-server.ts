@@ -46,7 +46,14 @@ import { failureOf } from "./failures.ts";
 import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
 import { measuresOf } from "./measures.ts";
 import { HttpMetrics, type Measure, processMeasures } from "./metrics.ts";
-import { isReadOnly, keysOf, type Operation, type OperationResult, perform } from "./operations.ts";
+import {
+  isReadOnly,
+  keysOf,
+  type Operation,
+  type OperationResult,
+  perform,
+  valueJson,
+} from "./operations.ts";
 import { plainView, statusPage } from "./page.ts";
 
 /** What the HTTP server has to know. Plain data. */
@@ -143,6 +150,7 @@ export class HttpServer extends Component {
         up: (at) => this.enter(() => this.listener.trigger(new Listening(at))),
         failed: (cause) => this.enter(() => this.#failed(listen, cause)),
         asked: (exchange) => this.enter(() => this.#asked(exchange)),
+        mistaken: (problem) => this.#mistaken(problem),
         answered: (method, route, status, seconds) =>
           this.#metrics.answered(method, route, status, seconds),
       });
@@ -153,6 +161,14 @@ export class HttpServer extends Component {
       this.#exchanges.clear();
       this.#trying.clear();
     });
+  }
+
+  /** One request that shows a defect shall not end all others. */
+  #mistaken(problem: unknown): HttpFailure {
+    const what = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
+    this.log.error(`a request could not be done: ${what}`);
+    const sentence = "This peer has made a mistake; nothing was done.";
+    return new HttpFailure(500, "KITH_HTTP_MISTAKE", sentence, outcome("not-done"));
   }
 
   #failed({ host, port }: DoorInit["listen"], cause: Error): void {
@@ -253,8 +269,8 @@ export class HttpServer extends Component {
       operations = readOperations(exchange.body);
     } catch (error) {
       this.#end(call);
-      if (!(error instanceof HttpFailure)) throw error;
-      return exchange.answer(failureAnswer(error));
+      const failure = error instanceof HttpFailure ? error : this.#mistaken(error);
+      return exchange.answer(failureAnswer(failure));
     }
     const until = this.clock.monotonic + this.#limits.withinMs;
     this.#trying.set(call, { exchange, operations, until, attempt: 0, results: [], refusal: null });
@@ -335,17 +351,6 @@ function resultJson({ kind, key, value, version, existed }: OperationResult): ob
     ...(version === undefined ? {} : { version }),
     ...(existed === undefined ? {} : { existed }),
   };
-}
-
-const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** A value as JSON: as text where it is UTF-8, else in base64. */
-function valueJson(value: Uint8Array): { value: string } | { base64: string } {
-  try {
-    return { value: strictText.decode(value) };
-  } catch {
-    return { base64: Buffer.from(value).toString("base64") };
-  }
 }
 
 function nameOf(key: Key): string {

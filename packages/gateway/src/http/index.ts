@@ -11,4 +11,5 @@ export {
   parseOperations,
   perform,
   type Performed,
+  valueJson,
 } from "./operations.ts";

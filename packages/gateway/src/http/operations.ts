@@ -127,6 +127,17 @@ export function perform(
   return { isDone: true, results, writes: [...writes.values()] };
 }
 
+const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A value as JSON: as text where it is UTF-8, else in base64. */
+export function valueJson(value: Uint8Array): { value: string } | { base64: string } {
+  try {
+    return { value: strictText.decode(value) };
+  } catch {
+    return { base64: Buffer.from(value).toString("base64") };
+  }
+}
+
 const nothing: Found = { value: null, version: 0 };
 const int64Max = 2n ** 63n - 1n;
 const int64Min = -(2n ** 63n);

@@ -1,11 +1,38 @@
 /** The status page in a real browser: what it shows, that its own policy lets it, and that it brings itself up to date. */
 
 import { existsSync } from "node:fs";
+import { ClusterView } from "@kith/peer";
 import { expect } from "chai";
 import { type Browser, chromium } from "playwright-core";
 import { reportOf, serve, type Served } from "./http-kit.test.ts";
+import { groupsOf, plainView } from "./page.ts";
 
 const executablePath = "/usr/bin/chromium";
+
+describe("a group on the status page", () => {
+  it("is as the member says that has got furthest, whatever older ones say", () => {
+    const reports = [
+      { epoch: 2, term: 5, leader: null },
+      { epoch: 1, term: 5, leader: 3 },
+      { epoch: 2, term: 5, leader: 2 },
+      { epoch: 2, term: 4, leader: 1 },
+    ].map((said, i) => {
+      const report = reportOf(i + 1, 7000 + i);
+      const peers = report.peers.map((peer) => ({
+        ...peer,
+        groups: peer.groups.map((group) => ({ ...group, ...said, gid: "g" })),
+      }));
+      return { ...report, peers, silent: false };
+    });
+    for (const processes of [reports, reports.toReversed(), reports.slice(0, 2)]) {
+      const [here] = processes;
+      if (here === undefined) throw new Error("There is no report.");
+      const [group] = groupsOf(plainView(new ClusterView({ here, processes, complete: true })));
+      expect([group?.epoch, group?.term]).deep.equal([2, 5]);
+      expect(group?.leader).equal(processes.length === 2 ? null : 2);
+    }
+  });
+});
 
 describe("the status page", function () {
   this.timeout(60_000);

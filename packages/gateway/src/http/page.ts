@@ -60,8 +60,8 @@ export function groupsOf({ processes }: PlainView): GroupRow[] {
         const isNewer =
           before === undefined ||
           group.epoch > before.epoch ||
-          (group.epoch === before.epoch && group.term > before.term) ||
-          (group.term === before.term && before.leader === null);
+          (group.epoch === before.epoch &&
+            (group.term > before.term || (group.term === before.term && before.leader === null)));
         rows.set(group.gid, { ...(isNewer ? group : before), appliedBy });
       }
     }
@@ -166,7 +166,7 @@ function peersTable(view: PlainView): string {
   const rows = peersOf(view).map(({ peer, state, reason, ring, silent, groups, counters }) => {
     const how = silent ? "silent" : state === "up" ? `up, ring ${ring}` : `${state}: ${reason}`;
     const led = groups.filter(({ role }) => role === "leader").length;
-    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(`${peer.host}:${peer.port}`)}</td><td>${text(how)}</td><td>${peer.incarnation}</td><td>${led} of ${groups.length}</td><td>${counters.done}</td><td>${counters.unknown}</td></tr>`;
+    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(`${peer.host}:${peer.port}`)}</td><td>${text(how)}</td><td>${text(`${peer.incarnation}`)}</td><td>${led} of ${groups.length}</td><td>${text(`${counters.done}`)}</td><td>${text(`${counters.unknown}`)}</td></tr>`;
   });
   return `<h2>Peers</h2><table><thead><tr><th>peer</th><th>address</th><th>state</th><th>life</th><th>leads</th><th>done</th><th>unknown</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
@@ -175,7 +175,7 @@ function groupsTable(view: PlainView): string {
   const name = nameOf(view);
   const rows = groupsOf(view).map(({ gid, lo, hi, leader, members, epoch, appliedBy, halted }) => {
     const at = members.map((id) => `${name(id)} at ${appliedBy.get(id) ?? "?"}`).join(", ");
-    return `<tr class="${leader === null || halted !== null ? "down" : "up"}"><td>${text(gid)}</td><td><code>${text(lo.slice(0, 8) || "0")}…${text(hi?.slice(0, 8) ?? "end")}</code></td><td>${leader === null ? "nobody" : text(name(leader))}</td><td>${text(at)}</td><td>${epoch}</td></tr>`;
+    return `<tr class="${leader === null || halted !== null ? "down" : "up"}"><td>${text(gid)}</td><td><code>${text(lo.slice(0, 8) || "0")}…${text(hi?.slice(0, 8) ?? "end")}</code></td><td>${leader === null ? "nobody" : text(name(leader))}</td><td>${text(at)}</td><td>${text(`${epoch}`)}</td></tr>`;
   });
   return `<h2>Groups</h2><table><thead><tr><th>group</th><th>keys</th><th>leader</th><th>replicas, and how far they are</th><th>epoch</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
