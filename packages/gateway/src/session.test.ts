@@ -279,7 +279,7 @@ describe("the limits of a session", () => {
       requestsMax: 100,
       ask: (_, settle) => settles.push(settle),
       soon: () => due.push(() => desk.work()),
-      mistaken: (cause) => said.push(String(cause)),
+      mistaken: () => ({ kind: "error", text: "ERR" }),
       after: () => undefined,
     });
     const session = new Session(
