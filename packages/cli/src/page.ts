@@ -21,6 +21,12 @@ export function machine(): string {
   return `Node ${process.version}, ${cores} (${cpus()[0]?.model.trim() ?? "unknown"})`;
 }
 
+/** So many of something, in words: `1 peer`, `2 peers`, `2 processes`. */
+export function counted(count: number, what: string): string {
+  const many = what.endsWith("s") ? `${what}es` : `${what}s`;
+  return `${count.toLocaleString("en")} ${count === 1 ? what : many}`;
+}
+
 /** A table of Markdown, with columns as wide as what is in them: people read it on a terminal, too. */
 export function table(
   head: readonly string[],

@@ -49,6 +49,7 @@ const tables: readonly Table[] = [
   },
   { folder: "packages/store", file: "store-chaos", exported: "storeChaos" },
   { folder: "packages/peer", file: "peers", exported: "peers" },
+  { folder: "packages/gateway", file: "gateway", exported: "gateway" },
   { folder: "packages/router", file: "router-lookup", exported: "routerLookup" },
   {
     folder: "examples/overlay",

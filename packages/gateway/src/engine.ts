@@ -155,8 +155,8 @@ export abstract class RedisEngine extends Component {
   }
 
   /** A client has said something. */
-  protected hear(session: Session, chunk: Buffer): void {
-    session.receive(chunk);
+  protected hear(session: Session, chunk: Uint8Array): void {
+    session.receive(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk));
     session.flush();
   }
 

@@ -1,6 +1,11 @@
 /** A client's session on a real store in memory: orders, barriers, transactions, passwords, limits. */
 
+import type { StoreAnswer } from "@kith/store";
 import { expect } from "chai";
+import { Desk } from "./desk.ts";
+import { limitsOf } from "./limits.ts";
+import { Encoder } from "./resp/encoder.ts";
+import { Session } from "./session.ts";
 import { Client, closeAll, encoded, gatewayOnMemory } from "./kit.test.ts";
 
 const ok = "+OK";
@@ -261,6 +266,58 @@ describe("the limits of a session", () => {
     expect(await client.all(commands)).deep.equal(
       commands.map((_, i) => `:${Math.floor(i / 40) + 1}`),
     );
+  });
+
+  it("on the bytes of commands that wait: nothing more is read until some are done", () => {
+    const settles: ((answer: StoreAnswer | null) => void)[] = [];
+    const due: (() => void)[] = [];
+    const said: string[] = [];
+    const limits = limitsOf({ requestBytesMax: 3000 });
+    const world = { withinMs: 1000, now: () => 0, draw: () => 0, overtaken: () => undefined };
+    const desk = new Desk({
+      ...world,
+      requestsMax: 100,
+      ask: (_, settle) => settles.push(settle),
+      soon: () => due.push(() => desk.work()),
+      mistaken: () => ({ kind: "error", text: "ERR" }),
+      after: () => undefined,
+    });
+    const session = new Session(
+      { id: 1, address: "", local: "", since: 0 },
+      {
+        ...{ ...world, limits, desk, encoder: new Encoder(), password: null, wall: () => 0 },
+        flushSoon: (one) => due.push(() => one.flush()),
+        complain: (what) => said.push(what),
+        counts: {
+          ...{ commands: 0, errors: 0, protocolErrors: 0 },
+          ...{ unknownOutcomes: 0, hungUp: 0, overtaken: 0 },
+        },
+        sessions: () => [],
+        information: () => ({}),
+      },
+      {
+        send: () => 0,
+        pause: () => said.push("pause"),
+        resume: () => said.push("resume"),
+        end: () => said.push("end"),
+        destroy: () => said.push("destroy"),
+      },
+    );
+    const work = (): void => {
+      for (const one of due.splice(0)) one();
+    };
+    for (let i = 0; i < 4; i++) session.receive(encoded(["SET", `k${i}`, "x".repeat(1000)]));
+    work();
+    // The third one is beyond; the fourth is not read.
+    expect([settles.length, said]).deep.equal([3, ["pause"]]);
+    settles[0]?.(null);
+    work();
+    work();
+    expect([settles.length, said]).deep.equal([4, ["pause"]]);
+    for (const settle of settles.slice(1)) settle(null);
+    work();
+    work();
+    expect(said).deep.equal(["pause", "resume"]);
   });
 
   it("on what waits for EXEC", async () => {

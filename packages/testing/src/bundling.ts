@@ -24,8 +24,8 @@ export interface Bundle {
 /** It loads a library of the host from beside itself, and so it stays outside. */
 const outside: Plugin = {
   name: "outside",
-  setup: ({ onResolve }) => {
-    onResolve({ filter: /^lmdb$/ }, ({ path: name, importer }) => ({
+  setup: (builder) => {
+    builder.onResolve({ filter: /^lmdb$/ }, ({ path: name, importer }) => ({
       path: pathToFileURL(createRequire(importer).resolve(name)).href,
       external: true,
     }));

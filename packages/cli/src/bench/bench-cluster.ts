@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { stopOnSignals } from "@kith/node";
 import { wholeNumber } from "../arguments.ts";
 import { cliError } from "../errors.ts";
+import { counted } from "../page.ts";
 import { checkPlace, writeText } from "../files.ts";
 import type { Terminal } from "../progress.ts";
 import { Waits } from "../peers/waits.ts";
@@ -168,7 +169,7 @@ class Run {
     if (has("kill"))
       for (const kind of kinds)
         await (kind.part === "processes" || kind.part === "etcd"
-          ? this.#with(`${kills} kills, ${kind.name}`, kind, async (server) => {
+          ? this.#with(`${counted(kills, "kill")}, ${kind.name}`, kind, async (server) => {
               if (server instanceof KithServer)
                 this.#figures.kills.push(
                   await killPeers(kind.name, server, kills, keysOfKills, signal),

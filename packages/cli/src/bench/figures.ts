@@ -1,6 +1,6 @@
 /** What was measured, and the page that tells it to people. */
 
-import { table } from "../page.ts";
+import { counted, table } from "../page.ts";
 import type { InstallSize } from "./install-size.ts";
 import type { KillResult } from "./kills.ts";
 import { type LoadResult, median } from "./load.ts";
@@ -132,10 +132,6 @@ function rowsOf(load: readonly LoadRow[]): (string | number)[][] {
       ];
     });
   });
-}
-
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** A number with so many places; a line where there is none. */

@@ -106,6 +106,7 @@ describe("kith, as people use it", function () {
     expect(refused.error).match(/Operation 2, expect bob, is not what is there; nothing was done/);
     const status = JSON.parse((await kith("status", "--json", ...peer)).out);
     expect(status.groups).length(8);
+    expect((await kith("status", ...peer)).out).match(/: 5 peers in 1 process, 8 groups/);
     expect(status.processes[0].peers).length(5);
     const leaving = await kith("leave", ...peer);
     expect(leaving.code).equal(1);

@@ -3,6 +3,7 @@
 import { groupsOf, plainView } from "@kith/gateway";
 import type { ClusterView } from "@kith/peer";
 import type { Paint } from "../colours.ts";
+import { counted } from "../page.ts";
 
 /** A view for programs: processes with their peers, and the groups as all of them together see them. */
 export function statusJson(view: ClusterView): object {
@@ -26,7 +27,7 @@ export function statusText(view: ClusterView, paint: Paint): string {
   const nameOf = (id: number): string => names.get(id) ?? `${id}`;
   const first = processes.find(({ clusterId }) => clusterId !== "");
   const lines = [
-    `${paint.bold(`cluster ${first?.clusterId.slice(0, 8) ?? "unknown"}`)}: ${peers.length} peers in ${processes.length} processes, ${groups.length} groups${view.complete ? "" : paint.yellow(", not all have answered")}`,
+    `${paint.bold(`cluster ${first?.clusterId.slice(0, 8) ?? "unknown"}`)}: ${counted(peers.length, "peer")} in ${counted(processes.length, "process")}, ${counted(groups.length, "group")}${view.complete ? "" : paint.yellow(", not all have answered")}`,
     "",
   ];
   const rows = peers.map(({ peer, state, reason, ring, groups: own, counters, process }) => {
