@@ -27,6 +27,9 @@ describe("group-chaos", function () {
       634,
       // A learner that was never committed had the id of a voter.
       200076,
+      // Clients were given members with the life that each was thought to be in, and believed that more than the member.
+      202,
+      450,
     ],
     // A conflict is cut off a log in one of six runs; the other marks are less rare.
     reaching: [200101, 200028],

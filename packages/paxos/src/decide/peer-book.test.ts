@@ -28,6 +28,14 @@ describe("a book of peers", () => {
     expect([...book.values()].map(({ incarnation }) => incarnation)).deep.equal([5, 5, 1]);
   });
 
+  it("believes nobody but a peer that it lives", () => {
+    const book: PeerBook = new Map();
+    heardOf(book, parsePeer("11@a:7000#2"));
+    met(book, parsePeer("11@a:7000#1"));
+    heardOf(book, parsePeer("11@a:7000#3"));
+    expect(book.get(11)?.incarnation).equal(1);
+  });
+
   it("knows who shares a process", () => {
     const book = begin();
     expect([...sharing(book, parsePeer("1@a:7000#5"))].toSorted((x, y) => x - y)).deep.equal([

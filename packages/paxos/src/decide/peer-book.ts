@@ -31,8 +31,10 @@ export function sharing(book: PeerBook, { peerId, host, port }: PeerRef): Set<nu
   return all;
 }
 
-/** Takes note of where a peer should be, unless more is known. */
-export function heardOf(book: PeerBook, { peerId, host, port, incarnation }: PeerAddress): void {
-  if (incarnation !== undefined) met(book, { peerId, host, port, incarnation });
-  else if (!book.has(peerId)) book.set(peerId, { peerId, host, port, incarnation: 1 });
+/**
+ * Takes note of where a peer should be, unless more is known. In which life, it says itself: who writes down the members
+ * of a group may have references of any, which would be believed for ever where that life is not to come.
+ */
+export function heardOf(book: PeerBook, { peerId, host, port }: PeerAddress): void {
+  if (!book.has(peerId)) book.set(peerId, { peerId, host, port, incarnation: 1 });
 }
