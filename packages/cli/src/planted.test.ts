@@ -26,6 +26,7 @@ describe("the planted bugs", function () {
       "store-abd",
       "store-chaos",
       "peers",
+      "gateway",
       "router-lookup",
       "overlay",
     ]);

@@ -92,6 +92,9 @@ export class GroupMulticast extends Component {
     /** The next place to be given, and what came too early. */
     next: 0,
     ahead: new Map<number, Placed>(),
+    /** The place that the group knew no more when this peer asked for it first, and when that was. */
+    lost: 0,
+    lostAt: 0,
     /** By sender: the number of the last message that was given. */
     heard: new Map<string, number>(),
     /** What waits to be placed, in order; `sent` of them are under way, the first with the number `first`. */
@@ -104,6 +107,7 @@ export class GroupMulticast extends Component {
   });
 
   readonly #init: MulticastInit;
+  readonly #pollMs: Millis;
   readonly #self: PeerRef;
   readonly #execute = this.replicated.onAnswer(
     Execute,
@@ -124,6 +128,7 @@ export class GroupMulticast extends Component {
     this.#init = init;
     this.#self = parsePeer(this.setting(ownPeer));
     const { gid, members, poll = 1000 } = init;
+    this.#pollMs = poll;
     // A copy of a command changes nothing, so that no sessions are needed.
     this.client = this.create(
       GroupClient,
@@ -314,6 +319,7 @@ export class GroupMulticast extends Component {
     state.view = null;
     state.wants = "nothing";
     state.next = 0;
+    state.lost = 0;
     state.first = 1;
     state.ahead.clear();
     state.heard.clear();
@@ -342,6 +348,13 @@ export class GroupMulticast extends Component {
     const { own } = state;
     if (own === null) return;
     if (state.next > 0 && first > state.next) {
+      const now = this.clock.monotonic;
+      if (state.lost !== state.next) {
+        state.lost = state.next;
+        state.lostAt = now;
+      }
+      // The answer may be ahead of the replica here, which gives what is missed in a moment.
+      if (now - state.lostAt < this.#pollMs) return;
       this.#ask("expel", own);
       this.#end((token) => this.multicast.reply(token, new Unknown()));
       this.multicast.trigger(new FallenBehind());
