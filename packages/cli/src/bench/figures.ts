@@ -86,7 +86,7 @@ The keys of Kith have three replicas at five peers; etcd has three members. Both
   if (kills.length > 0)
     parts.push(
       "## Kill -9",
-      "The member that leads most is killed, and each key is written through another one until it succeeds, by a client of its own. Times are from the kill, in milliseconds.",
+      "The member that leads most is killed, and each key is written through another one until it succeeds, by a client of its own; one of etcd asks again after half a second, as etcd keeps what it handed to a dead leader for seven. Times are from the kill, in milliseconds.",
       table(
         ["server", "kills", "keys", "all keys, median", "all keys, longest", "a key, median"],
         kills.map((one) => [
