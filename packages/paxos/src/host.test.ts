@@ -120,6 +120,41 @@ describe("replicated groups", () => {
     expect(world.node(gone).root.status?.self).equal(5);
   });
 
+  it("stop a group whose machine writes a key that is none, and lose nothing that was done before", () => {
+    for (const command of ["no key", "no key to delete"]) {
+      const world = cluster(3);
+      const leader = leaderOf(world);
+      for (let i = 0; i < 5; i++) asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
+      expect(asked(world, leader, (peer) => peer.write("g", command, 9))).not.instanceOf(Done);
+      world.runFor(20_000);
+      expect(world.node(leader).root.halted).match(/which is no byte/);
+      // Whoever comes back has what it had, and stops where it has stopped before.
+      for (const node of world.nodes) node.crash();
+      for (const node of world.nodes) node.start();
+      world.runFor(20_000);
+      for (const { root } of world.nodes) {
+        const value = root.replica("g")?.table.cells.values.get("v");
+        expect(new TextDecoder().decode(value)).equal("5 v4");
+      }
+    }
+  });
+
+  it("stop a group whose table cannot be written, and leave what the disk has as it is", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    for (let i = 0; i < 5; i++) asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
+    const { root } = world.node(leader);
+    // Between its writing and its place on the disk, in no way that a machine has.
+    root.replica("g")?.table.dirty.set("\u20ac", new Uint8Array());
+    world.runFor(20_000);
+    expect(root.halted).match(/which is no byte/);
+    world.node(leader).crash();
+    world.node(leader).start();
+    world.runFor(20_000);
+    const value = world.node(leader).root.replica("g")?.table.cells.values.get("v");
+    expect(new TextDecoder().decode(value)).equal("5 v4");
+  });
+
   it("stop a group that cannot apply an entry, with its data, and no other one", () => {
     const world = cluster(3);
     const peers = [0, 1, 2].map(addressAt);

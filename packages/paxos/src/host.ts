@@ -404,7 +404,9 @@ export abstract class ReplicatedGroups extends Component {
     }
     this.#apply(one, effects, batch);
     const sends = effects.snapshots.some(({ kind }) => kind === "send");
-    if (one.saveDue || sends || one.table.dirty.size >= dirtyMax) {
+    const due = one.saveDue || sends || one.table.dirty.size >= dirtyMax;
+    // What stopped it may have done so while its table was to be written: what is on the disk stays as it is.
+    if (due && one.state.halted === null) {
       one.saveDue = false;
       // One by one: a split may leave more of them than fit into the arguments of a call.
       for (const row of tableOperations(gid, takeDirty(one.table))) batch.operations.push(row);

@@ -31,7 +31,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Keeps the last value and how often it was written; `fail` cannot be applied, `split h` makes a group h that begins with what
+ * Keeps the last value and how often it was written; `fail` cannot be applied, `no key` writes what no storage takes, `split h` makes a group h that begins with what
  * is here.
  */
 export const register: Machine = {
@@ -39,6 +39,8 @@ export const register: Machine = {
   apply({ command, table, spawn }) {
     const value = decoder.decode(command);
     if (value === "fail") throw new Error("this cannot be");
+    if (value === "no key") table.put("\u20ac", encoder.encode("what cannot be stored"));
+    if (value === "no key to delete") table.delete("\u20ac");
     if (value.startsWith("split ")) {
       const cells = table.keys().map((key) => [key, table.get(key) ?? new Uint8Array()] as const);
       spawn(value.slice("split ".length), new Map(cells));

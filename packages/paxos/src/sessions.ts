@@ -69,7 +69,8 @@ export interface SessionOptions {
 }
 
 /**
- * The command that opens a session; where it is open already, it stays as it is.
+ * The command that opens a session; where it is open already, it stays as it is. A group that another one makes begins with the
+ * sessions of that one: name a session after its group, too.
  *
  * @param nextSeq the number of its first command: all lower ones are refused
  * @param seen up to where the table was applied when the client last looked; 1 does while no session has expired

@@ -7,7 +7,7 @@
  */
 
 import { mix } from "@kith/core";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader, ByteWriter, ensureOctets } from "./bytes.ts";
 import { type Cells, deleteCell, noCells, setCell, visitKeys } from "./cells.ts";
 import { type Config, readConfig, writeConfig } from "./config.ts";
 import { ensure, paxosError } from "./errors.ts";
@@ -230,6 +230,16 @@ function ensureVersion({ versions }: Machine, version: number): void {
     );
 }
 
+/** Asserts that a storage takes it: found out when the table is written, it would be too late, as the command is done by then. */
+function ensureFits(key: string, value: Uint8Array): void {
+  ensureOctets(key);
+  if (key.length <= keyLengthMax && value.length <= cellBytesMax) return;
+  throw paxosError(
+    "KITH_PAXOS_ARGUMENT",
+    `A key of ${key.length} bytes with a value of ${value.length} bytes does not fit into a table.`,
+  );
+}
+
 /** Writes that are not part of the table yet. */
 class Overlay implements TableWriter {
   readonly written = new Map<string, Uint8Array | null>();
@@ -272,15 +282,12 @@ class Overlay implements TableWriter {
   }
 
   put(key: string, value: Uint8Array): void {
-    if (key.length > keyLengthMax || value.length > cellBytesMax)
-      throw paxosError(
-        "KITH_PAXOS_ARGUMENT",
-        `A key of ${key.length} bytes with a value of ${value.length} bytes does not fit into a table.`,
-      );
+    ensureFits(key, value);
     this.written.set(key, value);
   }
 
   delete(key: string): void {
+    ensureOctets(key);
     this.written.set(key, null);
   }
 
@@ -293,6 +300,7 @@ class Overlay implements TableWriter {
       "G8",
       () => `a second group ${what.gid} was to be made`,
     );
+    for (const [key, value] of what.cells) ensureFits(key, value);
     this.spawned.push(what);
   }
 
