@@ -1,6 +1,6 @@
 /** The component: groups of simulated processes. */
 
-import { simulate, type Simulation } from "@kith/sim";
+import { keptWrites, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import { Busy, Changed, type ConsensusAnswer, Done, Founded, NotLeader, Refused } from "./port.ts";
 import { replicatedGroups } from "./host.ts";
@@ -143,7 +143,8 @@ describe("replicated groups", () => {
     const world = cluster(3);
     const leader = leaderOf(world);
     for (let i = 0; i < 5; i++) asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
-    const { root } = world.node(leader);
+    const { root, disk } = world.node(leader);
+    disk.faults.add(keptWrites());
     // Between its writing and its place on the disk, in no way that a machine has.
     root.replica("g")?.table.dirty.set("\u20ac", new Uint8Array());
     world.runFor(20_000);
