@@ -162,8 +162,8 @@ const bugs: readonly Bug[] = [
   {
     what: "the log is cut below what is applied, durable or not",
     file: "snapshots.ts",
-    text: "const to = state.appliedDurable - keepEntries;",
-    planted: "const to = (state.appliedDurable = state.applied) - keepEntries;",
+    text: "const counted = state.appliedDurable - keepEntries;",
+    planted: "const counted = (state.appliedDurable = state.applied) - keepEntries;",
     seed: 3,
   },
   {

@@ -3,6 +3,8 @@
 import { type Rule, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import { foundingConfig } from "./config.ts";
+import { sizeOf } from "./entry.ts";
+import type { Log } from "./log.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import { addressAt, Peer } from "./register.test.ts";
 
@@ -117,5 +119,34 @@ describe("snapshots", () => {
     world.until(() => world.node(2).root.leads.has("a"));
     world.runFor(1000);
     expect(world.node(1).root.describeHost()).match(/streams 0 0$/);
+  });
+
+  it("let the log be cut where its entries are large, however few they are", () => {
+    const keepBytes = 10 * large;
+    const world = simulate(Peer, { seed: 6, nodes: 3, init: { settings: { keepBytes } } }).boot();
+    world.runFor(50);
+    for (const index of [0, 1, 2]) world.node(index).root.found("a", founders);
+    world.until(() => world.nodes.some(({ root }) => root.leads.has("a")));
+    const { root, index } = world.nodes.find((node) => node.root.leads.has("a")) ?? world.node(0);
+    const away = world.node((index + 1) % 3);
+    away.crash();
+    const logs = (): Log[] =>
+      world.nodes.flatMap((node) =>
+        node.state === "up" ? (node.root.replica("a")?.state.log ?? []) : [],
+      );
+    for (let i = 0; i < 60; i++) {
+      root.write("a", "v".repeat(large), i);
+      world.runFor(300);
+      // What is not on the disk yet is kept, whatever it is: about four of them come until it is written.
+      for (const log of logs()) {
+        expect(log.bytes).equal(log.entries.reduce((sum, entry) => sum + sizeOf(entry), 0));
+        expect(log.bytes).at.most(2 * keepBytes);
+      }
+    }
+    world.runFor(3000);
+    for (const log of logs()) expect(log.bytes).within(large, keepBytes);
+    away.start();
+    world.until(() => applied(world, away.index, "a") > 60, { within: 10_000 });
+    expect(logs()).length(3);
   });
 });
