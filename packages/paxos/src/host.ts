@@ -318,6 +318,7 @@ export abstract class ReplicatedGroups extends Component {
       this.#touch(gid);
     }
     this.#streams.tidy();
+    if (state.writes.again.length > 0) this.#writes.resume();
     if (now >= state.writes.retryAt) {
       state.writes.retryAt = Infinity;
       this.#loader.begin();
@@ -492,10 +493,11 @@ export abstract class ReplicatedGroups extends Component {
 
   // --- the storage -------------------------------------------------------------------------------
 
-  #written(answer: unknown, { groups, founded }: WriteContext): void {
+  #written(answer: unknown, ask: Write | CommitInstall, context: WriteContext): void {
     const { state } = this;
+    const { groups, founded } = context;
     const waited = this.#writes.answered();
-    if (answer instanceof StorageFailed) {
+    if (answer instanceof StorageFailed && !this.#writes.postpone(answer, ask, context)) {
       if (!this.#writes.refuse(answer))
         throw paxosError(
           "KITH_PAXOS_STORAGE",
@@ -547,11 +549,11 @@ export abstract class ReplicatedGroups extends Component {
 
   #makeWrites(): Writes {
     return new Writes(() => this.state.writes, {
-      write: this.disk.onAnswer(Write, (answer, _, context: WriteContext) =>
-        this.#written(answer, context),
+      write: this.disk.onAnswer(Write, (answer, ask, context: WriteContext) =>
+        this.#written(answer, ask, context),
       ),
-      install: this.disk.onAnswer(CommitInstall, (answer, _, context: WriteContext) =>
-        this.#written(answer, context),
+      install: this.disk.onAnswer(CommitInstall, (answer, ask, context: WriteContext) =>
+        this.#written(answer, ask, context),
       ),
     });
   }
