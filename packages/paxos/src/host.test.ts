@@ -120,6 +120,41 @@ describe("replicated groups", () => {
     expect(world.node(gone).root.status?.self).equal(5);
   });
 
+  it("refuse a query that the machine cannot answer, and go on", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    const answer = asked(world, leader, (peer) => peer.query("g", 2, "fail"));
+    expect(answer)
+      .instanceOf(Refused)
+      .include({ reason: "invalid", detail: "this cannot be asked" });
+    expect(resultOf(asked(world, leader, (peer) => peer.query("g", 3)))).equal("1 a");
+    expect(world.node(leader).root.halted).deep.equal([]);
+  });
+
+  it("refuse what cannot be founded, and members that cannot be", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    const own = addressAt(leader);
+    const invalid = (action: (peer: Peer) => void): void => {
+      const answer = asked(world, leader, action);
+      expect(answer).instanceOf(Refused).include({ reason: "invalid" });
+    };
+    const strange = [
+      { ...addressAt(9), port: NaN },
+      { ...addressAt(9), port: -1 },
+      { ...addressAt(9), peerId: 1.5 },
+      { ...addressAt(9), host: "" },
+    ];
+    for (const peer of [own, ...strange]) {
+      invalid((root) => root.found("h", [own, peer]));
+      invalid((root) => root.change("g", { kind: "add-learner", peer }));
+    }
+    for (const gid of ["", "no gid", "g".repeat(101)]) invalid((root) => root.found(gid, [own]));
+    expect(resultOf(asked(world, leader, (peer) => peer.write("g", "b", 1)))).equal("2 b");
+  });
+
   it("stop a group whose machine writes a key that is none, and lose nothing that was done before", () => {
     for (const command of ["no key", "no key to delete"]) {
       const world = cluster(3);

@@ -11,6 +11,7 @@ import {
   AskTimeout,
   Component,
   event,
+  KithError,
   mix,
   type Millis,
   port,
@@ -65,6 +66,7 @@ import {
   LeaderChanged,
   MembersChanged,
   NotLeader,
+  Refused,
 } from "./port.ts";
 import { birth, death, operationsOf, tableNamespace, tableOperations } from "./records.ts";
 import { answerUnknown, applyTo, leaderOf, newReplica, type Replica } from "./replica.ts";
@@ -156,7 +158,7 @@ export abstract class ReplicatedGroups extends Component {
       now: () => this.clock.monotonic,
       met: (peer) => this.#mail.met(peer),
       create: (gid, replicaId, durable) => void this.#create(gid, replicaId, durable),
-      answer: (one, query) => queryTable(one.table, this.machine, query),
+      answer: (one, query) => this.#queried(one, query),
       guard: (one, action) => this.#guard(one, action),
       touch: (gid) => this.#touch(gid),
     });
@@ -439,14 +441,25 @@ export abstract class ReplicatedGroups extends Component {
         this.#requests.reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
         continue;
       }
-      const { applied: index } = one.table;
-      const result = queryTable(one.table, this.machine, query);
+      const answer = this.#queried(one, query);
       // By the clock after the reading: the process may have stood still, and another one may lead since.
       if (outcome === "leased" && !holdsLease(one.state, this.clock.monotonic)) {
         this.#requests.ask(gid, waiting);
         continue;
       }
-      this.#requests.reply({ token, answer: new Done({ index, result }) });
+      this.#requests.reply({ token, answer });
+    }
+  }
+
+  /** What the machine answers. What it throws is its answer, too: anybody may ask anything, and no question stops a group. */
+  #queried(one: Replica, query: Uint8Array): Done | Refused {
+    try {
+      const result = queryTable(one.table, this.machine, query);
+      return new Done({ index: one.table.applied, result });
+    } catch (cause) {
+      if (cause instanceof KithError && cause.code === "KITH_PAXOS_VERSION") throw cause;
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      return new Refused({ reason: "invalid", detail });
     }
   }
 

@@ -54,7 +54,10 @@ export const register: Machine = {
     table.put(`k${Number(count) % 50}`, new Uint8Array(64));
     return now;
   },
-  query: ({ table }) => table.get("v") ?? encoder.encode("0 -"),
+  query({ query, table }) {
+    if (decoder.decode(query) === "fail") throw new Error("this cannot be asked");
+    return table.get("v") ?? encoder.encode("0 -");
+  },
 };
 
 /** The register as its next version has it: values are written in capitals. */
@@ -168,8 +171,9 @@ export class Peer extends Component {
       this.#propose(new Propose({ gid, command: encoder.encode(value) }), { context: { id } }),
     );
   }
-  query(gid: string, id: number): void {
-    this.enter(() => this.#query(new Query({ gid, query: new Uint8Array() }), { context: { id } }));
+  query(gid: string, id: number, text = ""): void {
+    const query = encoder.encode(text);
+    this.enter(() => this.#query(new Query({ gid, query }), { context: { id } }));
   }
   change(gid: string, change: Change): void {
     this.enter(() => this.#change(new ChangeMembers({ gid, change })));

@@ -9,7 +9,7 @@
 import { mix } from "@kith/core";
 import { ByteReader, ByteWriter, ensureOctets } from "./bytes.ts";
 import { type Cells, deleteCell, noCells, setCell, visitKeys } from "./cells.ts";
-import { type Config, readConfig, writeConfig } from "./config.ts";
+import { type Config, isGroupName, readConfig, writeConfig } from "./config.ts";
 import { ensure, paxosError } from "./errors.ts";
 import type { Entry, Index } from "./entry.ts";
 import type { Machine, TableReader, TableWriter } from "./machine.ts";
@@ -60,8 +60,6 @@ const rowKeyMax = 1000;
 /** What a storage takes as one value, less what stands around it. */
 const cellBytesMax = 16 * 1024 * 1024 - 128 * 1024;
 const keyLengthMax = 64 * 1024;
-/** A gid stands in the names of namespaces. */
-const groupName = /^[!-~]{1,100}$/;
 const nothing: Change = { result: null, written: new Map(), spawned: [] };
 
 /** A table to which nothing was applied. */
@@ -292,7 +290,7 @@ class Overlay implements TableWriter {
   }
 
   spawn(what: Spawned): void {
-    if (!groupName.test(what.gid))
+    if (!isGroupName(what.gid))
       throw paxosError("KITH_PAXOS_ARGUMENT", `A group cannot have the id ${what.gid}.`);
     const isNew = !this.#table.children.has(what.gid);
     ensure(
