@@ -216,6 +216,26 @@ const bugs: readonly Bug[] = [
     seed: 29,
   },
   {
+    what: "who is asked to take over in a term that is over does so",
+    seed: 77,
+    file: "group.ts",
+    text: 'case "snapshot-answer": case "timeout-now": return true; } } /** Whether the sender',
+    planted:
+      'case "snapshot-answer": return true; case "timeout-now": return false; } } /** Whether the sender',
+  },
+  {
+    what: "a new leader's time begins anew",
+    file: "office.ts",
+    text: "baseTime: state.time,",
+    planted: "baseTime: 0,",
+  },
+  {
+    what: "memberships are forgotten where the log is cut before them",
+    file: "snapshots.ts",
+    text: "state.configs = [ { index: to, config: base.config }, ...state.configs.filter(({ index }) => index > to), ];",
+    planted: "state.configs = [{ index: to, config: base.config }];",
+  },
+  {
     what: "a connection that ends makes a follower campaign at once",
     file: "group.ts",
     text: "const earliest = Math.max(state.contact + electionMin, now);",
