@@ -58,6 +58,8 @@ export interface GroupSettings {
    * followers need a snapshot that are behind where values are large. At least twice `pendingBytesMax`.
    */
   readonly keepBytes: number;
+  /** How many bytes of a snapshot one message carries at most, if it has more than one row. One is on its way at a time. */
+  readonly partBytesMax: number;
   /**
    * Whether a leader answers reads without asking anybody, for a little less than `electionMin` after a round that a majority
    * has confirmed. False, the default: each batch of reads costs a round of heartbeats, and no clock is trusted. With
@@ -85,6 +87,7 @@ export const defaultSettings: GroupSettings = {
   keepEntries: 1024,
   cutEntries: 4096,
   keepBytes: 64 * 1024 * 1024,
+  partBytesMax: 256 * 1024,
   lease: false,
 };
 
