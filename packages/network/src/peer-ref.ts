@@ -63,8 +63,16 @@ export function outlives(one: PeerRef, other: PeerRef): boolean {
 }
 
 /** The same peer in another life. */
-export function inLife({ rebirth: _, ...peer }: PeerRef, { incarnation, rebirth }: Life): PeerRef {
-  return { ...peer, incarnation, ...(rebirth === undefined ? {} : { rebirth }) };
+export function inLife(peer: PeerRef, { incarnation, rebirth }: Life): PeerRef {
+  const { peerId, host, port, failureDomain } = peer;
+  return {
+    peerId,
+    host,
+    port,
+    incarnation,
+    ...(rebirth === undefined ? {} : { rebirth }),
+    ...(failureDomain === undefined ? {} : { failureDomain }),
+  };
 }
 
 /**
