@@ -294,6 +294,8 @@ export class PeerManager extends Component {
       this.roster.trigger(new PeerListed({ peer, state, reason }));
       this.ended(peerId, reason);
       this.#retired(peerId);
+      // One that was stopped for its faults would lie there for ever; it comes back as another.
+      this.kill(child);
       return;
     }
   }
