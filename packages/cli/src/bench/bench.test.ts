@@ -187,7 +187,14 @@ describe("figures", () => {
     const one = { p50Ms: 1, p99Ms: 2, cpuMicros: null, done: 10, errors: 0, again: 0, error: "" };
     const figures: Figures = {
       about: { kith: "commit abc", machine: "M", medium: "ext4", peers: [] },
-      options: { seconds: 2, warmUpSeconds: 20, rounds: 3, clients: 50, operations: null, keys: 10_000 },
+      options: {
+        seconds: 2,
+        warmUpSeconds: 20,
+        rounds: 3,
+        clients: 50,
+        operations: null,
+        keys: 10_000,
+      },
       load: [
         {
           server: "redis",
