@@ -151,7 +151,7 @@ export class WatchedGroups extends ReplicatedGroups {
       for (const { kind, from: voter, to: candidate, term, ...rest } of messagesIn(bundle))
         if (kind === "vote-answer" && "granted" in rest && rest.granted)
           this.workload.trigger(new Voted({ voter, term, candidate }));
-        else if (kind === "snapshot" && "part" in rest && rest.part > 0 && rest.last)
+        else if (kind === "snapshot" && "last" in rest && rest.part > 0 && rest.last)
           this.workload.trigger(new Parts());
       const one = this.state.replicas.get(gid);
       if (one === undefined) return;
