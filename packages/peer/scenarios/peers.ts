@@ -52,7 +52,7 @@ function foundersOf(nodes: number): number {
 
 /** What is at the nodes as they live now. */
 interface Now {
-  /** The peers that are hosted, and those that were given up, with their nodes. */
+  /** The peers that are hosted or will be again soon, and those that were given up, with their nodes. */
   readonly hosted: ReadonlyMap<number, string>;
   readonly failed: ReadonlySet<number>;
 }
@@ -66,7 +66,7 @@ function nowOf({ nodes, ...view }: View): Now {
   for (const { node, life, fact } of view.facts(Hosts)) {
     if (lives.get(node) !== life) continue;
     if (fact.hosted) hosted.set(fact.peerId, node);
-    else hosted.delete(fact.peerId);
+    else if (!fact.returns) hosted.delete(fact.peerId);
     if (fact.reason !== "") failed.add(fact.peerId);
   }
   return { hosted, failed };
@@ -335,7 +335,7 @@ export const peers = scenario({
     { name: "a peer is given up", ...someFact(Hosts, ({ fact }) => fact.reason !== "") },
     {
       name: "a peer that was added is removed",
-      ...someFact(Hosts, ({ fact }) => !fact.hosted && fact.reason === ""),
+      ...someFact(Hosts, ({ fact }) => !fact.hosted && !fact.returns && fact.reason === ""),
     },
     { name: "a part begins anew", ...someFact(Fails, () => true) },
   ],
