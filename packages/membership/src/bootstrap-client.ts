@@ -101,9 +101,15 @@ export class BootstrapClient extends Component {
   }
 
   #ask(servers: readonly PeerRef[]): void {
-    for (const to of servers)
-      if (addressOf(to) !== addressOf(this.#self))
-        this.net.trigger(new Ask({ to, cluster: this.#cluster }));
+    const others = servers.filter((to) => addressOf(to) !== addressOf(this.#self));
+    // Its own server would answer before the others, and may know less. Whoever founds a cluster has no other one.
+    for (const to of this.#knowsOthers() ? others : servers)
+      this.net.trigger(new Ask({ to, cluster: this.#cluster }));
+  }
+
+  #knowsOthers(): boolean {
+    const own = addressOf(this.#self);
+    return [...this.state.servers.keys()].some((address) => address !== own);
   }
 
   #answered(from: PeerRef, named: readonly PeerRef[]): void {

@@ -39,6 +39,7 @@ import { keyCount, type Workload, workloads } from "./workloads.ts";
 /** The options of the command, as they are given. */
 export interface BenchOptions {
   readonly seconds: string;
+  readonly warmUp: string;
   readonly rounds: string;
   readonly clients: string;
   readonly kills: string;
@@ -51,6 +52,8 @@ export interface BenchOptions {
 
 interface Plan extends Omit<LoadOptions, "cpuMs" | "pipelined" | "signal"> {
   readonly rounds: number;
+  /** How long a server does all of it before anything is measured. */
+  readonly warmUpSeconds: number;
   readonly kills: number;
   readonly keysOfKills: number;
   readonly idleMs: number;
@@ -69,6 +72,8 @@ const serverParts = ["one-process", "processes", "redis", "etcd"] as const;
 const measureParts = ["load", "idle", "kill", "size"] as const;
 type Part = (typeof serverParts)[number] | (typeof measureParts)[number];
 const allParts: readonly Part[] = [...serverParts, ...measureParts];
+/** How long the warm-up takes in a short run, in seconds. */
+const shortWarmUp = 5;
 
 /** Runs the command. @throws KithError `KITH_CLI_ARGUMENT`, `KITH_CLI_ENDED`, `KITH_CLI_FILE` */
 export async function bench(
@@ -115,6 +120,12 @@ function planOf(options: BenchOptions): Plan {
       operations === undefined
         ? null
         : wholeNumber(operations, "a number of operations", 1, 1_000_000_000),
+    warmUpSeconds:
+      operations !== undefined
+        ? 0
+        : isShort
+          ? shortWarmUp
+          : wholeNumber(options.warmUp, "a number of seconds", 0, 3600),
     warmUpMs: isShort ? 200 : 500,
     idleMs: isShort ? 500 : 6000,
     keysOfKills: isShort ? 20 : 200,
@@ -266,6 +277,8 @@ class Run {
     if (has("load")) {
       say("filling");
       await fill(server, signal);
+      say("warming up");
+      await this.#warmUp(server);
       for (const workload of workloads) {
         say(workload.name);
         const result = await load((client) => server.open(client, workload), {
@@ -281,6 +294,19 @@ class Run {
     if (idle === null) return;
     const after = has("load") ? residentMbOf(server.pids()) : null;
     this.#figures.idle.push({ ...idle, afterMb: after === null ? null : after / kind.members });
+  }
+
+  /** Does all of it for a while: of a server that compiles while it runs, the first seconds are those of its compiler. */
+  async #warmUp(server: Server): Promise<void> {
+    const { warmUpSeconds, clients } = this.#plan;
+    if (warmUpSeconds === 0) return;
+    const seconds = warmUpSeconds / workloads.length;
+    for (const workload of workloads)
+      await load((client) => server.open(client, workload), {
+        ...{ clients, seconds, pipelined: workload.pipelined, warmUpMs: 0, operations: null },
+        cpuMs: () => null,
+        signal: this.#abort.signal,
+      });
   }
 
   /** What a member takes that nobody asks anything. */

@@ -187,7 +187,14 @@ describe("figures", () => {
     const one = { p50Ms: 1, p99Ms: 2, cpuMicros: null, done: 10, errors: 0, again: 0, error: "" };
     const figures: Figures = {
       about: { kith: "commit abc", machine: "M", medium: "ext4", peers: [] },
-      options: { seconds: 2, rounds: 3, clients: 50, operations: null, keys: 10_000 },
+      options: {
+        seconds: 2,
+        warmUpSeconds: 20,
+        rounds: 3,
+        clients: 50,
+        operations: null,
+        keys: 10_000,
+      },
       load: [
         {
           server: "redis",
@@ -215,6 +222,9 @@ describe("figures", () => {
     };
     const text = figuresText(figures);
     expect(text).match(/etcd is not installed here/);
+    expect(text).match(/after every server alike has done all of it for 20 seconds/);
+    const cold = figuresText({ ...figures, options: { ...figures.options, warmUpSeconds: 0 } });
+    expect(cold).match(/of servers that have just started/);
     expect(text).match(/\| GET +\| redis +\| 2,000 +\| 1\.000 /);
     expect(text).match(
       /\| GET +\| kith +\| 500 +\| 0\.500 +\| 1\.00 +\| 2\.00 +\| 7 +\| 10\.0 +\| 3 +\|/,

@@ -30,6 +30,8 @@ export interface Figures {
   readonly about: About;
   readonly options: {
     readonly seconds: number;
+    /** How long each server does all of it before, in seconds. */
+    readonly warmUpSeconds: number;
     readonly rounds: number;
     readonly clients: number;
     readonly operations: number | null;
@@ -46,7 +48,7 @@ export interface Figures {
 /** A page about them. */
 export function figuresText(figures: Figures): string {
   const { about, options, load, idle, kills, install, missing } = figures;
-  const { rounds, seconds, clients, operations, keys } = options;
+  const { rounds, seconds, warmUpSeconds, clients, operations, keys } = options;
   const parts = [
     "# A cluster through its Redis port",
     [
@@ -57,7 +59,7 @@ export function figuresText(figures: Figures): string {
   if (load.length > 0)
     parts.push(
       "## Operations",
-      `${clients} clients in one process, each on a connection of its own and with one request under way, on the same machine as the servers and in turn at each of their members; values of 100 bytes, ${keys.toLocaleString("en")} keys. The median of ${counted(rounds, "round")} of ${operations === null ? counted(seconds, "second") : counted(operations, "operation")}; time is from a request, or so many at a time, to all of its answers. CPU is that of the servers for one operation, the ratio that of operations a second to the first row. "Again" is how often 100 transactions were begun again.
+      `${clients} clients in one process, each on a connection of its own and with one request under way, on the same machine as the servers and in turn at each of their members; values of 100 bytes, ${keys.toLocaleString("en")} keys. The median of ${counted(rounds, "round")} of ${operations === null ? counted(seconds, "second") : counted(operations, "operation")}${warmUpSeconds === 0 ? ", of servers that have just started" : `, after every server alike has done all of it for ${counted(warmUpSeconds, "second")}, so that what compiles while it runs has done so`}; time is from a request, or so many at a time, to all of its answers. CPU is that of the servers for one operation, the ratio that of operations a second to the first row. "Again" is how often 100 transactions were begun again.
 
 The keys of Kith have three replicas at five peers; etcd has three members. Both have a write on the disks of a majority before they acknowledge it (${about.medium}), and answer reads linearizably. redis-server is one process: in memory it loses all in a crash, flushed it writes one disk. etcd has neither INCR nor WATCH: it reads, and writes if nothing was written since; its clients speak gRPC.`,
       table(
