@@ -190,7 +190,11 @@ describe("a body that throws", () => {
   it("is run again where what it had read did not fit together", async () => {
     let checks = 0;
     const { client } = await fakeClient((request) =>
-      "keys" in request ? entries(request.keys) : checks++ === 0 ? new Aborted({}) : new Committed(),
+      "keys" in request
+        ? entries(request.keys)
+        : checks++ === 0
+          ? new Aborted({})
+          : new Committed(),
     );
     let runs = 0;
     const result = await client.transact(async (tx) => {
