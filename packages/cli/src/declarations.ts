@@ -146,7 +146,7 @@ export function declareBench(
     .option(
       "--warm-up <n>",
       "how many seconds each server does all of it before anything is measured",
-      "20",
+      "30",
     )
     .option("--operations <n>", "so many operations for each, instead of a time; nothing before")
     .option("--clients <n>", "connections at a time", "50")
