@@ -7,6 +7,7 @@ import { bindAddress, real } from "@kith/node";
 import { spreadIds } from "@kith/peer";
 import { expect } from "chai";
 import { Redis } from "ioredis";
+import { launch } from "./launch.ts";
 import { PeerProcess, type Place } from "./peer-process.ts";
 
 /** A process whose peers a test can take away, and bring back. */
@@ -160,6 +161,19 @@ describe("servers beside peers", function () {
       return failed !== "";
     });
     expect(failed).contains("No peer of this process is left").contains("out of order");
+  });
+
+  it("end the process, in order, when its last peer was taken out", async () => {
+    const { host, port } = await placeOf();
+    const { system, peers } = await launch({
+      ...{ listen: { host, port }, data: null, count: 1, join: [], create: { peers: 1 } },
+      ...{ redis: [{ host, port: 0 }], http: [], log: () => undefined },
+    });
+    closers.push(() => system.stop());
+    const [only] = peers;
+    if (only === undefined) throw new Error("There is no peer.");
+    system.enter(() => system.instance.remove(only));
+    await system.done;
   });
 });
 

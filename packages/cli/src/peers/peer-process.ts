@@ -52,8 +52,8 @@ export interface PeerProcessListener {
   readonly failed: (failed: ClusterFailed) => void;
   /** A server takes calls. */
   readonly up: (server: "redis" | "http", at: Place) => void;
-  /** A peer has stopped for good. */
-  readonly ended: (peerId: number, reason: string) => void;
+  /** A peer has stopped for good; `left` others run. */
+  readonly ended: (peerId: number, reason: string, left: number) => void;
 }
 
 /** Stands where the servers will be: they come when the peers do. */
@@ -162,7 +162,8 @@ export class PeerProcess extends PeerManager {
     }
     this.#servers.delete(peerId);
     this.#waiting.delete(peerId);
-    this.#tell((to) => to.ended(peerId, reason));
+    const left = this.peers.size;
+    this.#tell((to) => to.ended(peerId, reason, left));
     if (this.peers.size === 0 && reason !== "")
       throw cliError("KITH_CLI_ENDED", `No peer of this process is left: ${reason}`);
   }
