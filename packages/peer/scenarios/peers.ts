@@ -142,9 +142,13 @@ function misshown(view: View): string | undefined {
   const { hosted, failed } = nowOf(view);
   const looks = view.facts(Looked).filter(({ fact }) => fact.missing === null);
   if (looks.length === 0) return "nobody has seen all";
-  const changed = view.facts(Hosts).at(-1)?.time ?? 0;
+  const changed = Math.max(
+    view.facts(Hosts).at(-1)?.time ?? 0,
+    view.facts(Belongs).at(-1)?.time ?? 0,
+    view.facts(Sees).at(-1)?.time ?? 0,
+  );
   const last = looks.findLast(({ time }) => time > changed);
-  // One that was away came back after all had looked.
+  // A peer or a process came back after all had looked.
   if (last === undefined) return undefined;
   const shown = new Map(last.fact.peers.map((one) => [one.peerId, one]));
   if (shown.size < last.fact.peers.length) return "a peer is shown twice";
