@@ -179,6 +179,11 @@ export class Person extends Component {
             (reply) => isList(reply) && reply[0] === 2 && reply[1] === 1,
           ],
       [[said("PTTL", key)], (reply) => typeof reply === "number" && reply > 0],
+      // Nobody else has changed it.
+      [
+        [said("WATCH", key), said("MULTI"), said("APPEND", key, ""), said("EXEC")],
+        (reply) => isList(reply),
+      ],
       [[said("INCR", key)], (reply) => typeof reply === "number"],
       [[said("PTTL", key)], (reply) => typeof reply === "number" && reply > 0],
       [[said("PERSIST", key)], (reply) => reply === 1],

@@ -139,7 +139,10 @@ export class Browsed extends event("store/Browsed", StoreAnswer)<{
 export class Committed extends event("store/Committed", StoreAnswer) {}
 
 /** The transaction has not happened and will not: something that it has read has changed, or another one was faster. */
-export class Aborted extends event("store/Aborted", StoreAnswer) {}
+export class Aborted extends event("store/Aborted", StoreAnswer)<{
+  /** A key that certainly has no more the version with which it was read, where that is known: it will not have it again. */
+  readonly outdated?: Key;
+}> {}
 
 // --- requests of Registers -------------------------------------------------------------------------
 
