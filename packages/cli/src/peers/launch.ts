@@ -133,9 +133,12 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
           up[server].push(at);
           look();
         },
-        ended: (peerId, reason, left) => {
-          // Whoever has taken out the last one has nothing left to do here.
-          if (left === 0 && reason === "") void system.stop();
+        ended: (peerId, reason) => {
+          // Where the last one was taken out, and none comes in its place, nothing is left to do here.
+          if (reason === "")
+            setImmediate(() => {
+              if (system.instance.hosting === 0) void system.stop();
+            });
           if (peers.length === 1 && reason !== "")
             reject(cliError("KITH_CLI_ENDED", `Peer ${peerId} has stopped: ${reason}`));
         },

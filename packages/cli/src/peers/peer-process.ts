@@ -52,8 +52,8 @@ export interface PeerProcessListener {
   readonly failed: (failed: ClusterFailed) => void;
   /** A server takes calls. */
   readonly up: (server: "redis" | "http", at: Place) => void;
-  /** A peer has stopped for good; `left` others run. */
-  readonly ended: (peerId: number, reason: string, left: number) => void;
+  /** A peer has stopped for good. */
+  readonly ended: (peerId: number, reason: string) => void;
 }
 
 /** Stands where the servers will be: they come when the peers do. */
@@ -96,6 +96,11 @@ export class PeerProcess extends PeerManager {
     this.control.on(ChildKilled, ({ name }) => this.#left(name));
     this.redisUp.on(Listening, (at) => this.#tell((to) => to.up("redis", at)));
     this.httpUp.on(Listening, (at) => this.#tell((to) => to.up("http", at)));
+  }
+
+  /** How many peers there are. */
+  get hosting(): number {
+    return this.peers.size;
   }
 
   /** Tells from now on, and what has happened until now. */
@@ -162,8 +167,7 @@ export class PeerProcess extends PeerManager {
     }
     this.#servers.delete(peerId);
     this.#waiting.delete(peerId);
-    const left = this.peers.size;
-    this.#tell((to) => to.ended(peerId, reason, left));
+    this.#tell((to) => to.ended(peerId, reason));
     if (this.peers.size === 0 && reason !== "")
       throw cliError("KITH_CLI_ENDED", `No peer of this process is left: ${reason}`);
   }
