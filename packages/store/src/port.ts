@@ -289,6 +289,9 @@ export class Resync extends event("store/Resync")<{
   readonly hi: Octets | null;
 }> {}
 
+/** A watch was not begun, because there are too many at this provider: nothing comes of it. */
+export class WatchRefused extends event("store/WatchRefused")<{ readonly watch: string }> {}
+
 // --- the ports -------------------------------------------------------------------------------------
 
 /** Single keys, read and written as a whole: what every store can do. */
@@ -297,7 +300,7 @@ export const Registers = port("Registers", { requests: [Get, Put, Delete] });
 /** Keys and transactions over them. Provider: `StoreClient`. */
 export const Store = port("Store", {
   requests: [Get, Put, Delete, Apply, Read, Commit, Scan, Browse, Watch, Unwatch],
-  indications: [Changes, Resync],
+  indications: [Changes, Resync, WatchRefused],
 });
 
 /** The response class of a request that has several answers: at run time their root, for the compiler their union. */

@@ -60,6 +60,12 @@ interface Plan extends Omit<LoadOptions, "cpuMs" | "pipelined" | "signal"> {
   readonly has: (part: Part) => boolean;
 }
 
+/** What came of the loads, by server and workload, in the order of the rounds: of those that count, and of those of the warm-up. */
+interface Results {
+  readonly measured: Map<string, LoadResult[]>;
+  readonly before: Map<string, LoadResult[]>;
+}
+
 interface Kind {
   readonly part: Part;
   readonly name: string;
@@ -163,7 +169,7 @@ class Run {
     const { rounds, has, kills, keysOfKills } = this.#plan;
     const command = this.#command();
     const kinds = this.#kinds(command);
-    const results = new Map<string, LoadResult[]>();
+    const results: Results = { measured: new Map(), before: new Map() };
     if (has("load") || has("idle"))
       for (let round = 1; round <= (has("load") ? rounds : 1); round++)
         for (const kind of kinds)
@@ -172,9 +178,16 @@ class Run {
           );
     for (const kind of kinds)
       for (const workload of workloads) {
-        const all = results.get(`${kind.name}/${workload.name}`) ?? [];
-        if (all.length > 0)
-          this.#figures.load.push({ server: kind.name, what: workload.name, rounds: all });
+        const key = `${kind.name}/${workload.name}`;
+        const measured = results.measured.get(key) ?? [];
+        const before = results.before.get(key) ?? [];
+        if (measured.length > 0)
+          this.#figures.load.push({
+            server: kind.name,
+            what: workload.name,
+            rounds: measured,
+            before,
+          });
       }
     const { signal } = this.#abort;
     if (has("kill"))
@@ -269,7 +282,7 @@ class Run {
     server: Server,
     round: number,
     say: (text: string) => void,
-    results: Map<string, LoadResult[]>,
+    results: Results,
   ): Promise<void> {
     const { has } = this.#plan;
     const { signal } = this.#abort;
@@ -278,7 +291,7 @@ class Run {
       say("filling");
       await fill(server, signal);
       say("warming up");
-      await this.#warmUp(server);
+      await this.#warmUp(kind, server, results.before);
       for (const workload of workloads) {
         say(workload.name);
         const result = await load((client) => server.open(client, workload), {
@@ -287,8 +300,7 @@ class Run {
           cpuMs: () => cpuMsOf(server.pids()),
           signal,
         });
-        const key = `${kind.name}/${workload.name}`;
-        results.set(key, [...(results.get(key) ?? []), result]);
+        note(results.measured, kind, workload, result);
       }
     }
     if (idle === null) return;
@@ -297,16 +309,18 @@ class Run {
   }
 
   /** Does all of it for a while: of a server that compiles while it runs, the first seconds are those of its compiler. */
-  async #warmUp(server: Server): Promise<void> {
+  async #warmUp(kind: Kind, server: Server, before: Results["before"]): Promise<void> {
     const { warmUpSeconds, clients } = this.#plan;
     if (warmUpSeconds === 0) return;
     const seconds = warmUpSeconds / workloads.length;
-    for (const workload of workloads)
-      await load((client) => server.open(client, workload), {
+    for (const workload of workloads) {
+      const result = await load((client) => server.open(client, workload), {
         ...{ clients, seconds, pipelined: workload.pipelined, warmUpMs: 0, operations: null },
-        cpuMs: () => null,
+        cpuMs: () => cpuMsOf(server.pids()),
         signal: this.#abort.signal,
       });
+      note(before, kind, workload, result);
+    }
   }
 
   /** What a member takes that nobody asks anything. */
@@ -329,6 +343,16 @@ class Run {
       mb: mb === null ? null : mb / members,
     };
   }
+}
+
+function note(
+  results: Map<string, LoadResult[]>,
+  { name }: Kind,
+  workload: Workload,
+  result: LoadResult,
+): void {
+  const key = `${name}/${workload.name}`;
+  results.set(key, [...(results.get(key) ?? []), result]);
 }
 
 /** Writes all keys that are read later. */

@@ -200,6 +200,7 @@ describe("figures", () => {
           server: "redis",
           what: "GET",
           rounds: [1000, 3000, 2000].map((perSecond) => ({ ...one, perSecond })),
+          before: [],
         },
         {
           server: "kith",
@@ -208,6 +209,7 @@ describe("figures", () => {
             ...one,
             ...{ perSecond, cpuMicros: 7, again: 1, errors: 1, error: "BUSY" },
           })),
+          before: [20, 40, 30].map((cpuMicros) => ({ ...one, perSecond: 1, cpuMicros })),
         },
       ],
       idle: [{ server: "kith", members: 5, cpuPercent: null, mb: 60.4, afterMb: 99.6 }],
@@ -227,7 +229,7 @@ describe("figures", () => {
     expect(cold).match(/of servers that have just started/);
     expect(text).match(/\| GET +\| redis +\| 2,000 +\| 1\.000 /);
     expect(text).match(
-      /\| GET +\| kith +\| 500 +\| 0\.500 +\| 1\.00 +\| 2\.00 +\| 7 +\| 10\.0 +\| 3 +\|/,
+      /\| GET +\| kith +\| 500 +\| 0\.500 +\| 1\.00 +\| 2\.00 +\| 7 +\| 30 +\| 10\.0 +\| 3 +\|/,
     );
     expect(text).match(/- GET, kith: BUSY/);
     expect(text).match(/\| kith +\| – +\| 60 +\| 100 +\|/);
