@@ -1,15 +1,24 @@
 /** The component: groups of simulated processes. */
 
+import type { Given } from "@kith/core";
 import { keptWrites, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import { Busy, Changed, type ConsensusAnswer, Done, Founded, NotLeader, Refused } from "./port.ts";
 import { replicatedGroups } from "./host.ts";
+import { quietTick } from "./settings.ts";
 import { addressAt, Peer, register, registerV2, resultOf } from "./register.test.ts";
 
 type World = Simulation<typeof Peer>;
 
-function cluster(nodes: number, voters = nodes, seed = 1): World {
-  const world = simulate(Peer, { seed, nodes }).boot();
+/** One whose groups look at the time seldom while they are quiet. */
+class RestingPeer extends Peer {
+  protected override get settings(): readonly Given[] {
+    return [quietTick.of(250)];
+  }
+}
+
+function cluster(nodes: number, voters = nodes, seed = 1, kind = Peer): World {
+  const world = simulate(kind, { seed, nodes }).boot();
   world.runFor(50);
   const peers = Array.from({ length: voters }, (_, i) => addressAt(i));
   for (let i = 0; i < voters; i++) world.node(i).root.found("g", peers);
@@ -222,6 +231,37 @@ describe("replicated groups", () => {
     world.runFor(50);
     for (const { root } of world.nodes) expect(root.status?.quiet).equal(true);
     expect(asked(world, leader, (peer) => peer.write("g", "b", 2))).instanceOf(Done);
+  });
+
+  it("do hardly anything while they are quiet, and are as fast as ever after that", () => {
+    const [often, seldom] = [Peer, RestingPeer].map((kind) => {
+      const world = cluster(3, 3, 1, kind);
+      const leader = leaderOf(world);
+      asked(world, leader, (peer) => peer.write("g", "a", 1));
+      world.runFor(6000);
+      const before = world.steps;
+      world.runFor(10_000);
+      const rest = world.steps - before;
+      // It leads still: what is late is late by less than an election takes.
+      expect(leaderOf(world)).equal(leader);
+      const begin = world.time;
+      for (let i = 2; i < 12; i++)
+        expect(asked(world, leader, (peer) => peer.write("g", "b", i))).instanceOf(Done);
+      return [rest, world.time - begin] as const;
+    });
+    expect((seldom?.[0] ?? 0) * 3).lessThan(often?.[0] ?? 0);
+    expect(seldom?.[1]).closeTo(often?.[1] ?? 0, 20);
+  });
+
+  it("have another leader soon where the leader's process ends, also while they look at the time seldom", () => {
+    const world = cluster(3, 3, 1, RestingPeer);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    world.runFor(8000);
+    world.node(leader).crash();
+    world.until(() => world.nodes.some((node) => node.state === "up" && node.root.leads.has("g")), {
+      within: 3500,
+    });
   });
 
   it("have another leader soon where the leader's process ends, also while they are quiet", () => {

@@ -16,6 +16,7 @@ import {
   type Millis,
   port,
   SchedulePeriodic,
+  ScheduleTimeout,
   streamKey,
   timeout,
   Timer,
@@ -71,7 +72,7 @@ import {
 import { birth, death, operationsOf, tableNamespace, tableOperations } from "./records.ts";
 import { answerUnknown, applyTo, leaderOf, newReplica, type Replica } from "./replica.ts";
 import { Requests } from "./requests.ts";
-import { type GroupSettings, settingsProblem } from "./settings.ts";
+import { type GroupSettings, quietTick, settingsProblem } from "./settings.ts";
 import { type Durable, type Effects, joining, replica, spawned } from "./state.ts";
 import { noStreams, type StreamContext, Streams } from "./streams.ts";
 import { emptyTable, queryTable, type Spawned, spawnedTable, takeDirty } from "./table.ts";
@@ -123,11 +124,14 @@ export abstract class ReplicatedGroups extends Component {
     turnDue: false,
     writes: noWrites(),
     lastTick: 0,
+    /** When the time is looked at next, after the last look; 0 where that is always the same. */
+    tickEvery: 0,
     lastSave: 0,
     streams: noStreams(),
   });
 
   readonly #init: GroupsInit;
+  readonly #quietTick = this.setting(quietTick);
   readonly #self: PeerRef;
   readonly #mail: Mail;
   readonly #records = new Records();
@@ -175,8 +179,10 @@ export abstract class ReplicatedGroups extends Component {
     });
     this.timer.on(Tick, () => this.#tick());
     this.onStart(() => {
-      const period = init.tick ?? 25;
-      this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() }));
+      if (this.#isSteady) {
+        const period = this.#period;
+        this.timer.trigger(new SchedulePeriodic({ period, timeout: new Tick() }));
+      } else this.#tickIn(this.#period);
       this.#loader.begin();
     });
   }
@@ -202,6 +208,7 @@ export abstract class ReplicatedGroups extends Component {
     for (const peerId of sharing(this.state.peers, peer))
       for (const one of this.state.replicas.values())
         this.#guard(one, () => suspect(one.state, peerId, now));
+    if (this.state.tickEvery > this.#period) this.#tickIn(this.#period);
   }
 
   /** The messages; none where they cannot be read, which is as if they were lost. */
@@ -307,10 +314,38 @@ export abstract class ReplicatedGroups extends Component {
     this.#touch(gid);
   }
 
+  /** Between two looks at the time, where something is going on. */
+  get #period(): Millis {
+    return this.#init.tick ?? 25;
+  }
+
+  /** Whether the time is looked at as often while nothing is going on. */
+  get #isSteady(): boolean {
+    return this.#quietTick <= this.#period;
+  }
+
+  /** Until the time is looked at again: where all is quiet, until something is due. */
+  #pause(now: Millis): Millis {
+    const { replicas, ready } = this.state;
+    if (!ready) return this.#period;
+    let due = now + this.#quietTick;
+    for (const { state } of replicas.values()) {
+      if (!state.quiet) return this.#period;
+      due = Math.min(due, dueAt(state));
+    }
+    return Math.max(this.#period, due - now);
+  }
+
+  #tickIn(delay: Millis): void {
+    this.state.tickEvery = delay;
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Tick(), id: "tick" }));
+  }
+
   #tick(): void {
     const now = this.clock.monotonic;
     const { state } = this;
-    const stalled = state.lastTick > 0 && now - state.lastTick > (this.#init.tick ?? 25) + stallMs;
+    const every = this.#isSteady ? this.#period : state.tickEvery;
+    const stalled = state.lastTick > 0 && now - state.lastTick > every + stallMs;
     state.lastTick = now;
     const version = this.machine.versions.at(-1) ?? 1;
     for (const [gid, one] of state.replicas) {
@@ -320,6 +355,7 @@ export abstract class ReplicatedGroups extends Component {
       this.#guard(one, () => tick(one.state, now, stalled));
       this.#touch(gid);
     }
+    if (!this.#isSteady) this.#tickIn(this.#pause(now));
     this.#streams.tidy();
     if (state.writes.again.length > 0) this.#writes.resume();
     if (now >= state.writes.retryAt) {
@@ -357,9 +393,17 @@ export abstract class ReplicatedGroups extends Component {
 
   #touch(gid: string): void {
     this.state.dirty.add(gid);
+    this.#hurry(gid);
     if (this.state.turnDue) return;
     this.state.turnDue = true;
     this.turner.trigger(new TurnEnds());
+  }
+
+  /** Something begins in a group that was quiet. */
+  #hurry(gid: string): void {
+    if (this.state.tickEvery <= this.#period || this.state.replicas.get(gid)?.state.quiet !== false)
+      return;
+    this.#tickIn(this.#period);
   }
 
   #turn(): void {

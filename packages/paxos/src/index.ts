@@ -59,4 +59,4 @@ export {
   sessionResult,
   withSessions,
 } from "./sessions.ts";
-export { defaultSettings, type GroupSettings, type LeaseSettings } from "./settings.ts";
+export { defaultSettings, type GroupSettings, type LeaseSettings, quietTick } from "./settings.ts";

@@ -1,6 +1,6 @@
 /** A replicated register for tests, and a peer that holds groups of it and does what a test tells it. */
 
-import { Component, KithError } from "@kith/core";
+import { Component, type Given, KithError } from "@kith/core";
 import { Network, type PeerRef } from "@kith/network";
 import { Bundle, bundled, Packer, Records } from "./bundle.ts";
 import type { Change, PeerAddress } from "./config.ts";
@@ -98,6 +98,11 @@ export class Peer extends Component {
   readonly left: string[] = [];
   status: Status | null = null;
   readonly answers: ConsensusAnswer[] = [];
+  /** What its groups are set to. */
+  protected get settings(): readonly Given[] {
+    return [];
+  }
+
   onApplied: ((applied: Applied) => void) | null = null;
   onEnd: ((operation: number, answer: ConsensusAnswer) => void) | null = null;
 
@@ -122,6 +127,7 @@ export class Peer extends Component {
       { announce: true, twice: true, ...init },
       {
         name: "groups",
+        settings: this.settings,
         // A storage that fails takes the replicas with it; anything else is a defect.
         onFault: ({ cause }) => {
           const lost = cause instanceof KithError && cause.code === "KITH_PAXOS_STORAGE";

@@ -1,6 +1,6 @@
 /** The settings of a group, each with what raising it costs. All replicas of a group have the same. */
 
-import type { Millis } from "@kith/core";
+import { type Millis, setting } from "@kith/core";
 
 /** What a lease takes for granted. */
 export interface LeaseSettings {
@@ -90,6 +90,12 @@ export const defaultSettings: GroupSettings = {
   partBytesMax: 256 * 1024,
   lease: false,
 };
+
+/**
+ * How often the groups of a process look at the time while all of them are quiet, in milliseconds; where it is not above their `tick`,
+ * as often as ever. Raise it: less to do at rest, and what is due then (a heartbeat a second) comes so much later.
+ */
+export const quietTick = setting.duration("paxos.quietTick", 0);
 
 /** Says what is wrong with settings; null where nothing is. */
 export function settingsProblem({ lease = false }: Partial<GroupSettings>): string | null {

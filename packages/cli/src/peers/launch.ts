@@ -6,6 +6,7 @@
 import { KithError, type LogSink, run, type System } from "@kith/core";
 import type { ServerCertificate } from "@kith/gateway";
 import { type RealOptions, real, type Stoppable } from "@kith/node";
+import { quietTick } from "@kith/paxos";
 import { type ClusterPhase, type Founders, nextStepOf } from "@kith/peer";
 import { cliError } from "../errors.ts";
 import { drawnIds, peersOf } from "./data-directory.ts";
@@ -73,6 +74,8 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
   const { advertise, secret, tls, cluster, failureDomain } = options;
   const world = real({
     listen,
+    // A peer that nobody asks shall take as little as it can: nothing is due more often then than each second.
+    settings: [quietTick.of(250)],
     ...(peers[0] === undefined ? {} : { peerId: peers[0] }),
     ...(data === null ? {} : { data }),
     ...(advertise === undefined ? {} : { advertise }),

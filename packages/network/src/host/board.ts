@@ -53,6 +53,8 @@ export interface BoardOptions {
 
 /** How often deadlines are looked at. */
 const tickMs = 100;
+/** Of so many ticks at most only one is one, where nothing is waited for. */
+const restedTicksMax = 5;
 /** A tick that comes so much later shows that the process stood still: what it did not hear then may have come. */
 const stallMs = 1000;
 /** How often a call in a row may lose against another one that then is not there. */
@@ -458,10 +460,30 @@ export class Board implements Desk, Switching {
     if (this.#stopTicking !== null) return;
     const { transport } = this.#options;
     this.#tickedAt = transport.now();
+    let rested = 0;
+    const { heartbeatMs, silenceMs, idleMs } = this.#options.limits;
+    const shortest = Math.min(heartbeatMs, silenceMs, idleMs > 0 ? idleMs : Infinity);
+    const restedTicks = Math.min(restedTicksMax, shortest / (10 * tickMs));
     this.#stopTicking = transport.every(tickMs, () => {
+      const late = transport.now() - this.#tickedAt - tickMs;
+      // Where all is as it should be, what is looked at takes seconds.
+      if (late <= stallMs && ++rested < restedTicks && this.#rests()) {
+        this.#tickedAt = transport.now();
+        return;
+      }
+      rested = 0;
       this.#ticked = true;
       this.traffic.wake();
     });
+  }
+
+  /** Whether all calls are up and quiet, and nothing waits for one. */
+  #rests(): boolean {
+    for (const { phase, wire } of this.#calls)
+      if (phase !== "up" || (wire?.waiting ?? 1) > 0) return false;
+    for (const { call, queue } of this.#links.values())
+      if (call === null && queue.length > 0) return false;
+    return true;
   }
 
   #tick(now: number): void {
