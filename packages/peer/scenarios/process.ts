@@ -3,7 +3,17 @@
  * removes them, lets a part of one fail, and looks at the cluster. What it states are facts; judging them is the scenario's.
  */
 
-import { AskTimeout, type Child, Component, event, KithError, port } from "@kith/core";
+import {
+  AskTimeout,
+  type Child,
+  Component,
+  event,
+  KithError,
+  type Millis,
+  port,
+  SchedulePeriodic,
+  timeout,
+} from "@kith/core";
 import { addressOf, parsePeer, self } from "@kith/network";
 import { bytesText, textBytes } from "@kith/paxos";
 import { Ring, type RingStatus, RingView } from "@kith/ring";
@@ -205,6 +215,15 @@ class FrailPeer extends VirtualPeer {
   }
 }
 
+/** It is this process's turn to look at the cluster. */
+class LookNow extends timeout("peers/LookNow") {}
+
+/** What a process of the scenario has to know. Plain data. */
+export interface ProcessInit extends PeerManagerInit {
+  /** When somebody at this process looks at the cluster for the first time, and how often after that. */
+  readonly looks: { readonly first: Millis; readonly every: Millis };
+}
+
 /** A process. */
 export class Process extends PeerManager {
   readonly workload = this.requires(Workload);
@@ -216,11 +235,11 @@ export class Process extends PeerManager {
   /** How often parts of those were told to fail. */
   readonly #broken = new Map<number, number>();
   #groups: readonly Placed[] = [];
-  readonly #look = this.view.onAnswer(AskView, (answer, _, id: number) => {
+  readonly #look = this.view.onAnswer(AskView, (answer, _, id: number | null) => {
     if (!(answer instanceof AskTimeout)) this.#looked(id, answer);
   });
 
-  constructor(init: PeerManagerInit) {
+  constructor({ looks, ...init }: ProcessInit) {
     super(init);
     this.#own = init.peers;
     this.connect(this.cluster, this.how);
@@ -238,6 +257,17 @@ export class Process extends PeerManager {
       this.workload.trigger(new Belongs({ phase, clusterId, groups: this.#groups }));
     });
     this.workload.on(Perform, (what) => this.#perform(what));
+    this.timer.on(LookNow, () => this.#look(new AskView(), { context: null }));
+    this.onStart(() =>
+      this.timer.trigger(
+        new SchedulePeriodic({
+          delay: looks.first,
+          period: looks.every,
+          timeout: new LookNow(),
+          id: "look",
+        }),
+      ),
+    );
   }
 
   protected override peerClass(): typeof FrailPeer {
@@ -315,7 +345,7 @@ export class Process extends PeerManager {
     return null;
   }
 
-  #looked(id: number, { processes, complete }: ClusterView): void {
+  #looked(id: number | null, { processes, complete }: ClusterView): void {
     const peers = processes.flatMap((one) =>
       one.peers.map(({ peer, state, ring, groups }) => ({
         peerId: peer.peerId,
@@ -326,7 +356,7 @@ export class Process extends PeerManager {
     );
     const missing = this.#missing(peers) ?? (complete ? null : "it is not complete");
     this.workload.trigger(new Looked({ missing, peers }));
-    this.#done(id, missing);
+    if (id !== null) this.#done(id, missing);
   }
 
   #missing(peers: readonly Shown[]): string | null {
