@@ -34,11 +34,14 @@ import {
   ConnectionDown,
   ConnectionUp,
   Dropped,
+  formatPeer,
+  inLife,
+  type Life,
   Message,
   Network,
   parsePeer,
+  peerKey,
   type PeerRef,
-  processOf,
   sameProcess,
   self,
 } from "@kith/network";
@@ -65,6 +68,8 @@ import {
   contradiction,
   type DetectorState,
   emptyState,
+  latestRebirth,
+  neverReborn,
   type Place,
   type Target,
   targetOf,
@@ -124,8 +129,8 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     this.#state.residents.version = this.random("residents").below(versionsMax);
     this.detector.on(Watch, ({ watcher, peer }) => this.#watch(watcher, peer));
     this.detector.on(Unwatch, ({ watcher, peer }) => this.#unwatch(watcher, peer));
-    this.detector.on(Arrived, ({ peer }) => this.#resident(peer.peerId, true));
-    this.detector.on(Departed, ({ peer }) => this.#resident(peer.peerId, false));
+    this.detector.on(Arrived, ({ peer }) => this.#resident(peer, true));
+    this.detector.on(Departed, ({ peer }) => this.#resident(peer, false));
     this.net.on(Ping, (ping) => this.#pinged(ping));
     this.net.on(Pong, (pong) => this.#ponged(pong));
     if (this.setting(overhear)) this.net.on(Message, ({ from }) => this.#heard(from));
@@ -167,11 +172,12 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     const isNew = target === undefined;
     target ??= this.#target(peer);
     place.targets.set(peer.incarnation, target);
-    let watched = target.watched.get(peer.peerId);
+    let watched = target.watched.get(peerKey(peer));
     if (watched === undefined) {
       const listedFrom = this.#isHere(peer) ? 0 : target.seq + 1;
-      watched = { peer, watchers: [], suspected: null, absent: false, listedFrom };
-      target.watched.set(peer.peerId, watched);
+      const { rebirth = 0 } = peer;
+      watched = { peer, watchers: [], suspected: null, absent: false, listedFrom, rebirth };
+      target.watched.set(peerKey(peer), watched);
     }
     const isNewcomer = !watched.watchers.includes(watcher);
     if (isNewcomer) {
@@ -180,9 +186,10 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
         this.detector.trigger(new Suspect({ watcher, peer, reason: watched.suspected.reason }));
       if (watched.absent) this.detector.trigger(new Absent({ watcher, peer }));
     }
+    const known = this.#later(place, watched);
     this.#judgePeer(place, target, watched);
     // Whoever comes late is told of the later life as those are who were there.
-    if (isNewcomer && peer.incarnation < place.newest) this.#return(watcher, peer, place.newest);
+    if (isNewcomer && known !== null) this.#return(watcher, peer, known);
     if (isNew && peer.incarnation === place.newest && !this.#isHere(peer)) this.#ping(target);
     this.#wake();
   }
@@ -191,11 +198,11 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     const address = addressOf(peer);
     const place = this.#state.places.get(address);
     const target = place?.targets.get(peer.incarnation);
-    const watched = target?.watched.get(peer.peerId);
+    const watched = target?.watched.get(peerKey(peer));
     if (place !== undefined && target !== undefined && watched !== undefined) {
       watched.watchers = watched.watchers.filter((one) => one !== watcher);
       if (watched.watchers.length === 0) {
-        target.watched.delete(peer.peerId);
+        target.watched.delete(peerKey(peer));
         this.#cancel(absenceOf(peer));
       }
       if (target.watched.size === 0) place.targets.delete(peer.incarnation);
@@ -232,6 +239,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
       silent: false,
       version: -1,
       peers: here ? this.#state.residents.peers : null,
+      rebirths: here ? this.#state.residents.rebirths : neverReborn,
       listed: 0,
       told: Number.NaN,
       watched: new Map(),
@@ -242,8 +250,12 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     return sameProcess(peer, this.#self);
   }
 
-  #resident(peerId: number, lives: boolean): void {
+  #resident({ peerId, rebirth = 0 }: PeerRef, lives: boolean): void {
     const { residents } = this.#state;
+    const before = residents.rebirths.get(peerId) ?? 0;
+    // A life that ended before this one began.
+    if (rebirth < before) return;
+    if (rebirth > before) residents.rebirths = new Map([...residents.rebirths, [peerId, rebirth]]);
     const others = (residents.peers ?? []).filter((one) => one !== peerId);
     residents.peers = lives ? [...others, peerId] : others;
     residents.version++;
@@ -251,6 +263,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     const place = this.#state.places.get(addressOf(this.#self));
     if (target === undefined || place === undefined) return;
     target.peers = residents.peers;
+    target.rebirths = residents.rebirths;
     this.#review(place);
   }
 
@@ -351,13 +364,14 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   }
 
   #pinged({ from, seq, known }: Ping): void {
-    const { version, peers } = this.#state.residents;
+    const { version, peers, rebirths } = this.#state.residents;
     const pong = { to: from, seq, version };
-    this.net.trigger(new Pong(known === version ? pong : { ...pong, peers }));
+    const list = rebirths.size === 0 ? { peers } : { peers, rebirths };
+    this.net.trigger(new Pong(known === version ? pong : { ...pong, ...list }));
     this.#heard(from);
   }
 
-  #ponged({ from, seq, version, peers }: Pong): void {
+  #ponged({ from, seq, version, peers, rebirths = neverReborn }: Pong): void {
     this.#heard(from);
     const target = targetOf(this.#state, from);
     const place = this.#state.places.get(addressOf(from));
@@ -373,7 +387,10 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
     this.#tellRoundTrip(target);
     // By the order of the pings, not by the version: that of a life with the same incarnation (a disk was set back) is another one.
     if (seq < target.listed || (peers === undefined && version !== target.version)) return;
-    if (peers !== undefined) target.peers = peers;
+    if (peers !== undefined) {
+      target.peers = peers;
+      target.rebirths = rebirths;
+    }
     target.version = version;
     target.listed = Math.max(target.listed, seq);
     this.#review(place);
@@ -435,12 +452,17 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
       for (const { peer, watchers } of watched.values())
         for (const watcher of watchers)
           if (peer.incarnation < successor.incarnation)
-            this.#return(watcher, peer, successor.incarnation);
+            this.#return(watcher, peer, { incarnation: successor.incarnation });
   }
 
-  #return(watcher: string, peer: PeerRef, incarnation: number): void {
-    const successor = { ...peer, incarnation };
-    this.detector.trigger(new Returned({ watcher, peer, successor }));
+  /** The latest life that came after the watched one, as far as its watchers were told; null where there is none. */
+  #later({ newest }: Place<E>, { peer, rebirth }: Watched): Life | null {
+    if (peer.incarnation < newest) return { incarnation: newest };
+    return rebirth > (peer.rebirth ?? 0) ? { incarnation: newest, rebirth } : null;
+  }
+
+  #return(watcher: string, peer: PeerRef, life: Life): void {
+    this.detector.trigger(new Returned({ watcher, peer, successor: inLife(peer, life) }));
   }
 
   // --- verdicts ------------------------------------------------------------------------------------
@@ -451,6 +473,16 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   }
 
   #judgePeer(place: Place<E>, target: Target<E>, watched: Watched): void {
+    this.#tellVerdict(place, target, watched);
+    const { peer, watchers, rebirth } = watched;
+    const latest = latestRebirth(target, watched);
+    if (latest <= rebirth) return;
+    watched.rebirth = latest;
+    for (const watcher of watchers)
+      this.#return(watcher, peer, { incarnation: peer.incarnation, rebirth: latest });
+  }
+
+  #tellVerdict(place: Place<E>, target: Target<E>, watched: Watched): void {
     const { peer, watchers, suspected } = watched;
     const reason = accusation(place, target, watched);
     if ((reason === null) === (suspected === null)) return;
@@ -475,7 +507,7 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
   #absent({ peer, due }: Absence): void {
     // A process that stood still has not waited; what came meanwhile is still to be read.
     const stalled = this.#late(due);
-    const watched = targetOf(this.#state, peer)?.watched.get(peer.peerId);
+    const watched = targetOf(this.#state, peer)?.watched.get(peerKey(peer));
     if (watched === undefined || watched.suspected === null) return;
     if (stalled) {
       this.#awaitAbsence(peer);
@@ -491,5 +523,5 @@ export abstract class NodeDetector<E extends Estimate> extends Component {
 }
 
 function absenceOf(peer: PeerRef): string {
-  return `absence ${peer.peerId} ${processOf(peer)}`;
+  return `absence ${formatPeer(peer)}`;
 }

@@ -17,4 +17,6 @@ export class Pong extends message("fd/Pong")<{
   readonly version: number;
   /** The peers that live here by their ids; null where nobody tells. Left out where the asker has this version. */
   readonly peers?: readonly number[] | null;
+  /** How often they have begun anew there, of those who have; left out where none has. */
+  readonly rebirths?: ReadonlyMap<number, number>;
 }> {}

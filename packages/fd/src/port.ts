@@ -54,7 +54,7 @@ export abstract class Verdict extends event("fd/Verdict")<{
 export type SuspectReason =
   /** Nothing has been heard of its process for too long. */
   | "silent"
-  /** Its process lives in a later incarnation: this one does not come back. */
+  /** Its process lives in a later incarnation, or the peer in a later life within it: this one does not come back. */
   | "restarted"
   /** Its process lives, and says that the peer is not there. */
   | "gone";
@@ -72,11 +72,11 @@ export class Restore extends event("fd/Restore", Verdict) {}
 export class Absent extends event("fd/Absent", Verdict) {}
 
 /**
- * A later incarnation of a watched peer's process was heard of, or was known when the watch began. The watched one
- * is suspected for good.
+ * A later incarnation of a watched peer's process was heard of, or a later life of the peer within it, or was known when the watch
+ * began. The watched one is suspected for good.
  */
 export class Returned extends event("fd/Returned", Verdict)<{
-  /** The same peer in its later incarnation. Nobody watches it yet. */
+  /** The same peer in its later life. Nobody watches it yet. */
   readonly successor: PeerRef;
 }> {}
 

@@ -33,6 +33,8 @@ export interface Watched {
   absent: boolean;
   /** The ping after which a list that lacks it counts: an older one may be from before its arrival. */
   readonly listedFrom: number;
+  /** The latest rebirth of it that its watchers know of, its own at first. */
+  rebirth: number;
 }
 
 /** One life of a process. */
@@ -56,11 +58,14 @@ export interface Target<E extends Estimate = Estimate> {
   version: number;
   /** Who lives there; null where it does not tell. */
   peers: readonly number[] | null;
+  /** How often they have begun anew, of those who have. */
+  rebirths: ReadonlyMap<number, number>;
   /** Ping to which the list was the answer. */
   listed: number;
   /** The round trip that was told last. */
   told: Millis;
-  watched: Map<number, Watched>;
+  /** By their `peerKey`. */
+  watched: Map<number | string, Watched>;
 }
 
 /** An address. */
@@ -75,18 +80,21 @@ export interface Place<E extends Estimate = Estimate> {
 export interface DetectorState<E extends Estimate = Estimate> {
   places: Map<string, Place<E>>;
   /** Who lives in the detector's own process; null before anybody was announced. */
-  residents: { version: number; peers: number[] | null };
+  residents: { version: number; peers: number[] | null; rebirths: ReadonlyMap<number, number> };
   /** When the last stall of this process was noticed, in monotonic milliseconds. */
   stalled: Millis;
   /** For when the timer of the next beat is set, in monotonic milliseconds; Infinity where none is. */
   wake: Millis;
 }
 
+/** Of a process in which no peer has begun anew: nearly all. */
+export const neverReborn: ReadonlyMap<number, number> = new Map();
+
 /** A detector that knows nothing. */
 export function emptyState<E extends Estimate>(): DetectorState<E> {
   return {
     places: new Map(),
-    residents: { version: 0, peers: null },
+    residents: { version: 0, peers: null, rebirths: neverReborn },
     stalled: Number.NEGATIVE_INFINITY,
     wake: Number.POSITIVE_INFINITY,
   };
@@ -108,8 +116,17 @@ export function accusation<E extends Estimate>(
 ): SuspectReason | null {
   if (target.peer.incarnation < place.newest) return "restarted";
   if (target.silent) return "silent";
-  const listed = target.peers !== null && target.listed >= listedFrom;
-  return listed && target.peers?.includes(peer.peerId) === false ? "gone" : null;
+  if (target.peers === null || target.listed < listedFrom) return null;
+  if (!target.peers.includes(peer.peerId)) return "gone";
+  const { rebirth = 0 } = peer;
+  const now = target.rebirths.get(peer.peerId) ?? 0;
+  if (now === rebirth) return null;
+  return now > rebirth ? "restarted" : "gone";
+}
+
+/** How often a watched peer has begun anew in this life of its process, as far as that was said. */
+export function latestRebirth({ rebirths }: Target, { peer }: Watched): number {
+  return rebirths.get(peer.peerId) ?? 0;
 }
 
 /**

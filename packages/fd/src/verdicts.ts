@@ -3,7 +3,7 @@
  * and hears, and it complains about the first thing that must not be.
  */
 
-import type { PeerRef } from "@kith/network";
+import { addressOf, formatLife, isLater, type PeerRef } from "@kith/network";
 import { Absent, Restore, Returned, RoundTrip, Suspect, Unwatched, type Verdict } from "./port.ts";
 
 /** What a watcher believes about one peer in one incarnation. */
@@ -37,8 +37,7 @@ export class Verdicts {
     else if (verdict instanceof Absent) this.#step(told, was, ["suspected"], key, "absent");
     else if (verdict instanceof Returned) {
       const { peer, successor } = verdict;
-      if (successor.incarnation <= peer.incarnation)
-        this.#complain(`${told} names life ${successor.incarnation}`);
+      if (!isLater(successor, peer)) this.#complain(`${told} names life ${formatLife(successor)}`);
     } else if (verdict instanceof RoundTrip && !(verdict.millis >= 0))
       this.#complain(`${told} is ${verdict.millis} ms`);
   }
@@ -58,6 +57,6 @@ export class Verdicts {
   }
 }
 
-function keyOf({ peerId, host, port, incarnation }: PeerRef): string {
-  return `${peerId}@${host}:${port}#${incarnation}`;
+function keyOf(peer: PeerRef): string {
+  return `${peer.peerId}@${addressOf(peer)}#${formatLife(peer)}`;
 }

@@ -8,7 +8,7 @@
  */
 
 import { Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
-import { addressOf, Dropped, Network, type PeerRef } from "@kith/network";
+import { addressOf, Dropped, isLater, Network, type PeerRef } from "@kith/network";
 import { Answer, Ask, Reborn, Refresh } from "./bootstrap-messages.ts";
 import { refreshPeriod } from "./settings.ts";
 
@@ -91,7 +91,7 @@ export class BootstrapServer extends Component {
     clusters.set(cluster, entries);
     const key = `${peer.peerId}@${addressOf(peer)}`;
     const known = entries.get(key);
-    if (known !== undefined && known.peer.incarnation > peer.incarnation) return;
+    if (known !== undefined && isLater(known.peer, peer)) return;
     // At the end again: the longest silent come first.
     entries.delete(key);
     entries.set(key, { peer, seen: this.clock.monotonic });

@@ -61,6 +61,27 @@ describe("a view", () => {
     expect(merge([entry(1, 9, 2)], [entry(1, 0)], [], self, 10)).to.deep.equal([entry(1, 9, 2)]);
   });
 
+  it("keeps the later of two lives that a peer has within one of its process, and its neighbours there", () => {
+    const reborn = (age: number, rebirth: number): Entry => {
+      const { peer } = entry(1, age);
+      return { peer: { ...peer, rebirth }, age };
+    };
+    const { peer } = entry(1, 0);
+    const neighbour: Entry = { peer: { ...peer, peerId: 77 }, age: 3 };
+    for (const [older, newer] of [
+      [entry(1, 0), reborn(9, 1)],
+      [reborn(0, 1), reborn(9, 2)],
+      [reborn(0, 2), entry(1, 9, 2)],
+    ] as const) {
+      expect(merge([older], [newer], [], self, 10)).to.deep.equal([newer]);
+      expect(merge([newer], [older], [], self, 10)).to.deep.equal([newer]);
+    }
+    expect(merge([neighbour], [reborn(9, 1)], [], self, 10)).to.have.deep.members([
+      neighbour,
+      reborn(9, 1),
+    ]);
+  });
+
   it("takes nothing about oneself, in whatever life", () => {
     expect(merge([], [entry(0, 0), entry(0, 0, 2)], [], self, 10)).to.deep.equal([]);
   });

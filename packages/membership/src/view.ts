@@ -6,7 +6,7 @@
  * Of two incarnations of one process the later one stays, and of two references to one life the younger.
  */
 
-import type { PeerRef } from "@kith/network";
+import { outlives, type PeerRef } from "@kith/network";
 
 /** A reference to a peer. */
 export interface Entry {
@@ -105,8 +105,8 @@ function rival(a: PeerRef, b: PeerRef): boolean {
 }
 
 function younger(one: Entry, other: Entry): boolean {
-  const [a, b] = [one.peer.incarnation, other.peer.incarnation];
-  return a === b || !sameAddress(one.peer, other.peer) ? one.age < other.age : a > b;
+  if (outlives(one.peer, other.peer)) return true;
+  return !outlives(other.peer, one.peer) && one.age < other.age;
 }
 
 function sameAddress(a: PeerRef, b: PeerRef): boolean {

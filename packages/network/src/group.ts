@@ -4,7 +4,7 @@
  * state of whoever talks to the group.
  */
 
-import type { PeerRef } from "./peer-ref.ts";
+import { isLater, type PeerRef } from "./peer-ref.ts";
 
 /** A group, as one of its peers knows it. */
 export interface Group {
@@ -31,8 +31,7 @@ export function heardFrom({ peers, silent, guessed }: Group, from: PeerRef): voi
   const known = peers.get(from.peerId);
   if (known === undefined) return;
   silent.delete(from.peerId);
-  if (guessed.delete(from.peerId) || known.incarnation < from.incarnation)
-    peers.set(from.peerId, from);
+  if (guessed.delete(from.peerId) || isLater(from, known)) peers.set(from.peerId, from);
 }
 
 /**

@@ -4,15 +4,21 @@ export type { Codec } from "./codec.ts";
 export { UnknownTag } from "./codec.ts";
 export type { NetworkErrorCode } from "./errors.ts";
 export { type Group, groupOf, heardFrom, quorumOf } from "./group.ts";
-export { type HubOptions, LoopbackHub } from "./loopback-hub.ts";
+export { dropped, type HubOptions, type Loss, LoopbackHub } from "./loopback-hub.ts";
 export { loopback, type LoopbackInit, LoopbackNetwork } from "./loopback-network.ts";
 export { type Envelope, Message, message, withSender } from "./message.ts";
 export {
   addressOf,
+  formatLife,
   formatPeer,
+  inLife,
+  isLater,
   isPeer,
+  type Life,
+  outlives,
   parseAddress,
   parsePeer,
+  peerKey,
   type PeerRef,
   processOf,
   samePeer,

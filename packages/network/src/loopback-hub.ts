@@ -359,7 +359,11 @@ function pairOf(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
 }
 
-/** What is told of a lost message. @param self the sender where the message names none */
+/**
+ * What is told of a lost message.
+ *
+ * @param self the sender where the message names none
+ */
 export function dropped(message: Message, loss: Loss, self: PeerRef = message.from): Dropped {
   const { to, from, constructor } = message;
   const tag = "tag" in constructor && typeof constructor.tag === "string" ? constructor.tag : "";

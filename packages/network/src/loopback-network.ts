@@ -13,7 +13,7 @@ import {
   type Station,
 } from "./loopback-hub.ts";
 import { Message } from "./message.ts";
-import type { PeerRef } from "./peer-ref.ts";
+import { peerKey, type PeerRef } from "./peer-ref.ts";
 import { Deliver, Delivery, Network } from "./port.ts";
 
 /** How many items of its inbox a network handles in one go. */
@@ -29,7 +29,7 @@ export interface LoopbackInit {
 export abstract class LoopbackNetwork extends Component {
   readonly network = this.provides(
     Network,
-    by(Message, (message) => message.to.peerId),
+    by(Message, ({ to }) => peerKey(to)),
   );
   protected abstract readonly hub: LoopbackHub;
   readonly #self: PeerRef;

@@ -192,7 +192,9 @@ export abstract class Lowering {
 
   #isExactPeer(value: object): value is PeerRef {
     if (!hasFields(value) || typeof value["peerId"] !== "number" || !isPeer(value)) return false;
-    return Object.keys(value).length === (value.failureDomain === undefined ? 4 : 5);
+    const { failureDomain, rebirth } = value;
+    const more = (failureDomain === undefined ? 0 : 1) + (rebirth === undefined ? 0 : 1);
+    return Object.keys(value).length === 4 + more;
   }
 
   #envelope(peer: PeerRef | undefined, role: string): PeerRef {

@@ -37,7 +37,7 @@ const form = {
   minusZero: 4,
   /** An event: its tag, names and values by turns. */
   event: 5,
-  /** Peer id, host, port, incarnation, and failure domain where there is one. */
+  /** Peer id, host, port, incarnation, and where there are any, the failure domain (or null) and the rebirth. */
   peer: 6,
   /** An object with keys that the library would change: keys and values by turns. */
   object: 7,
@@ -273,20 +273,24 @@ class MsgpackRaising extends Raising {
 }
 
 function partsOf(peer: PeerRef): unknown[] {
-  const { peerId, host, port, incarnation, failureDomain } = peer;
+  const { peerId, host, port, incarnation, rebirth, failureDomain } = peer;
   const safeHost = unsafeText.test(host) ? [null, form.text, unitsOf(host)] : host;
-  if (failureDomain === undefined) return [peerId, safeHost, port, incarnation];
-  const domain = unsafeText.test(failureDomain)
-    ? [null, form.text, unitsOf(failureDomain)]
-    : failureDomain;
-  return [peerId, safeHost, port, incarnation, domain];
+  const parts: unknown[] = [peerId, safeHost, port, incarnation];
+  if (failureDomain !== undefined)
+    parts.push(
+      unsafeText.test(failureDomain) ? [null, form.text, unitsOf(failureDomain)] : failureDomain,
+    );
+  else if (rebirth !== undefined) parts.push(null);
+  if (rebirth !== undefined) parts.push(rebirth);
+  return parts;
 }
 
 function peerFrom(parts: readonly unknown[], from: number): PeerRef {
   const count = parts.length - from;
-  if (count !== 4 && count !== 5) throw new Malformed("no peer");
-  const [peerId, host, port, incarnation, domain] = parts.slice(from);
-  return peerOf(peerId, plainText(host), port, incarnation, plainText(domain));
+  if (count < 4 || count > 6) throw new Malformed("no peer");
+  const [peerId, host, port, incarnation, domain, rebirth] = parts.slice(from);
+  const label = count === 6 && domain === null ? undefined : plainText(domain);
+  return peerOf(peerId, plainText(host), port, incarnation, label, rebirth);
 }
 
 /** The text of a part that no raising has seen. */

@@ -3,10 +3,15 @@ import { expect } from "chai";
 import fc from "fast-check";
 import {
   addressOf,
+  formatLife,
   formatPeer,
+  inLife,
+  isLater,
   isPeer,
+  outlives,
   parseAddress,
   parsePeer,
+  peerKey,
   type PeerRef,
   processOf,
   samePeer,
@@ -19,6 +24,11 @@ const peer: PeerRef = { peerId: 7, host: "10.0.0.1", port: 7000, incarnation: 3 
 const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6());
 const peers: fc.Arbitrary<PeerRef> = fc
   .record({ peerId: fc.maxSafeNat(), host, port: fc.nat(65_535), incarnation: fc.maxSafeNat() })
+  .chain((ref) =>
+    fc
+      .option(fc.integer({ min: 1, max: 2 ** 40 }), { nil: undefined })
+      .map((rebirth) => (rebirth === undefined ? ref : { ...ref, rebirth })),
+  )
   .chain((ref) =>
     fc
       .option(fc.stringMatching(/^[a-z0-9/-]{1,12}$/), { nil: undefined })
@@ -36,6 +46,7 @@ describe("PeerRef", () => {
     expect(formatPeer({ ...peer, host: "::1", failureDomain: "zone-a" })).to.equal(
       "7@[::1]:7000#3/zone-a",
     );
+    expect(formatPeer({ ...peer, rebirth: 2 })).to.equal("7@10.0.0.1:7000#3.2");
   });
 
   it("refuses what names no peer", () => {
@@ -52,6 +63,8 @@ describe("PeerRef", () => {
       "7@::1:1#1",
       "9007199254740992@h:1#1",
       "7@h:1#1/",
+      "7@h:1#1.0",
+      "7@h:1#1.",
       "7@a b:1#1",
       " 7@h:1#1",
     ];
@@ -92,6 +105,29 @@ describe("PeerRef", () => {
     expect(processOf({ ...peer, host: "::1" })).to.equal("[::1]:7000#3");
   });
 
+  it("tells the lives of one peer within its process apart, and orders them", () => {
+    const [first, second, third] = [peer, { ...peer, rebirth: 1 }, { ...peer, rebirth: 2 }];
+    const next = { ...peer, incarnation: 4 };
+    const lives = [first, second, third, next];
+    for (const [i, one] of lives.entries())
+      for (const [j, other] of lives.entries()) {
+        expect(samePeer(one, other)).to.equal(i === j);
+        expect(isLater(one, other)).to.equal(i > j);
+        expect(outlives(one, other)).to.equal(i > j);
+        expect(peerKey(one) === peerKey({ ...other, incarnation: 3 })).to.equal(
+          i % 3 === j % 3 && one.rebirth === other.rebirth,
+        );
+        expect(samePeer(inLife(one, other), other)).to.equal(true);
+      }
+    expect(lives.map(formatLife)).to.deep.equal(["3", "3.1", "3.2", "4"]);
+    expect(sameProcess(first, third)).to.equal(true);
+    // Its process goes on, and so do the others there; of the next life of the process none of them is a part.
+    const neighbour = { ...peer, peerId: 8 };
+    expect(outlives(third, neighbour)).to.equal(false);
+    expect(outlives(next, { ...neighbour, rebirth: 5 })).to.equal(true);
+    expect(outlives({ ...next, port: 1 }, first)).to.equal(false);
+  });
+
   it("knows a peer reference when it sees one", () => {
     fc.assert(fc.property(peers, (ref) => isPeer(ref)));
     for (const wrong of [
@@ -103,6 +139,8 @@ describe("PeerRef", () => {
       { ...peer, incarnation: 0.5 },
       { ...peer, host: "" },
       { ...peer, failureDomain: 1 },
+      { ...peer, rebirth: 0 },
+      { ...peer, rebirth: 0.5 },
     ]) {
       expect(isPeer(wrong)).to.equal(false);
     }

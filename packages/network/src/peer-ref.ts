@@ -4,7 +4,8 @@
  * A process that starts again is another process, though it has the same address and identity: its
  * memory is gone. So every cached fact about a peer is kept by identity *and* incarnation, and a message
  * to an earlier incarnation is not delivered. All virtual peers of a process share its address and its
- * incarnation.
+ * incarnation. One of them that ends and begins anew while its process goes on has lost its memory too: its
+ * *rebirths* are counted, from 0 in each life of the process.
  */
 
 import { setting, type Setting } from "@kith/core";
@@ -23,6 +24,8 @@ export interface PeerRef {
    * the first message leaves, never used twice.
    */
   readonly incarnation: number;
+  /** How often the peer has begun anew within this life of its process, from 1; left out where it never has. */
+  readonly rebirth?: number;
   /** What fails together with this peer: a process, a host, a zone. */
   readonly failureDomain?: string;
 }
@@ -34,11 +37,55 @@ export interface PeerRef {
 export const self: Setting<string> = setting.text("network.self", "");
 
 const idMax = Number.MAX_SAFE_INTEGER;
-const pattern = /^(\d{1,16})@(\[[0-9A-Fa-f:.%]+\]|[^\s[\]@:#/]+):(\d{1,5})#(\d{1,16})(?:\/(\S+))?$/;
+const pattern =
+  /^(\d{1,16})@(\[[0-9A-Fa-f:.%]+\]|[^\s[\]@:#/]+):(\d{1,5})#(\d{1,16})(?:\.(\d{1,16}))?(?:\/(\S+))?$/;
 
 /** Whether two references name the same peer in the same life. Addresses and labels do not count. */
 export function samePeer(a: PeerRef, b: PeerRef): boolean {
-  return a.peerId === b.peerId && a.incarnation === b.incarnation;
+  return a.peerId === b.peerId && a.incarnation === b.incarnation && a.rebirth === b.rebirth;
+}
+
+/** The life of a peer that a reference names. */
+export type Life = Pick<PeerRef, "incarnation" | "rebirth">;
+
+/** Whether one life of a peer came after another. That the two are of one peer, the caller knows. */
+export function isLater(one: Life, other: Life): boolean {
+  const { incarnation, rebirth = 0 } = one;
+  if (incarnation !== other.incarnation) return incarnation > other.incarnation;
+  return rebirth > (other.rebirth ?? 0);
+}
+
+/** Whether one reference shows that the life which another names is over: by a later one of its process, or of that peer in it. */
+export function outlives(one: PeerRef, other: PeerRef): boolean {
+  const isOver =
+    one.incarnation > other.incarnation || (one.peerId === other.peerId && isLater(one, other));
+  return isOver && one.port === other.port && one.host === other.host;
+}
+
+/** The same peer in another life. */
+export function inLife(peer: PeerRef, { incarnation, rebirth }: Life): PeerRef {
+  const { peerId, host, port, failureDomain } = peer;
+  return {
+    peerId,
+    host,
+    port,
+    incarnation,
+    ...(rebirth === undefined ? {} : { rebirth }),
+    ...(failureDomain === undefined ? {} : { failureDomain }),
+  };
+}
+
+/**
+ * The key under which a provider of Network hands on what is addressed to a peer, to whoever is connected with it: its identity, and
+ * after a rebirth its life with it.
+ */
+export function peerKey({ peerId, rebirth }: PeerRef): number | string {
+  return rebirth === undefined ? peerId : `${peerId}.${rebirth}`;
+}
+
+/** A life as text: `3`, and `3.1` after the first rebirth in it. */
+export function formatLife({ incarnation, rebirth }: Life): string {
+  return rebirth === undefined ? String(incarnation) : `${incarnation}.${rebirth}`;
 }
 
 /** Whether two references name peers of the same process in the same life. */
@@ -56,10 +103,10 @@ export function processOf(peer: PeerRef): string {
   return `${addressOf(peer)}#${peer.incarnation}`;
 }
 
-/** The reference as text: `7@10.0.0.1:7000#3`, followed by `/domain` where it has a failure domain. */
+/** The reference as text: `7@10.0.0.1:7000#3`, or `#3.1` after a rebirth, followed by `/domain` where it has a failure domain. */
 export function formatPeer(peer: PeerRef): string {
   const domain = peer.failureDomain === undefined ? "" : `/${peer.failureDomain}`;
-  return `${peer.peerId}@${processOf(peer)}${domain}`;
+  return `${peer.peerId}@${addressOf(peer)}#${formatLife(peer)}${domain}`;
 }
 
 /**
@@ -68,12 +115,13 @@ export function formatPeer(peer: PeerRef): string {
  * @throws KithError `KITH_PEER_INVALID`
  */
 export function parsePeer(text: string): PeerRef {
-  const [, peerId, host = "", port, incarnation, failureDomain] = pattern.exec(text) ?? [];
+  const [, peerId, host = "", port, incarnation, rebirth, failureDomain] = pattern.exec(text) ?? [];
   const peer = {
     peerId: Number(peerId),
     host: host.startsWith("[") ? host.slice(1, -1) : host,
     port: Number(port),
     incarnation: Number(incarnation),
+    ...(rebirth === undefined ? {} : { rebirth: Number(rebirth) }),
     ...(failureDomain === undefined ? {} : { failureDomain }),
   };
   if (!isPeer(peer)) throw networkError("KITH_PEER_INVALID", `"${text}" names no peer.`);
@@ -109,6 +157,9 @@ export function isPeer(value: unknown): value is PeerRef {
     value.host !== "" &&
     isCount(value.port, 65_535) &&
     isCount(value.incarnation, idMax) &&
+    (!("rebirth" in value) ||
+      value.rebirth === undefined ||
+      (isCount(value.rebirth, idMax) && value.rebirth !== 0)) &&
     (!("failureDomain" in value) ||
       value.failureDomain === undefined ||
       typeof value.failureDomain === "string")

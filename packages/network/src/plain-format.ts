@@ -38,6 +38,8 @@ export const kind = {
   /** A peer reference; `domainPeer` ends with its failure domain. */
   peer: 0xd0,
   domainPeer: 0xd1,
+  /** How often a peer has begun anew in this life of its process, before its reference. */
+  rebornPeer: 0xd2,
 } as const;
 
 /** How deep values may lie in one another. */

@@ -101,6 +101,7 @@ export class PlainReader {
         return this.#readBytes();
       case kind.peer:
       case kind.domainPeer:
+      case kind.rebornPeer:
         return this.#peer(head);
       default:
         return this.#compound(head, depth);
@@ -170,12 +171,19 @@ export class PlainReader {
 
   #envelope(): PeerRef {
     const head = this.#byte();
-    if (head !== kind.peer && head !== kind.domainPeer)
+    if (head !== kind.peer && head !== kind.domainPeer && head !== kind.rebornPeer)
       throw new Malformed("no peer in the envelope");
     return this.#peer(head);
   }
 
   #peer(head: number): PeerRef {
+    if (head === kind.rebornPeer) {
+      const rebirth = this.#varint();
+      const of = this.#byte();
+      if (rebirth === 0 || (of !== kind.peer && of !== kind.domainPeer))
+        throw new Malformed("a peer out of range");
+      return { ...this.#peer(of), rebirth };
+    }
     const peerId = this.#varint();
     const host = this.#text(this.#varint(), true);
     const port = this.#varint();

@@ -297,12 +297,18 @@ export class PlainWriter {
     if (!hasFields(value) || typeof value["peerId"] !== "number" || !isPeer(value)) return false;
     let fields = 0;
     for (const _ in value) fields++;
-    return fields === (value.failureDomain === undefined ? 4 : 5);
+    const { failureDomain, rebirth } = value;
+    const more = (failureDomain === undefined ? 0 : 1) + (rebirth === undefined ? 0 : 1);
+    return fields === 4 + more;
   }
 
   #peer(peer: PeerRef): void {
-    const { failureDomain } = peer;
+    const { failureDomain, rebirth } = peer;
     this.#ensure(reserve);
+    if (rebirth !== undefined) {
+      this.buffer[this.end++] = kind.rebornPeer;
+      this.#varint(rebirth);
+    }
     this.buffer[this.end++] = failureDomain === undefined ? kind.peer : kind.domainPeer;
     this.#varint(peer.peerId);
     this.#key(peer.host, 0);

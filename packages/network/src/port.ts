@@ -10,14 +10,15 @@
  *   lost is a suffix. Nothing is promised across two connections, not even order.
  * - **Later.** No message is delivered in the turn in which it was triggered, also not to oneself.
  *   Messages between peers of one process take the same way through the codec, over no connection.
- * - **The right life.** A message to another incarnation than the process has is dropped.
+ * - **The right life.** A message to another incarnation than the process has is dropped. What is addressed to a virtual peer
+ *   comes under a key of its own for each of its lives.
  * - **Bounded.** What waits for one peer is bounded in messages or bytes: `NetworkFull` comes well
  *   before that, and whoever goes on loses messages (`Dropped`, reason `full`).
  * - **Nothing silent.** Whatever this side knows to be lost is told as `Dropped`. Where nobody listens
  *   for that, the kernel counts and shows the indication itself as a dead letter.
  *
- * A provider declares its port with `this.provides(Network, by(Message, (m) => m.to.peerId))`, so that
- * a hundred virtual peers, each connected with its peerId as the key, cost each other nothing. The
+ * A provider declares its port with `this.provides(Network, by(Message, (m) => peerKey(m.to)))`, so that
+ * a hundred virtual peers, each connected with its `peerKey`, cost each other nothing. The
  * indications that are no messages have no key: they go to those connected without one.
  */
 
@@ -40,7 +41,7 @@ export type ConnectionDownReason =
 
 /** Why a message was dropped. */
 export type DropReason =
-  /** Addressed to another incarnation than lives at this address. */
+  /** Addressed to another incarnation than lives at this address, or to an earlier life of the peer there. */
   | "wrong-incarnation"
   /** Well-formed, of a tag that no class here has. */
   | "unknown-tag"

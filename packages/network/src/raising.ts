@@ -94,11 +94,11 @@ export function peerOf(
   port: unknown,
   incarnation: unknown,
   failureDomain?: unknown,
+  rebirth?: unknown,
 ): PeerRef {
-  const peer =
-    failureDomain === undefined
-      ? { peerId, host, port, incarnation }
-      : { peerId, host, port, incarnation, failureDomain };
+  const base = { peerId, host, port, incarnation };
+  const life = rebirth === undefined ? base : { ...base, rebirth };
+  const peer = failureDomain === undefined ? life : { ...life, failureDomain };
   if (!isPeer(peer)) throw new Malformed("a peer out of range");
   return peer;
 }

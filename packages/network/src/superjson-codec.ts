@@ -231,15 +231,16 @@ function fieldsOf(pairs: readonly unknown[]): unknown {
   return objectOf(pairs, 0);
 }
 
-function partsOf({ peerId, host, port, incarnation, failureDomain }: PeerRef): PeerRef {
+function partsOf({ peerId, host, port, incarnation, rebirth, failureDomain }: PeerRef): PeerRef {
   const parts = { peerId, host, port, incarnation };
-  return failureDomain === undefined ? parts : { ...parts, failureDomain };
+  const whole = rebirth === undefined ? parts : { ...parts, rebirth };
+  return failureDomain === undefined ? whole : { ...whole, failureDomain };
 }
 
 function peerFrom(part: unknown): PeerRef {
   if (!isObject(part)) throw new Malformed("no peer in the envelope");
-  const { peerId, host, port, incarnation, failureDomain } = part;
-  return peerOf(peerId, host, port, incarnation, failureDomain);
+  const { peerId, host, port, incarnation, rebirth, failureDomain } = part;
+  return peerOf(peerId, host, port, incarnation, failureDomain, rebirth);
 }
 
 function objectFrom(pairs: unknown): object {

@@ -21,6 +21,8 @@ export interface PeerAddress {
   readonly port: number;
   /** In which life it was heard of there; left out where it never was, as in a membership. */
   readonly incarnation?: number;
+  /** As in `PeerRef`, beside the incarnation. */
+  readonly rebirth?: number;
 }
 
 /** One replica of a group. */

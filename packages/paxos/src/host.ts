@@ -286,8 +286,9 @@ export abstract class ReplicatedGroups extends Component {
   }
 
   #optionsOf(gid: string, replicaId: number): Parameters<typeof replica>[0] {
-    const { peerId, incarnation } = this.#self;
-    const seed = mix(streamKey(gid, peerId, replicaId).low, incarnation);
+    const { peerId, incarnation, rebirth } = this.#self;
+    const life = mix(streamKey(gid, peerId, replicaId).low, incarnation);
+    const seed = rebirth === undefined ? life : mix(life, rebirth);
     const { settings = {} } = this.#init;
     const now = this.clock.monotonic;
     const version = this.machine.versions.at(-1) ?? 1;

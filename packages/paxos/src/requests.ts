@@ -137,8 +137,14 @@ export class Requests {
     const leader = answer instanceof NotLeader ? answer.leader : null;
     const now = leader === null ? undefined : this.#state.peers.get(leader.peerId);
     if (leader === null || now === undefined) return this.#consensus.reply(token, answer);
-    const { host, port, incarnation } = now;
-    const there = { ...leader, host, port, incarnation };
+    const { host, port, incarnation, rebirth } = now;
+    const there = {
+      ...leader,
+      host,
+      port,
+      incarnation,
+      ...(rebirth === undefined ? {} : { rebirth }),
+    };
     return this.#consensus.reply(token, new NotLeader({ leader: there }));
   }
 

@@ -166,7 +166,7 @@ function unshown(view: View): string | undefined {
 /** A peer that has done something, and whether it has replicas; null while that is not known. */
 function served(
   holds: (
-    of: Pick<Served, "peerId" | "early"> & {
+    of: Pick<Served, "peerId" | "early" | "rebirth"> & {
       readonly isMember: boolean | null;
       readonly life: number;
     },
@@ -177,10 +177,10 @@ function served(
     if (!isReport(news, Served)) return false;
     const belongs = view.last(Belongs).get(news.node)?.fact;
     if (belongs === undefined) return false;
-    const { peerId, early } = news.fact;
+    const { peerId, early, rebirth } = news.fact;
     const members = belongs.groups.flatMap((group) => group.members.map((one) => one.peerId));
     const isMember = members.length === 0 ? null : members.includes(peerId);
-    return holds({ peerId, early, isMember, life: news.life });
+    return holds({ peerId, early, rebirth, isMember, life: news.life });
   };
 }
 
@@ -188,7 +188,7 @@ function served(
 export const peers = scenario({
   name: "peers",
   about:
-    "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, and links fail. Meanwhile peers are added and removed, parts of peers fail, and people look at the cluster. What clients see is linearizable; in the end there is one cluster on one closed ring, every process is ready, and the monitor shows what there is.",
+    "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, and links fail. Meanwhile peers are added, removed and taken back, parts of peers fail, and people look at the cluster. What clients see is linearizable; in the end there is one cluster on one closed ring, every process is ready, and the monitor shows what there is.",
   nodes: { min: 4, max: 12 },
   main: Process,
   init: ({ index, peers: lives }) => ({
@@ -230,6 +230,7 @@ export const peers = scenario({
         if (chance < 0.5) return { op: "add", value: placeOf(unique()) };
         if (chance < 0.6) return { op: "add again" };
         if (chance < 0.7) return { op: "remove" };
+        if (chance < 0.8) return { op: "renew", value: unique() };
         return { op: "break" };
       },
     },
@@ -327,6 +328,11 @@ export const peers = scenario({
       name: "a peer with replicas serves in a later life",
       inputs: [Served],
       begin: served(({ isMember, life }) => isMember === true && life > 1),
+    },
+    {
+      name: "a peer with replicas serves in a later life within one of its process",
+      inputs: [Served],
+      begin: served(({ isMember, rebirth }) => isMember === true && rebirth > 0),
     },
     {
       name: "what was asked before the founding is done after it",

@@ -1,6 +1,6 @@
 /**
  * A process of the scenario `peers`: the manager as it is, and beside each peer what asks its store. On order it hosts further peers and
- * removes them, lets a part of one fail, and looks at the cluster. What it states are facts; judging them is the scenario's.
+ * removes them, renews one that has replicas, lets a part of one fail, and looks at the cluster. What it states are facts; judging them is the scenario's.
  */
 
 import {
@@ -12,6 +12,7 @@ import {
   type Millis,
   port,
   SchedulePeriodic,
+  ScheduleTimeout,
   timeout,
 } from "@kith/core";
 import { addressOf, parsePeer, self } from "@kith/network";
@@ -68,6 +69,8 @@ export class Served extends event("peers/Served", Fact)<{
   readonly peerId: number;
   /** Whether it was asked before the store was there. */
   readonly early: boolean;
+  /** How often it has begun anew in this life of its process. */
+  readonly rebirth: number;
 }> {}
 
 /** A further peer is hosted, or any peer is no more. */
@@ -114,6 +117,7 @@ const careful = 3;
 
 interface CallerInit {
   readonly peerId: number;
+  readonly rebirth: number;
   /** Which of the peers of its process it stands beside, and how many there are. */
   readonly place: number;
   readonly of: number;
@@ -133,14 +137,16 @@ export class Caller extends Component {
   readonly store = this.requires(Store);
   readonly ring = this.requires(Ring);
   readonly #peerId: number;
+  readonly #rebirth: number;
   #early: boolean;
   readonly #get = this.store.onAnswer(Get, (answer, _, call: Call) => this.#end(call, answer));
   readonly #put = this.store.onAnswer(Put, (answer, _, call: Call) => this.#end(call, answer));
   readonly #apply = this.store.onAnswer(Apply, (answer, _, call: Call) => this.#end(call, answer));
 
-  constructor({ peerId, place, of, early }: CallerInit) {
+  constructor({ peerId, rebirth, place, of, early }: CallerInit) {
     super();
     this.#peerId = peerId;
+    this.#rebirth = rebirth;
     this.#early = early;
     this.cluster.on(ClusterState, ({ genesis }) => {
       if (genesis !== null) this.#early = false;
@@ -167,7 +173,8 @@ export class Caller extends Component {
 
   #end({ id, reads, early }: Call, answer: StoreAnswer | AskTimeout): void {
     const isDone = answer instanceof Got || answer instanceof Written || answer instanceof Applied;
-    if (isDone) this.workload.trigger(new Served({ peerId: this.#peerId, early }));
+    const served = { peerId: this.#peerId, rebirth: this.#rebirth, early };
+    if (isDone) this.workload.trigger(new Served(served));
     const unknown = !reads && (answer instanceof Ambiguous || answer instanceof AskTimeout);
     const type: OutcomeType = isDone ? "ok" : unknown ? "info" : "fail";
     const error = answer.constructor.name;
@@ -224,6 +231,9 @@ export interface ProcessInit extends PeerManagerInit {
   readonly looks: { readonly first: Millis; readonly every: Millis };
 }
 
+/** A peer that was removed to be renewed is hosted again. */
+class Renew extends timeout("peers/Renew")<{ readonly peerId: number }> {}
+
 /** A process. */
 export class Process extends PeerManager {
   readonly workload = this.requires(Workload);
@@ -234,6 +244,11 @@ export class Process extends PeerManager {
   readonly #own: readonly number[];
   /** How often parts of those were told to fail. */
   readonly #broken = new Map<number, number>();
+  /** Peers that are to be hosted again, each so many milliseconds after it has ended. */
+  readonly #renewing = new Map<number, Millis>();
+  /** What asks the peers, and how often each has been hosted. */
+  readonly #callers = new Map<number, Child<Caller>>();
+  readonly #times = new Map<number, number>();
   #groups: readonly Placed[] = [];
   readonly #look = this.view.onAnswer(AskView, (answer, _, id: number | null) => {
     if (!(answer instanceof AskTimeout)) this.#looked(id, answer);
@@ -268,6 +283,7 @@ export class Process extends PeerManager {
         }),
       ),
     );
+    this.timer.on(Renew, ({ peerId }) => void this.#add(peerId));
   }
 
   protected override peerClass(): typeof FrailPeer {
@@ -278,25 +294,36 @@ export class Process extends PeerManager {
     const of = this.#own.length;
     // One that was added does not serve clients of the scenario.
     const place = this.#own.includes(peerId) ? this.#own.indexOf(peerId) : of;
-    const init = { peerId, place, of, early: this.#groups.length === 0 };
-    const caller = this.create(Caller, init, { name: `Caller-${peerId}` });
+    const times = this.#times.get(peerId) ?? 0;
+    this.#times.set(peerId, times + 1);
+    const init = { peerId, rebirth: times, place, of, early: this.#groups.length === 0 };
+    const caller = this.create(Caller, init, { name: `Caller-of-${peer.name}` });
+    this.#callers.set(peerId, caller);
     this.connect(peer.ports.store, caller.ports.store);
     this.connect(peer.ports.ring, caller.ports.ring);
   }
 
   protected override ended(peerId: number, reason: string): void {
     this.workload.trigger(new Hosts({ peerId, hosted: false, reason }));
+    const caller = this.#callers.get(peerId);
+    if (caller !== undefined) this.kill(caller);
+    const delay = this.#renewing.get(peerId);
+    if (delay === undefined) return;
+    this.#renewing.delete(peerId);
+    this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Renew({ peerId }) }));
   }
 
   #perform({ id, op, value }: Perform): void {
     const [own] = this.#own;
     const added = [...this.peers.keys()].find((one) => !this.#own.includes(one));
     if (isForStore(op)) {
-      if (this.#own.some((one) => !this.peers.has(one))) this.#done(id, "no peer yet");
+      const asked = this.#own[id % this.#own.length];
+      if (asked === undefined || !this.peers.has(asked)) this.#done(id, "no peer yet");
     } else if (op === "look") this.#look(new AskView(), { context: id });
     else if (op === "add") this.#done(id, added === undefined ? this.#add(Number(value)) : "full");
     else if (op === "add again") this.#again(id, added ?? own);
     else if (op === "remove") this.#done(id, this.#remove(added));
+    else if (op === "renew") this.#done(id, this.#renew(Number(value)));
     else if (op === "break") this.#done(id, this.#break(added ?? own));
   }
 
@@ -331,6 +358,18 @@ export class Process extends PeerManager {
 
   #remove(peerId: number | undefined): string | null {
     if (peerId === undefined) return "none was added";
+    this.remove(peerId);
+    return null;
+  }
+
+  /** Removes a peer that may have replicas, for at most eight seconds. */
+  #renew(number: number): string | null {
+    const peerId = this.#own[number % this.#own.length];
+    if (peerId === undefined || !this.peers.has(peerId)) return "no peer yet";
+    if (this.#groups.length === 0) return "nothing is founded yet";
+    if (this.#renewing.has(peerId)) return "it is on its way";
+    // Often at once: nobody has missed it then.
+    this.#renewing.set(peerId, number % 3 === 0 ? 0 : (number * 997) % 8000);
     this.remove(peerId);
     return null;
   }

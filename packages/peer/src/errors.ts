@@ -7,8 +7,6 @@ import { KithError } from "@kith/core";
 
 const nextSteps = {
   KITH_PEER_DUPLICATE: "Give each peer of the cluster an identity of its own.",
-  KITH_PEER_SPENT:
-    "Start the process again: a peer comes back in the next life of its process, which others can tell from this one.",
   KITH_PEER_UNKNOWN: "Name a peer that this process hosts.",
   KITH_PEER_ARGUMENT: "Correct the option that is named.",
   KITH_PEER_FOUNDED:

@@ -74,7 +74,9 @@ export class Process extends PeerManager {
   }
 
   protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
-    const asker = this.create(Asker, {}, { name: `Asker-${peerId}` });
+    // Behind the others, as in `peers`.
+    this.askers.delete(peerId);
+    const asker = this.create(Asker, {}, { name: `Asker-of-${peer.name}` });
     this.connect(peer.ports.store, asker.ports.store);
     this.askers.set(peerId, (asker as unknown as { core: { instance: Asker } }).core.instance);
   }

@@ -12,7 +12,7 @@
 import { Component } from "@kith/core";
 import { Arrived, Departed, FailureDetector } from "@kith/fd";
 import { Cyclon, TMan } from "@kith/membership";
-import { Network, parsePeer, self } from "@kith/network";
+import { Network, parsePeer, peerKey, self } from "@kith/network";
 import { RelaxedRing, RingGossip, RingMerger } from "@kith/ring";
 import { FlexibleRouter } from "@kith/router";
 import { Entry, type EntryInit } from "./entry.ts";
@@ -34,7 +34,7 @@ export class Overlay extends Component {
   constructor(init: EntryInit) {
     super();
     const peer = parsePeer(this.setting(self));
-    this.narrows(Network, peer.peerId);
+    this.narrows(Network, peerKey(peer));
     this.offers(this.#ring.ports.ring);
     this.offers(this.#router.ports.router);
     this.offers(this.#cyclon.ports.sampling);

@@ -24,9 +24,13 @@ export interface PeerHostInit {
   readonly known?: readonly PeerRef[];
 }
 
-/** A peer of a process: its address and incarnation, with an identity of its own. */
-export function virtualPeer(process: PeerRef, peerId: number): PeerRef {
-  return { ...process, peerId };
+/**
+ * A peer of a process: its address and incarnation, with an identity of its own.
+ *
+ * @param rebirth how often it has begun anew in this life of the process
+ */
+export function virtualPeer(process: PeerRef, peerId: number, rebirth = 0): PeerRef {
+  return { ...process, peerId, ...(rebirth === 0 ? {} : { rebirth }) };
 }
 
 /** Hosts virtual peers, each at `Peer-` and its identity. */

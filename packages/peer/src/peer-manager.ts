@@ -5,8 +5,8 @@
  * It starts no peer before it is known which cluster the process belongs to. Peers come and go while it runs; one of them that fails
  * for good stops, and the others go on.
  *
- * Invariants: no two peers of one identity, and none that has lived in this life of the process before: others could not tell
- * the two lives apart. Whoever has gone is not among those that the detector tells others to live here.
+ * Invariants: no two peers of one identity at a time; one that comes back does so in a life of its own (`PeerRef.rebirth`), so that
+ * nobody takes it for the one that was there. Whoever has gone is not among those that the detector tells others to live here.
  */
 
 import {
@@ -24,7 +24,7 @@ import {
 } from "@kith/core";
 import { AdaptiveDetector, Arrived, FailureDetector } from "@kith/fd";
 import { BootstrapClient, BootstrapServer, clusterId } from "@kith/membership";
-import { formatPeer, parsePeer, self } from "@kith/network";
+import { formatPeer, parsePeer, peerKey, type PeerRef, self } from "@kith/network";
 import { StoreDirectory } from "@kith/store";
 import { Cluster, ClusterFailed, type ClusterInit, ClusterState } from "./cluster.ts";
 import { Admission, Admitted, ClusterKeeper } from "./cluster-keeper.ts";
@@ -60,7 +60,7 @@ class RetiresNow extends timeout("peer/RetiresNow")<{ readonly peerId: number }>
 const aloneAfterMs: Millis = 2000;
 const retiresWithinMs: Millis = 1000;
 
-/** Hosts virtual peers, each at `Peer-` and its identity. Whoever extends it may wire them, in `hosted` and `ended`. */
+/** Hosts virtual peers, each at `Peer-` and its identity, and after a rebirth its life with it. Whoever extends it may wire them, in `hosted` and `ended`. */
 export class PeerManager extends Component {
   protected readonly keeping = this.requires(Cluster);
   protected readonly admission = this.requires(Admission);
@@ -82,8 +82,8 @@ export class PeerManager extends Component {
   readonly #init: PeerManagerInit;
   readonly #process = parsePeer(this.setting(self));
   readonly #draw = this.random("alone");
-  /** All that were ever hosted in this life. */
-  readonly #spent = new Set<number>();
+  /** In which lives those are who are hosted, or were the last time, in this life of the process. */
+  readonly #refs = new Map<number, PeerRef>();
   /** Why a peer is about to stop. */
   readonly #failing = new Map<number, string>();
   /** Peers that hand over what they lead, and what is done with each when it has, or when its time is over. */
@@ -160,24 +160,22 @@ export class PeerManager extends Component {
   protected ended(_peerId: number, _reason: string): void {}
 
   /**
-   * Hosts another peer, from now on or from the moment at which the process belongs to a cluster. To be called in the manager's turn.
+   * Hosts another peer. One that was here before takes up what it has in the storage, in a new life. To be called in the manager's turn.
    *
-   * @throws KithError `KITH_PEER_DUPLICATE`, `KITH_PEER_SPENT`
+   * @throws KithError `KITH_PEER_DUPLICATE`, `KITH_PEER_ARGUMENT` before the process belongs to a cluster
    */
   add(peerId: number): void {
     if (this.#peers.has(peerId) || (this.#admitted === null && this.#init.peers.includes(peerId)))
       throw peerError("KITH_PEER_DUPLICATE", `This process hosts peer ${peerId} already.`);
-    if (this.#spent.has(peerId))
-      throw peerError("KITH_PEER_SPENT", `Peer ${peerId} has lived in this life of the process.`);
     if (this.#admitted === null)
       throw peerError("KITH_PEER_ARGUMENT", `The process has no cluster for peer ${peerId} yet.`);
     this.#announce(peerId);
-    this.#host(peerId, this.#admitted);
+    this.#host(peerId, this.#admitted, false);
   }
 
   /**
-   * Stops a peer for good, as soon as others lead the groups that it leads, or after `retiresWithin`: to the others it is as if it had crashed.
-   * Its data stay in the storage, for the next life of the process. To be called in the manager's turn.
+   * Stops a peer, as soon as others lead the groups that it leads, or after `retiresWithin`: to the others it is as if it had crashed.
+   * Its data stay in the storage, for when it is added again or the process has restarted. To be called in the manager's turn.
    *
    * @throws KithError `KITH_PEER_UNKNOWN`
    */
@@ -210,7 +208,7 @@ export class PeerManager extends Component {
       new ScheduleTimeout({
         delay: within,
         timeout: new RetiresNow({ peerId }),
-        id: nameOf(peerId),
+        id: `retires ${peerId}`,
       }),
     );
     this.retirement.trigger(new Retire({ peerId, within }));
@@ -219,7 +217,7 @@ export class PeerManager extends Component {
   #retired(peerId: number): void {
     const waiting = this.#retiring.get(peerId) ?? [];
     this.#retiring.delete(peerId);
-    this.timer.trigger(new CancelTimeout({ id: nameOf(peerId) }));
+    this.timer.trigger(new CancelTimeout({ id: `retires ${peerId}` }));
     for (const done of waiting) done();
   }
 
@@ -232,34 +230,44 @@ export class PeerManager extends Component {
     this.offers(client.ports.bootstrap);
     // All before the first begins: one that they hear of and the detector does not would count as gone for good.
     for (const peerId of this.#init.peers) this.#announce(peerId);
-    for (const peerId of this.#init.peers) this.#host(peerId, admitted);
+    for (const peerId of this.#init.peers) this.#host(peerId, admitted, admitted.founds);
   }
 
   #announce(peerId: number): void {
-    this.living.trigger(new Arrived({ peer: virtualPeer(this.#process, peerId) }));
+    const before = this.#refs.get(peerId);
+    const rebirth = before === undefined ? 0 : (before.rebirth ?? 0) + 1;
+    const peer = virtualPeer(this.#process, peerId, rebirth);
+    this.#refs.set(peerId, peer);
+    this.living.trigger(new Arrived({ peer }));
   }
 
-  #host(peerId: number, { clusterId: id, founds, returns }: Admitted): void {
+  /** @param founds whether it may found the ring; later than at the beginning of the process nobody does */
+  #host(peerId: number, { clusterId: id, returns }: Admitted, founds: boolean): void {
     const [first] = this.#peers.keys();
     const isFirst = first === undefined;
-    const peer = virtualPeer(this.#process, peerId);
+    const peer = this.#refOf(peerId);
+    const isBack = peer.rebirth !== undefined;
     const { store, restarts, aloneAfter = aloneAfterMs } = this.#init;
     const patience = returns === "founder" ? 1 : 3 + 2 * this.#draw.float();
     const init = {
       founds: founds && isFirst,
       // A server does not name the peers of the process that asks.
-      known: first === undefined ? [] : [virtualPeer(this.#process, first)],
-      ...(returns !== null && isFirst ? { foundsAfter: aloneAfter * patience } : {}),
+      known: first === undefined ? [] : [this.#refOf(first)],
+      ...((returns !== null || isBack) && isFirst ? { foundsAfter: aloneAfter * patience } : {}),
       ...(store === undefined ? {} : { store }),
       ...(restarts === undefined ? {} : { restarts }),
     };
     const settings = [self.of(formatPeer(peer)), clusterId.of(id)];
     const onFault: FaultPolicy = (fault) => this.#failed(peerId, fault);
-    const child = this.create(this.peerClass(), init, { name: nameOf(peerId), settings, onFault });
-    this.#spent.add(peerId);
+    const name = nameOf(peer);
+    const child = this.create(this.peerClass(), init, { name, settings, onFault });
     this.#peers.set(peerId, child);
     this.roster.trigger(new PeerListed({ peer, state: "up", reason: "" }));
     this.hosted(peerId, child);
+  }
+
+  #refOf(peerId: number): PeerRef {
+    return this.#refs.get(peerId) ?? virtualPeer(this.#process, peerId);
   }
 
   #failed(peerId: number, fault: Fault): "stop" {
@@ -280,17 +288,21 @@ export class PeerManager extends Component {
     for (const [peerId, child] of this.#peers) {
       if (child.name !== name) continue;
       this.#peers.delete(peerId);
-      const peer = virtualPeer(this.#process, peerId);
+      const peer = this.#refOf(peerId);
       const reason = this.#failing.get(peerId) ?? "";
+      this.#failing.delete(peerId);
       const state = reason === "" ? "gone" : "failed";
       this.roster.trigger(new PeerListed({ peer, state, reason }));
       this.ended(peerId, reason);
       this.#retired(peerId);
+      // One that was stopped for its faults would lie there for ever; it comes back as another.
+      this.kill(child);
       return;
     }
   }
 }
 
-function nameOf(peerId: number): string {
-  return `Peer-${peerId}`;
+/** A life has a place of its own in the tree: what is drawn there, such as names of sessions, was never drawn before. */
+function nameOf(peer: PeerRef): string {
+  return `Peer-${peerKey(peer)}`;
 }

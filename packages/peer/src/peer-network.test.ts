@@ -10,21 +10,25 @@ import {
   Message,
   Network,
   parsePeer,
+  peerKey,
   type PeerRef,
   self,
 } from "@kith/network";
 import { Bundle, bundled } from "@kith/paxos";
 import { expect } from "chai";
+import { PastLife, pastLives } from "./past-life.ts";
 import { Losses, PeerNetwork, Switchboard } from "./peer-network.ts";
 
 const process = parsePeer("1@here:7000#3");
 const far = parsePeer("9@there:7000#1");
 const at = (peerId: number): PeerRef => ({ ...process, peerId });
+/** It has begun anew twice. */
+const again = { ...at(13), rebirth: 2 };
 
 class Shared extends Component {
   readonly network = this.provides(
     Network,
-    by(Message, ({ to }) => to.peerId),
+    by(Message, ({ to }) => peerKey(to)),
   );
   readonly sent: Message[] = [];
   constructor() {
@@ -53,10 +57,11 @@ class User extends Component {
 
 class Peer extends Component {
   readonly user = this.create(User);
-  constructor({ peerId }: { readonly peerId: number }) {
+  constructor({ peer }: { readonly peer: PeerRef }) {
     super();
-    this.narrows(Network, peerId);
-    this.narrows(Losses, peerId);
+    this.narrows(Network, peerKey(peer));
+    this.narrows(Losses, peer.peerId);
+    for (const past of pastLives(peer)) this.create(PastLife, { peer: past });
     const own = this.create(PeerNetwork);
     this.connect(own.ports.network, this.user.ports.network);
   }
@@ -71,8 +76,8 @@ class Main extends Component {
     const board = this.create(Switchboard);
     this.offers(board.ports.losses);
     this.offers(board.ports.connections);
-    this.peers = [11, 12].map((peerId) =>
-      this.create(Peer, { peerId }, { settings: [self.of(formatPeer(at(peerId)))] }),
+    this.peers = [at(11), at(12), again].map((peer) =>
+      this.create(Peer, { peer }, { settings: [self.of(formatPeer(peer))] }),
     );
   }
 }
@@ -101,16 +106,31 @@ describe("the Network of one peer of a process", () => {
 
   it("hears what is addressed to it", () => {
     const bundle = new Bundle({ to: at(12), from: far, messages: bundled([]) });
-    expect(tell(bundle)).deep.equal([[], ["from 9"]]);
+    expect(tell(bundle)).deep.equal([[], ["from 9"], []]);
+  });
+
+  it("hears what is for this life of it, and as lost what is for an earlier one", () => {
+    const to = (peer: PeerRef) => tell(new Bundle({ to: peer, from: far, messages: bundled([]) }));
+    expect(to(again)).deep.equal([[], [], ["from 9"]]);
+    for (const rebirth of [{}, { rebirth: 1 }])
+      expect(to({ ...at(13), ...rebirth })).deep.equal([[], [], ["wrong-incarnation"]]);
+    expect(to({ ...at(13), rebirth: 3 })).deep.equal([[], [], []]);
+    expect(to({ ...at(12), rebirth: 1 })).deep.equal([[], [], []]);
+  });
+
+  it("remembers the latest of many lives", () => {
+    const past = pastLives({ ...at(13), rebirth: 40 }).map(({ rebirth }) => rebirth);
+    expect(past).length(16).and.include(39).and.include(24);
+    expect(pastLives(at(13))).deep.equal([]);
   });
 
   it("hears of its own losses, at either end, and of all connections", () => {
     const loss = { tag: Bundle.tag, detail: "" };
     const came = new Dropped({ ...loss, reason: "wrong-incarnation", to: at(11), from: far });
-    expect(tell(came)).deep.equal([["wrong-incarnation"], []]);
+    expect(tell(came)).deep.equal([["wrong-incarnation"], [], []]);
     const went = new Dropped({ ...loss, reason: "unreachable", to: far, from: at(12) });
-    expect(tell(went)).deep.equal([[], ["unreachable"]]);
-    expect(tell(new ConnectionUp({ peer: far }))).deep.equal([["up 9"], ["up 9"]]);
+    expect(tell(went)).deep.equal([[], ["unreachable"], []]);
+    expect(tell(new ConnectionUp({ peer: far }))).deep.equal([["up 9"], ["up 9"], ["up 9"]]);
   });
 
   it("sends under its own name, and hears what becomes of that", () => {

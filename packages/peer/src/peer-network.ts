@@ -20,6 +20,7 @@ import {
   NetworkDrained,
   NetworkFull,
   parsePeer,
+  peerKey,
   self,
   withSender,
 } from "@kith/network";
@@ -31,8 +32,8 @@ export class PeerLoss extends event("peer/Loss")<{
   readonly dropped: Dropped;
 }> {}
 
-/** What is lost of one peer, under its identity as the key. Provider: `Switchboard`. */
-export const Losses = port("Losses", { indications: [PeerLoss] });
+/** What is lost of one peer, under its identity as the key; whoever else finds that something is lost says so here. Provider: `Switchboard`. */
+export const Losses = port("Losses", { requests: [PeerLoss], indications: [PeerLoss] });
 
 /** What happens to the connections of the process. Provider: `Switchboard`. */
 export const Connections = port("Connections", {
@@ -52,6 +53,7 @@ export class Switchboard extends Component {
     super();
     for (const cls of [ConnectionUp, ConnectionDown, NetworkFull, NetworkDrained] as const)
       this.network.on(cls, (what) => this.connections.trigger(what));
+    this.losses.on(PeerLoss, (loss) => this.losses.trigger(loss));
     this.network.on(Dropped, (dropped) => {
       const { reason, to, from } = dropped;
       const arrived = reason === "wrong-incarnation" || reason === "unknown-tag";
@@ -65,7 +67,7 @@ export class Switchboard extends Component {
 export class PeerNetwork extends Component {
   readonly network = this.provides(
     Network,
-    by(Message, (message) => message.to.peerId),
+    by(Message, ({ to }) => peerKey(to)),
   );
   readonly shared = this.requires(Network);
   readonly losses = this.requires(Losses);

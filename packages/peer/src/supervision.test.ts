@@ -1,9 +1,11 @@
 /** Peers come and go, parts of them fail and begin anew, and one that fails too often stops while the others go on. */
 
 import { type Component, Timeout } from "@kith/core";
+import { formatLife } from "@kith/network";
 import { Ambiguous, Caretaker, Get, Written } from "@kith/store";
 import { expect } from "chai";
 import { PeerMonitor, TellNow } from "./peer-monitor.ts";
+import type { PeerReport } from "./monitor.ts";
 import { ask, cluster, peerIdsOf, put, ready, textIn, type World } from "./manager-kit.test.ts";
 
 /** A monitor that fails whenever it is asked. */
@@ -33,6 +35,14 @@ function swap(world: World, node: number, path: string, cls: new () => Component
     swapped = true;
   });
   world.until(() => swapped, { within: 5000 });
+}
+
+/** What all peers say of themselves, asked at one process. */
+function look(world: World, node: number): PeerReport[] {
+  const { root } = world.node(node);
+  root.look();
+  world.runFor(4000);
+  return root.seen?.processes.flatMap(({ peers }) => peers) ?? [];
 }
 
 describe("the supervision of peers", () => {
@@ -100,7 +110,7 @@ describe("the supervision of peers", () => {
       expect(textIn(ask(world, 1, new Get({ key: `key-${key}` })))).equal(`${key}`);
   });
 
-  it("refuses two of one identity, and one that has lived in this life of the process", () => {
+  it("refuses two of one identity, and to remove one that is not there", () => {
     const world = cluster({ seed: 23, nodes: 2, each: 2 });
     ready(world);
     const { root, system } = world.node(0);
@@ -121,9 +131,7 @@ describe("the supervision of peers", () => {
     });
     world.runFor(1000);
     expect(root.hostedIds).deep.equal([first]);
-    system.enter(() => codes.push(codeOf(() => root.add(second))));
-    world.runFor(100);
-    expect(codes).deep.equal(["KITH_PEER_DUPLICATE", "KITH_PEER_UNKNOWN", "KITH_PEER_SPENT"]);
+    expect(codes).deep.equal(["KITH_PEER_DUPLICATE", "KITH_PEER_UNKNOWN"]);
     // A new life of the process is one of its peers, too.
     world.node(0).crash();
     world.node(0).start();
@@ -132,6 +140,76 @@ describe("the supervision of peers", () => {
     expect(() => cluster({ seed: 1, nodes: 1, more: { peers: [5, 5] } }).boot()).throws(
       "KITH_PEER_DUPLICATE",
     );
+  });
+
+  it("takes a peer back in a life of its own, as often as it comes and goes", () => {
+    const world = cluster({ seed: 25, nodes: 3, each: 2 });
+    ready(world);
+    const ids = peerIdsOf(0, 3, 2);
+    const [back = 0, stays = 0] = ids;
+    const { root, system } = world.node(0);
+    for (let key = 0; key < 20; key++)
+      expect(ask(world, 1, put(`key-${key}`, `${key}`))).instanceOf(Written);
+    for (let rebirth = 1; rebirth <= 3; rebirth++) {
+      system.enter(() => root.remove(back));
+      // Sometimes it is back before anybody has missed it.
+      world.until(() => !root.hostedIds.includes(back), { within: 5000 });
+      world.runFor(rebirth === 2 ? 20_000 : 0);
+      system.enter(() => root.add(back));
+      world.runFor(15_000);
+      expect(root.hostedIds).deep.equal([stays, back]);
+      const view = look(world, 1);
+      const lives = view.map(({ peer }) => (peer.peerId === back ? formatLife(peer) : "1"));
+      expect(lives.filter((life) => life !== "1")).deep.equal([`1.${rebirth}`]);
+      // All have it as their neighbour in this life, and nobody in an earlier one.
+      for (const { predecessor, successors } of view)
+        for (const peer of predecessor === null ? successors : [predecessor, ...successors])
+          if (peer.peerId === back) expect(formatLife(peer)).equal(`1.${rebirth}`);
+      const before = view.findIndex(({ successors }) => successors[0]?.peerId === back);
+      expect(before).greaterThan(-1);
+      // It has its replicas, and serves what it had before.
+      const own = view.find(({ peer }) => peer.peerId === back);
+      expect(own?.groups.length).greaterThan(0);
+      expect(own?.groups.every(({ leader }) => leader !== null)).equal(true);
+      const position = root.hostedIds.indexOf(back);
+      for (let key = 0; key < 20; key++)
+        expect(textIn(ask(world, 0, new Get({ key: `key-${key}` }), position))).equal(`${key}`);
+      expect(ask(world, 0, put("last", `${rebirth}`), position)).instanceOf(Written);
+      expect(textIn(ask(world, 2, new Get({ key: "last" })))).equal(`${rebirth}`);
+    }
+  });
+
+  it("takes the only peer of a process back, also where that has founded the cluster", () => {
+    const world = cluster({ seed: 26, nodes: 1, more: { peers: [9] } });
+    ready(world);
+    expect(ask(world, 0, put("a", "1"))).instanceOf(Written);
+    const { root, system } = world.node(0);
+    system.enter(() => root.remove(9));
+    world.until(() => root.hostedIds.length === 0, { within: 5000 });
+    system.enter(() => root.add(9));
+    world.runFor(15_000);
+    expect(textIn(ask(world, 0, new Get({ key: "a" })))).equal("1");
+  });
+
+  it("takes back a peer that has failed for good", () => {
+    const world = cluster({ seed: 27, nodes: 3 });
+    ready(world);
+    const [bad = 0] = peerIdsOf(1, 3, 1);
+    const { root, system } = world.node(1);
+    swap(world, 1, `/Process-1/Peer-${bad}/Monitor`, Broken);
+    while (root.hostedIds.length > 0) {
+      root.look();
+      world.runFor(4000);
+    }
+    system.enter(() => root.add(bad));
+    world.runFor(15_000);
+    const here = look(world, 1).find(({ peer }) => peer.peerId === bad);
+    expect(here?.state).equal("up");
+    expect(here?.ring).equal("in");
+    expect(ask(world, 1, put("b", "2"))).instanceOf(Written);
+    system.enter(() => root.remove(bad));
+    world.runFor(5000);
+    expect(root.endings.map((reason) => reason !== "")).deep.equal([true, false]);
   });
 
   it("adds a peer to a process that runs", () => {

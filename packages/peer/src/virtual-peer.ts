@@ -10,13 +10,14 @@
  */
 
 import { AskTimeout, ChildStarted, Component, type Fault } from "@kith/core";
-import { Network, parsePeer, self } from "@kith/network";
+import { Network, parsePeer, peerKey, self } from "@kith/network";
 import { Consensus } from "@kith/paxos";
 import { Store } from "@kith/store";
 import type { EntryInit } from "./entry.ts";
 import { AskHosting, type Hosting, Hostings, Retire, Retired, Retirement } from "./hosting.ts";
 import { HandOver, Leading } from "./leadership.ts";
 import { Overlay } from "./overlay.ts";
+import { PastLife, pastLives } from "./past-life.ts";
 import { Losses } from "./peer-network.ts";
 import { Notes, PeerMonitor, PeerNote } from "./peer-monitor.ts";
 import { GuestStore, MemberStore, type StoreSettings } from "./peer-store.ts";
@@ -75,10 +76,13 @@ export class VirtualPeer extends Component {
   constructor({ store = {}, restarts = {}, ...entry }: VirtualPeerInit) {
     super();
     this.#settings = store;
-    this.#peerId = parsePeer(this.setting(self)).peerId;
+    const peer = parsePeer(this.setting(self));
+    this.#peerId = peer.peerId;
     this.#policy = restarting(restarts, this.#told);
-    this.narrows(Network, this.#peerId);
+    this.narrows(Network, peerKey(peer));
     this.narrows(Losses, this.#peerId);
+    for (const past of pastLives(peer))
+      this.create(PastLife, { peer: past }, { name: `Past-${past.rebirth ?? 0}` });
     this.onFault(this.#policy);
     this.overlay = this.create(Overlay, entry, { name: "Overlay" });
     this.front = this.create(StoreFront, {}, { name: "Front" });

@@ -19,7 +19,7 @@ import {
   Timer,
 } from "@kith/core";
 import { PeerSampling, Sample } from "@kith/membership";
-import { addressOf, ConnectionDown, ConnectionUp, type PeerRef } from "@kith/network";
+import { addressOf, ConnectionDown, ConnectionUp, isLater, type PeerRef } from "@kith/network";
 import { Ring, RingView } from "@kith/ring";
 import { Located, Lookup, Router } from "@kith/router";
 import type { KnownGroup } from "@kith/store";
@@ -58,7 +58,7 @@ export class Whereabouts extends Component {
   readonly connections = this.requires(Connections);
   readonly timer = this.requires(Timer);
   /** Where each member was last told to be. */
-  readonly #at = new Map<number, Pick<PeerRef, "host" | "port" | "incarnation">>();
+  readonly #at = new Map<number, Omit<PeerRef, "peerId">>();
   /** Members at whose address nobody answers. */
   readonly #missing = new Map<number, Missing>();
   #searching = false;
@@ -97,11 +97,11 @@ export class Whereabouts extends Component {
   }
 
   #heard(peer: PeerRef): void {
-    const { peerId, host, port: at, incarnation } = peer;
+    const { peerId } = peer;
     const known = this.#at.get(peerId);
     // Of an earlier life, or of this one again.
-    if (known === undefined || known.incarnation >= incarnation) return;
-    this.#at.set(peerId, { host, port: at, incarnation });
+    if (known === undefined || !isLater(peer, known)) return;
+    this.#at.set(peerId, peer);
     this.#missing.delete(peerId);
     this.places.trigger(new MemberAt({ peer }));
   }

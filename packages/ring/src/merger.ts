@@ -26,8 +26,11 @@ import {
 import { clusterId, inOpen, PeerSampling, ringSize, Sample } from "@kith/membership";
 import {
   addressOf,
+  formatLife,
+  isLater,
   message,
   Network,
+  outlives,
   parsePeer,
   type PeerRef,
   samePeer,
@@ -187,13 +190,7 @@ export class RingMerger extends Component {
     // Whoever has a later life in the view is found again: nobody answers for the past one.
     this.#keep(
       this.state.passive.filter(
-        (one) =>
-          !known.some(
-            (peer) =>
-              peer.peerId === one.peerId &&
-              addressOf(peer) === addressOf(one) &&
-              peer.incarnation > one.incarnation,
-          ),
+        (one) => !known.some((peer) => peer.peerId === one.peerId && outlives(peer, one)),
       ),
     );
     for (const peer of view.successors)
@@ -250,11 +247,7 @@ export class RingMerger extends Component {
     // A random peer that answers is no alarm: one looks for it, not many.
     const fanout = includes(this.state.passive, from) ? this.#fanout : 1;
     // This very life has answered: an earlier one at its address is not passive, it is over.
-    this.#keep(
-      without(this.state.passive, from).filter(
-        (one) => addressOf(one) !== addressOf(from) || one.incarnation >= from.incarnation,
-      ),
-    );
+    this.#keep(without(this.state.passive, from).filter((one) => !outlives(from, one)));
     if (!includes(this.#neighbours(), from)) this.#enqueue(from, fanout);
   }
 
@@ -278,7 +271,7 @@ export class RingMerger extends Component {
   #once(what: "seek" | "meet", peer: PeerRef, millis: Millis): boolean {
     const { seen } = this.state;
     const now = this.clock.monotonic;
-    const key = `${what} ${peer.peerId}#${peer.incarnation}`;
+    const key = `${what} ${peer.peerId}#${formatLife(peer)}`;
     if (now - (seen.get(key) ?? -millis) < millis) return false;
     seen.delete(key);
     seen.set(key, now);
@@ -310,7 +303,7 @@ export class RingMerger extends Component {
     if (successor === undefined || samePeer(target, this.#self)) return;
     if (target.peerId === successor.peerId) {
       // It is there, or another life of it: nobody else stands before that place.
-      if (target.incarnation > successor.incarnation) this.#consider(target);
+      if (isLater(target, successor)) this.#consider(target);
       return;
     }
     const others = successors.filter((peer) => !samePeer(peer, this.#self));

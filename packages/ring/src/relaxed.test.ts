@@ -1,7 +1,7 @@
 /** Steps of the relaxed ring that go wrong on the way. */
 
 import { expect } from "chai";
-import type { PeerRef } from "@kith/network";
+import { formatLife, type PeerRef } from "@kith/network";
 import { chord, Effects, Goto, IdInUse, Join, relaxed, Stabilised } from "./index.ts";
 import { peersIn } from "./messages.ts";
 import { Model, peerOf } from "./model.test.ts";
@@ -187,5 +187,31 @@ describe("the relaxed ring", () => {
     expect(lives()).to.deep.equal([2]);
     told(1);
     expect(lives()).to.deep.equal([]);
+  });
+
+  it("ends the life of a peer that has begun anew within its process, and of nobody else there (R5)", () => {
+    const model = ringOf(1, 4, 9);
+    const neighbour = { ...peerOf(6), peerId: 7 };
+    const told = (peer: PeerRef): string[] => {
+      model.step(1, (effects, state) => {
+        const message = new Stabilised({
+          to: peerOf(1),
+          from: peerOf(4),
+          predecessor: peerOf(1),
+          successors: [peerOf(4), peer, neighbour, peerOf(9)],
+        });
+        learnLives(state, peersIn(message), (past) => relaxed.failed(state, past, effects));
+        relaxed.receive(state, message, effects);
+      });
+      return model
+        .at(1)
+        .successors.filter(({ host }) => host === neighbour.host)
+        .map((one) => `${one.peerId}#${formatLife(one)}`);
+    };
+    expect(told(peerOf(6))).to.deep.equal(["6#1", "7#1"]);
+    expect(told({ ...peerOf(6), rebirth: 1 })).to.deep.equal(["6#1.1", "7#1"]);
+    expect(told(peerOf(6))).to.deep.equal(["7#1"]);
+    expect(told({ ...peerOf(6), rebirth: 2 })).to.deep.equal(["6#1.2", "7#1"]);
+    expect(told({ ...peerOf(6), rebirth: 1 })).to.deep.equal(["7#1"]);
   });
 });

@@ -9,7 +9,15 @@
 import { Component, ScheduleTimeout, timeout, Timer } from "@kith/core";
 import { FailureDetector, Restore, Returned, Suspect, Unwatch, Watch } from "@kith/fd";
 import { clusterId, ringSize } from "@kith/membership";
-import { type Message, Network, parsePeer, type PeerRef, samePeer, self } from "@kith/network";
+import {
+  type Life,
+  type Message,
+  Network,
+  parsePeer,
+  type PeerRef,
+  samePeer,
+  self,
+} from "@kith/network";
 import { Effects, type RingProtocol } from "./effects.ts";
 import { ringError } from "./errors.ts";
 import {
@@ -112,7 +120,7 @@ export abstract class RingNode extends Component {
     });
     this.detector.on(Returned, ({ watcher, peer, successor }) => {
       if (watcher !== this.#watcher) return;
-      this.#suspected(peer, true, successor.incarnation);
+      this.#suspected(peer, true, successor);
       // It may be of another ring by now, and the only one of it that is known here.
       this.#step((state, effects) => consider(state, successor, effects));
     });
@@ -197,9 +205,9 @@ export abstract class RingNode extends Component {
     });
   }
 
-  #suspected(peer: PeerRef, forGood: boolean, laterIncarnation?: number): void {
+  #suspected(peer: PeerRef, forGood: boolean, later?: Life): void {
     this.#step((state, effects) => {
-      if (forGood) end(state, peer, laterIncarnation);
+      if (forGood) end(state, peer, later);
       else suspect(state, peer);
       this.#protocol.failed(state, peer, effects);
     });

@@ -8,7 +8,15 @@
 
 import type { Millis } from "@kith/core";
 import { distance, inOpen } from "@kith/membership";
-import { type PeerRef, samePeer, sameProcess } from "@kith/network";
+import {
+  inLife,
+  isLater,
+  type Life,
+  outlives,
+  type PeerRef,
+  samePeer,
+  sameProcess,
+} from "@kith/network";
 import type { RingStatus } from "./port.ts";
 
 /** All that a ring knows. */
@@ -33,7 +41,7 @@ export interface RingState {
   suspects: readonly PeerRef[];
   /** Who has left, or lives in a later incarnation: in this life none of them comes back. The latest last. */
   ended: readonly PeerRef[];
-  /** The latest life that was told of, one for each address; the latest told last. */
+  /** The latest lives that were told of, one for each address and for each peer that has begun anew there; the latest told last. */
   latest: readonly PeerRef[];
   /** The last newcomer that was taken in, and its predecessor: its `JoinOk` may get lost. */
   granted: { readonly peer: PeerRef; readonly predecessor: PeerRef | null } | null;
@@ -127,15 +135,10 @@ export function usable(state: RingState, peer: PeerRef): boolean {
   const { self, ended, latest } = state;
   if (peer.peerId === self.peerId) return identical(peer, self);
   for (const one of ended) if (samePeer(one, peer) || outlives(one, peer)) return false;
-  // At rest it is the latest of its address itself; there is one of each, so nobody else need be looked at.
+  // At rest it is the latest of its address itself, and nobody else need be looked at.
   if (latest.includes(peer)) return true;
   for (const one of latest) if (outlives(one, peer)) return false;
   return true;
-}
-
-/** Whether one is a later life at the address of the other, which is over by that. */
-function outlives(one: PeerRef, other: PeerRef): boolean {
-  return one.incarnation > other.incarnation && one.port === other.port && one.host === other.host;
 }
 
 /** Whether x lies strictly between a and b, clockwise. */
@@ -246,12 +249,12 @@ export function suspect(state: RingState, peer: PeerRef): void {
  * Notes that this life of a peer is over (R5). An introducer is asked in its later life from now on, once that
  * is known: where all have restarted, a newcomer would have nobody to ask.
  */
-export function end(state: RingState, peer: PeerRef, incarnation?: number): void {
+export function end(state: RingState, peer: PeerRef, later?: Life): void {
   state.ended = remember(state.ended, peer, endedMax);
   state.suspects = without(state.suspects, peer);
-  if (incarnation !== undefined)
+  if (later !== undefined)
     state.introducers = state.introducers.map((one) =>
-      samePeer(one, peer) ? { ...one, incarnation } : one,
+      samePeer(one, peer) ? inLife(one, later) : one,
     );
 }
 
@@ -268,16 +271,28 @@ export function learnLives(
 ): void {
   for (const peer of told) {
     // At rest all lists name the same few.
-    if (state.latest.includes(peer)) continue;
-    const known = state.latest.find((one) => one.port === peer.port && one.host === peer.host);
-    if (known !== undefined && known.incarnation >= peer.incarnation) continue;
-    const others = state.latest.filter((one) => one !== known);
+    if (state.latest.includes(peer) || !isNews(state, peer)) continue;
+    const others = state.latest.filter((one) => !outlives(peer, one));
     state.latest = [...others, peer].slice(-latestMax);
     for (const past of earlierLives(state, peer)) {
-      end(state, past, peer.incarnation);
+      // Of another peer of its process no more is known than that it begins in the first life there.
+      end(state, past, past.peerId === peer.peerId ? peer : { incarnation: peer.incarnation });
       fail(past);
     }
   }
+}
+
+/** Whether a reference shows a life of which nothing was known: of its process, or of a peer that has begun anew there. */
+function isNews({ latest }: RingState, peer: PeerRef): boolean {
+  const { incarnation, rebirth, host, port } = peer;
+  let news = true;
+  for (const one of latest) {
+    if (one.port !== port || one.host !== host) continue;
+    if (one.incarnation > incarnation) return false;
+    if (one.incarnation < incarnation) continue;
+    if (rebirth === undefined || (one.peerId === peer.peerId && !isLater(peer, one))) news = false;
+  }
+  return news;
 }
 
 /** The known references to earlier lives at an address. */

@@ -8,7 +8,7 @@
 
 import type { Millis, ReplyToken } from "@kith/core";
 import { distance, inHalfOpen } from "@kith/membership";
-import { addressOf, type PeerRef, samePeer } from "@kith/network";
+import { addressOf, formatLife, isLater, type PeerRef, samePeer } from "@kith/network";
 import type { RingStatus } from "@kith/ring";
 import type { Goal, Outcome, Packet } from "./messages.ts";
 import type { Covered, Interval, Located, Sent } from "./port.ts";
@@ -153,8 +153,8 @@ export function emptyState(made: Pick<RouterState, "self" | "size" | "cluster">)
 }
 
 /** Names a peer in one life. */
-export function nameOf({ peerId, incarnation }: PeerRef): string {
-  return `${peerId}#${incarnation}`;
+export function nameOf(peer: PeerRef): string {
+  return `${peer.peerId}#${formatLife(peer)}`;
 }
 
 /** Whether this peer takes a key for its own: nobody does who is of no ring. */
@@ -266,7 +266,7 @@ export function learn(
   const other = state.entries[place];
   if (other?.peer.peerId === peer.peerId) {
     // Of two lives the later; hearsay of an earlier one is old.
-    if (other.peer.incarnation > peer.incarnation && !firstHand) return false;
+    if (isLater(other.peer, peer) && !firstHand) return false;
     removeAt(state, place);
   }
   const distance = ahead(state, peer.peerId);

@@ -14,6 +14,7 @@ import {
   Network,
   NetworkDrained,
   NetworkFull,
+  peerKey,
 } from "@kith/network";
 import { lifeOf } from "./node.ts";
 
@@ -24,7 +25,7 @@ interface Answer {
 }
 
 /** One for all nodes: what is known of it is then known for all of them. */
-const byPeer = by(Message, (message) => message.to.peerId);
+const byPeer = by(Message, ({ to }) => peerKey(to));
 
 /** The Network of one life of a node. */
 export class SimNetwork extends Component {

@@ -1,6 +1,7 @@
 /** What `kith status` prints. */
 
 import { groupsOf, plainView } from "@kith/gateway";
+import { formatLife } from "@kith/network";
 import type { ClusterView } from "@kith/peer";
 import type { Paint } from "../colours.ts";
 import { counted } from "../page.ts";
@@ -39,7 +40,7 @@ export function statusText(view: ClusterView, paint: Paint): string {
       cells: [
         nameOf(peer.peerId),
         `${peer.host}:${peer.port}`,
-        `life ${peer.incarnation}`,
+        `life ${formatLife(peer)}`,
         how,
         `leads ${led} of ${own.length} groups`,
         `${counters.done} done, ${counters.unknown} unknown`,

@@ -1,6 +1,6 @@
 /** What must hold for every provider of FailureDetector, one case each. */
 
-import type { PeerRef } from "@kith/network";
+import { formatLife, type PeerRef } from "@kith/network";
 import { type Case, pass, type Script, until } from "@kith/testing/compliance";
 import { expect } from "chai";
 import type { DetectorHarness, Monitor } from "./harness.ts";
@@ -195,6 +195,54 @@ export const detectorCases: readonly Case<DetectorHarness>[] = [
     expect(monitor.about(b)).to.deep.equal([]);
     expect(monitor.about(c)).to.deep.equal(["Suspect gone", "Restore"]);
   }),
+  one(
+    "FD4: a peer that begins anew within its process is told as another life",
+    function* (harness, monitor, other) {
+      const [stays, back] = [101, 102].map((peerId) => ({ ...other, peerId }));
+      if (stays === undefined || back === undefined) throw new Error("there are two");
+      const again = { ...back, rebirth: 1 };
+      const third = { ...back, rebirth: 2 };
+      harness.enter(1, (it) => {
+        it.arrived(stays);
+        it.arrived(back);
+      });
+      yield pass(100);
+      harness.enter(0, (it) => {
+        it.watch(stays);
+        it.watch(back);
+      });
+      yield pass(3000);
+      // At once, so that nobody has missed it: the life that was there is over all the same.
+      harness.enter(1, (it) => {
+        it.departed(back);
+        it.arrived(again);
+        it.departed(back);
+      });
+      yield pass(3000);
+      expect(monitor.about(back)).to.deep.equal([
+        "Suspect restarted",
+        `Returned ${formatLife(again)}`,
+      ]);
+      harness.enter(0, (it) => {
+        it.watch(again);
+        it.watch(back, "late");
+      });
+      yield pass(3000);
+      expect(monitor.about(again)).to.deep.equal([]);
+      expect(monitor.about(back, "late")).to.deep.equal([
+        "Suspect restarted",
+        `Returned ${formatLife(again)}`,
+      ]);
+      // Gone for a while, and back then.
+      harness.enter(1, (it) => it.departed(again));
+      yield pass(3000);
+      harness.enter(1, (it) => it.arrived(third));
+      yield pass(3000);
+      expect(monitor.about(again)).to.deep.equal(["Suspect gone", `Returned ${formatLife(third)}`]);
+      expect(monitor.about(back).slice(2)).to.deep.equal([`Returned ${formatLife(third)}`]);
+      expect(monitor.about(stays)).to.deep.equal([]);
+    },
+  ),
   one(
     "a peer that arrived just before it is watched is not taken for gone",
     function* (harness, monitor, other) {

@@ -1,7 +1,7 @@
 /** What the suite of FailureDetector needs of a world, and the component that watches in it. */
 
 import { Component, type ComponentClass } from "@kith/core";
-import type { PeerRef } from "@kith/network";
+import { formatLife, type PeerRef, samePeer } from "@kith/network";
 import type { Harness } from "@kith/testing/compliance";
 import type { NodeDetector } from "../detector.ts";
 import type { Estimate } from "../estimate.ts";
@@ -79,10 +79,10 @@ export abstract class Monitor extends Component {
   }
 
   /** What was told about a peer, in order. */
-  about({ peerId, incarnation }: PeerRef, watcher = "w"): string[] {
+  about(about: PeerRef, watcher = "w"): string[] {
     return this.told
       .filter((one) => one.watcher === watcher)
-      .filter(({ peer }) => peer.peerId === peerId && peer.incarnation === incarnation)
+      .filter(({ peer }) => samePeer(peer, about))
       .map(({ what }) => what);
   }
 
@@ -126,7 +126,7 @@ export function monitorOf(detector: ComponentClass & DetectorClass): new () => M
 
 function nameOf(verdict: Verdict): string {
   if (verdict instanceof Suspect) return `Suspect ${verdict.reason}`;
-  if (verdict instanceof Returned) return `Returned ${verdict.successor.incarnation}`;
+  if (verdict instanceof Returned) return `Returned ${formatLife(verdict.successor)}`;
   if (verdict instanceof Restore) return "Restore";
   if (verdict instanceof Absent) return "Absent";
   return verdict instanceof Unwatched ? "Unwatched" : "?";

@@ -6,6 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { formatLife } from "@kith/network";
 import { octetBytes } from "@kith/paxos";
 import type { ClusterView, GroupReport, ProcessReport } from "@kith/peer";
 
@@ -153,7 +154,7 @@ function picture(view: PlainView): string {
       process.port === view.here.process.port && process.host === view.here.process.host;
     const [x = "", y = ""] = (places.get(id) ?? "").split(",");
     const [labelX = "", labelY = ""] = pointAt(id / ringSize, ringRadius + 28).split(",");
-    const title = `peer ${id} at ${peer.host}:${peer.port}, life ${peer.incarnation}: ${isUp ? `ring ${ring}` : silent ? "silent" : state}`;
+    const title = `peer ${id} at ${peer.host}:${peer.port}, life ${formatLife(peer)}: ${isUp ? `ring ${ring}` : silent ? "silent" : state}`;
     return `<g class="${isUp ? "up" : "down"}"><circle cx="${x}" cy="${y}" r="${isHere ? 13 : 11}" fill="${isUp ? colour(id) : "none"}" stroke="${colour(id)}"><title>${text(title)}</title></circle><text x="${labelX}" y="${labelY}">${text(name(id))}</text></g>`;
   });
   const count = peers.filter(({ state, silent }) => state === "up" && !silent).length;

@@ -36,6 +36,7 @@ const from: PeerRef = {
   host: "::1",
   port: 0,
   incarnation: 2 ** 40,
+  rebirth: 3,
   failureDomain: "zone a",
 };
 
@@ -134,6 +135,7 @@ export const codecCases: readonly Case<CodecHarness>[] = [
       { host: "" },
       { port: 65_536 },
       { incarnation: -1 },
+      { rebirth: 0 },
     ]) {
       failsWith("KITH_PEER_INVALID", () =>
         codec.encode(new Carrier({ to: { ...to, ...wrong }, from, content: 1 })),

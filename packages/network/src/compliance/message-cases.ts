@@ -4,7 +4,7 @@ import { Component, launch } from "@kith/core";
 import { type Case, pass, type Script, until } from "@kith/testing/compliance";
 import { expect } from "chai";
 import { Message } from "../message.ts";
-import { isPeer, type PeerRef, samePeer } from "../peer-ref.ts";
+import { isPeer, peerKey, type PeerRef, samePeer } from "../peer-ref.ts";
 import { Dropped, Network } from "../port.ts";
 import { type NetworkHarness, Note, Parcel, Question, Reply, Running, Special } from "./harness.ts";
 import { difference, samples } from "./samples.ts";
@@ -241,6 +241,12 @@ export const messageCases: readonly Case<NetworkHarness>[] = [
       const nest = harness.nest.bind(harness);
       const guests: Guest[] = [];
       let self = a.self;
+      // The last one has begun anew.
+      const guestAt = (i: number): PeerRef => ({
+        ...self,
+        peerId: 1000 + i,
+        ...(i === 99 ? { rebirth: 1 } : {}),
+      });
       class Hotel extends Component {
         constructor() {
           super();
@@ -248,7 +254,7 @@ export const messageCases: readonly Case<NetworkHarness>[] = [
           ({ self } = nested);
           for (const i of range(100, 0)) {
             const guest = this.create(Guest, { peerId: 1000 + i });
-            this.connect(nested.network, guest.ports.net, { key: 1000 + i });
+            this.connect(nested.network, guest.ports.net, { key: peerKey(guestAt(i)) });
           }
         }
       }
@@ -259,10 +265,12 @@ export const messageCases: readonly Case<NetworkHarness>[] = [
       yield until("the hotel is open", () => ready);
       a.do((speaker) => {
         for (const n of range(3)) {
-          for (const i of range(100, 0))
-            speaker.send(new Note({ to: { ...self, peerId: 1000 + i }, n: i * 10 + n }));
+          for (const i of range(100, 0)) speaker.send(new Note({ to: guestAt(i), n: i * 10 + n }));
         }
         speaker.send(new Note({ to: { ...self, peerId: 5000 }, n: 0 }));
+        // To other lives of peers that are there: nobody takes them for these.
+        speaker.send(new Note({ to: { ...self, peerId: 1000, rebirth: 1 }, n: 5 }));
+        speaker.send(new Note({ to: { ...self, peerId: 1099 }, n: 6 }));
         speaker.send(new Note({ to: { ...self, peerId: 1000 }, n: 4 }));
       });
       yield until(

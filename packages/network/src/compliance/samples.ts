@@ -81,6 +81,8 @@ export function samples(): readonly (readonly [name: string, value: unknown])[] 
       [
         { peerId: 2 ** 50, host: "h", port: 1, incarnation: 0 },
         { peerId: 1, host: "::1", port: 65_535, incarnation: 9, failureDomain: "zone" },
+        { peerId: 1, host: "h", port: 1, incarnation: 0, rebirth: 1 },
+        { peerId: 1, host: "h", port: 1, incarnation: 0, rebirth: 2 ** 40, failureDomain: "zone" },
       ],
     ],
     [
@@ -88,6 +90,7 @@ export function samples(): readonly (readonly [name: string, value: unknown])[] 
       [
         { peerId: 1, host: "h", port: 1, incarnation: 0, more: 1 },
         { peerId: 1.5, host: "", port: -1, incarnation: 0 },
+        { peerId: 1, host: "h", port: 1, incarnation: 0, rebirth: 0 },
         { peerId: 1, host: "h" },
       ],
     ],

@@ -11,7 +11,7 @@ import { by, Component, type ReplyToken } from "@kith/core";
 import type { Codec } from "../codec.ts";
 import { networkError } from "../errors.ts";
 import { Message } from "../message.ts";
-import { isPeer, type PeerRef, processOf } from "../peer-ref.ts";
+import { isPeer, peerKey, type PeerRef, processOf } from "../peer-ref.ts";
 import { ConnectionDown, Deliver, Delivery, Dropped, Network, NetworkDrained } from "../port.ts";
 import { Board } from "./board.ts";
 import { describeThrown } from "./failure.ts";
@@ -51,7 +51,7 @@ const noHandover: Handover = { connections: [], full: [], open: [], waiting: [] 
 export abstract class WebSocketNetwork extends Component {
   readonly network = this.provides(
     Network,
-    by(Message, (message) => message.to.peerId),
+    by(Message, ({ to }) => peerKey(to)),
   );
   protected abstract readonly codec: Codec;
   protected abstract readonly transport: Transport;

@@ -290,10 +290,17 @@ export class GroupClient extends Batcher<WireCall> {
     // Not at once, or two that take each other for the leader would be asked without end.
     const leader = outcome === "elsewhere" ? reply[2] : null;
     if (leader !== null && leader.peerId !== from) {
-      const { peerId, host, port, incarnation } = leader;
+      const { peerId, host, port, incarnation, rebirth } = leader;
       // Who names a leader has met it, perhaps at another address than the membership's.
       if (incarnation === undefined) heardOf(state.book, leader);
-      else met(state.book, { peerId, host, port, incarnation });
+      else
+        met(state.book, {
+          peerId,
+          host,
+          port,
+          incarnation,
+          ...(rebirth === undefined ? {} : { rebirth }),
+        });
       if (group.target === from) this.#turnTo(gid, group, leader.peerId);
     } else if (outcome === "elsewhere" && group.target === from) this.#leave(gid, group);
     call.due = this.clock.monotonic + (leader === null ? pauseMs : tickMs);

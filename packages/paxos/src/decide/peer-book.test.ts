@@ -1,8 +1,14 @@
 /** A book of peers: later lives win, and one of a process tells of all that it hosts. */
 
-import { parsePeer } from "@kith/network";
+import { formatLife, parsePeer, type PeerRef } from "@kith/network";
 import { expect } from "chai";
 import { heardOf, met, type PeerBook, sharing } from "./peer-book.ts";
+
+function known(book: PeerBook, peerId: number): PeerRef {
+  const peer = book.get(peerId);
+  if (peer === undefined) throw new Error(`${peerId} is not in the book`);
+  return peer;
+}
 
 describe("a book of peers", () => {
   const begin = (): PeerBook => {
@@ -26,6 +32,15 @@ describe("a book of peers", () => {
     met(book, parsePeer("12@a:7000#4"));
     met(book, parsePeer("11@a:7000#3"));
     expect([...book.values()].map(({ incarnation }) => incarnation)).deep.equal([5, 5, 1]);
+  });
+
+  it("knows the lives that a peer has within one of its process, which the next one ends", () => {
+    const book = begin();
+    met(book, parsePeer("11@a:7000#5.1"));
+    met(book, parsePeer("11@a:7000#5"));
+    expect([11, 12].map((peerId) => formatLife(known(book, peerId)))).deep.equal(["5.1", "5"]);
+    met(book, parsePeer("12@a:7000#6"));
+    expect([11, 12].map((peerId) => formatLife(known(book, peerId)))).deep.equal(["6", "6"]);
   });
 
   it("believes nobody but a peer that it lives", () => {

@@ -3,7 +3,7 @@
  * life; where it lives another one by now, the connection or its answer says which. Later lives win.
  */
 
-import type { PeerRef } from "@kith/network";
+import { inLife, isLater, type PeerRef } from "@kith/network";
 import type { PeerAddress } from "../config.ts";
 
 /** The references by peerId. Plain data. */
@@ -12,7 +12,7 @@ export type PeerBook = Map<number, PeerRef>;
 /** Takes note of where a peer is, and in which life its whole process is. */
 export function met(book: PeerBook, peer: PeerRef): void {
   const known = book.get(peer.peerId);
-  if (known !== undefined && known.incarnation > peer.incarnation) return;
+  if (known !== undefined && isLater(known, peer)) return;
   book.set(peer.peerId, peer);
   if (known?.incarnation !== peer.incarnation) lives(book, peer);
 }
@@ -21,7 +21,7 @@ export function met(book: PeerBook, peer: PeerRef): void {
 function lives(book: PeerBook, { host, port, incarnation }: PeerRef): void {
   for (const [peerId, one] of book)
     if (one.port === port && one.host === host && one.incarnation < incarnation)
-      book.set(peerId, { ...one, incarnation });
+      book.set(peerId, inLife(one, { incarnation }));
 }
 
 /** The peers of the process of one, itself among them. */

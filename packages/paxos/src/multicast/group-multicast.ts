@@ -14,7 +14,7 @@ import {
   timeout,
   Timer,
 } from "@kith/core";
-import { parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
+import { formatLife, parsePeer, type PeerRef, self as ownPeer } from "@kith/network";
 import { GroupClient } from "../client/group-client.ts";
 import { Execute, Executed, Inquire, Replicated } from "../client/port.ts";
 import type { PeerAddress } from "../config.ts";
@@ -160,9 +160,10 @@ export class GroupMulticast extends Component {
     if (state.wants === "out") return this.multicast.reply(token, new Busy()); // It is leaving.
     state.joining.push(token);
     if (state.wants === "in") return;
-    const { peerId, incarnation } = this.#self;
+    const { peerId, incarnation, rebirth } = this.#self;
+    const life = rebirth === undefined ? { incarnation } : { incarnation, rebirth };
     state.wants = "in";
-    state.own = { peerId, incarnation, joined: ++state.joins };
+    state.own = { peerId, ...life, joined: ++state.joins };
     this.#ask("join", state.own);
   }
 
@@ -367,8 +368,8 @@ export class GroupMulticast extends Component {
   }
 }
 
-function keyOf({ peerId, incarnation, joined }: Participant): string {
-  return `${peerId}.${incarnation}.${joined}`;
+function keyOf({ joined, ...peer }: Participant): string {
+  return `${peer.peerId}.${formatLife(peer)}.${joined}`;
 }
 
 function nobody(): Participant | null {

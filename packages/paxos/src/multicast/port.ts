@@ -23,6 +23,8 @@ import { answers, Busy, ConsensusAnswer, Unknown } from "../port.ts";
 export interface Participant {
   readonly peerId: number;
   readonly incarnation: number;
+  /** As in `PeerRef`, beside the incarnation. */
+  readonly rebirth?: number;
   /** How often this life of it has joined. */
   readonly joined: number;
 }

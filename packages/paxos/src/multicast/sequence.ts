@@ -9,6 +9,7 @@
  * The last entries are kept in the table for members that have missed some.
  */
 
+import { isLater } from "@kith/network";
 import { ByteReader, ByteWriter } from "../bytes.ts";
 import type { Applying, Machine, Querying, TableReader, TableWriter } from "../machine.ts";
 import type { MulticastView, Participant } from "./port.ts";
@@ -173,7 +174,8 @@ function writeSequel({ isMember, first, next, placed }: Sequel): Uint8Array {
 
 /** Lives of one peer, and how often they joined. */
 function compareLives(a: Participant, b: Participant): number {
-  return a.incarnation - b.incarnation || a.joined - b.joined;
+  if (isLater(a, b)) return 1;
+  return isLater(b, a) ? -1 : a.joined - b.joined;
 }
 
 // --- the table -----------------------------------------------------------------------------------
@@ -217,14 +219,17 @@ function writeLast(table: TableWriter, member: Participant): void {
   table.put(lastPrefix + member.peerId.toString(16), writer.done());
 }
 
-function writeMember(writer: ByteWriter, { peerId, incarnation, joined }: Participant): void {
-  writer.count(peerId).count(incarnation).count(joined);
+function writeMember(writer: ByteWriter, member: Participant): void {
+  const { peerId, incarnation, rebirth = 0, joined } = member;
+  writer.count(peerId).count(incarnation).count(rebirth).count(joined);
 }
 
 function readMember(reader: ByteReader): Participant {
   const peerId = reader.count();
   const incarnation = reader.count();
-  return { peerId, incarnation, joined: reader.count() };
+  const rebirth = reader.count();
+  const joined = reader.count();
+  return { peerId, incarnation, ...(rebirth === 0 ? {} : { rebirth }), joined };
 }
 
 function writePlaced(writer: ByteWriter, one: Placed): void {
