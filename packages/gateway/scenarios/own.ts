@@ -43,7 +43,11 @@ export function ownSteps(id: number): readonly Step[] {
   const taken: readonly Step[] = [
     one(is(1), "PERSIST", key),
     one(is("OK"), "SET", key, 5),
-    { texts: [said("MULTI"), said("SET", key, 5), said("EXEC")], holds: isList },
+    {
+      // A look at the time to live is more than the store does by itself.
+      texts: [said("MULTI"), said("SET", key, 5), said("PTTL", key), said("EXEC")],
+      holds: (reply) => isList(reply) && reply[0] === "OK" && reply[1] === -1,
+    },
   ];
   const watches = one(is("OK"), "WATCH", key);
   return [
