@@ -25,8 +25,9 @@ interface Connection {
   text: string;
   replies: Reply[];
   due: number;
-  /** When something was said last, in monotonic milliseconds. */
+  /** When something was said last, in monotonic milliseconds; and whether that was one command about one key. */
   since: Millis;
+  single: boolean;
   /** Null where nobody waits. */
   then: Then | null;
   each: Each | null;
@@ -53,7 +54,15 @@ export class Connections {
     let connection = this.#byProcess.get(process);
     if (connection === undefined) {
       const client = ++this.#last;
-      const nothing = { text: "", replies: [], due: 0, since: now, then: null, each: null };
+      const nothing = {
+        text: "",
+        replies: [],
+        due: 0,
+        since: now,
+        single: false,
+        then: null,
+        each: null,
+      };
       connection = { client, process, ...nothing };
       this.#byProcess.set(process, connection);
       this.#byClient.set(client, connection);
@@ -63,6 +72,8 @@ export class Connections {
     connection.due = texts.length;
     connection.replies = [];
     connection.since = now;
+    connection.single =
+      texts.length === 1 && /^\*\d+\r\n\$\d+\r\n(GET|SET|INCR)\r\n/.test(texts[0] ?? "");
     this.#way.say(connection.client, texts.join(""));
   }
 
@@ -96,11 +107,11 @@ export class Connections {
     }
   }
 
-  /** Nobody may wait for replies for longer than since then. */
+  /** Nobody who has asked for one thing may wait for longer than since then. What is in one piece, or about several keys, waits for others. */
   check(since: Millis): void {
-    for (const { then, since: said, replies, due } of this.#byClient.values())
-      if (then !== null && said < since)
-        return this.#way.wrong(`after ${replies.length} of ${due} replies there is none`);
+    for (const { then, since: said, single } of this.#byClient.values())
+      if (then !== null && said < since && single)
+        return this.#way.wrong("a command is not answered");
   }
 
   /** The port has begun anew: all connections have ended. */

@@ -48,7 +48,7 @@ export class Person extends Component {
   });
   #breaks = 0;
 
-  /** @param init how long a port may take for its replies to what is said at once; Infinity where that hangs on how many say something */
+  /** @param init how long a port may take for its reply to one command; Infinity where that hangs on how many say something */
   constructor({ patience }: { readonly patience: Millis }) {
     super();
     this.timer.on(Check, () => this.#connections.check(this.clock.monotonic - patience));

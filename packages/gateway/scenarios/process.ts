@@ -28,7 +28,7 @@ export function limitsFor(seed: number | string): Partial<GatewayLimits> {
   };
 }
 
-/** A transaction takes a few requests. Where few go at a time, they wait for each other. */
+/** A command waits for one that is under way, and is asked for by itself where it cannot be with others. Where few go at a time, all wait. */
 function patienceOf({ withinMs = 0, graceMs = 0, ...others }: Partial<GatewayLimits>): Millis {
   return Object.keys(others).length > 0 ? Infinity : 3 * (withinMs + graceMs) + 4000;
 }

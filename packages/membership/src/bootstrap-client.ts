@@ -100,10 +100,9 @@ export class BootstrapClient extends Component {
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Retry(), id: "retry" }));
   }
 
+  /** The own server too, where it is one of them: others may have registered there, and whoever was first may know no other. */
   #ask(servers: readonly PeerRef[]): void {
-    for (const to of servers)
-      if (addressOf(to) !== addressOf(this.#self))
-        this.net.trigger(new Ask({ to, cluster: this.#cluster }));
+    for (const to of servers) this.net.trigger(new Ask({ to, cluster: this.#cluster }));
   }
 
   #answered(from: PeerRef, named: readonly PeerRef[]): void {
