@@ -136,13 +136,18 @@ export function declareBench(
   program
     .command("bench")
     .description(
-      "Measures a cluster through its Redis port, beside redis-server and etcd where they are installed. All of it takes some twelve minutes; keep the machine quiet.",
+      "Measures a cluster through its Redis port, beside redis-server and etcd where they are installed. All of it takes some twenty minutes; keep the machine quiet.",
     )
     .argument("[name]", "what to measure", "cluster")
     .option("--short", "a first impression, in about two minutes: one round, one kill")
     .option("--rounds <n>", "how often each measurement is made; the median is told", "3")
     .option("--seconds <n>", "how long each takes", "2")
-    .option("--operations <n>", "so many operations for each, instead of a time")
+    .option(
+      "--warm-up <n>",
+      "how many seconds each server does all of it before anything is measured",
+      "30",
+    )
+    .option("--operations <n>", "so many operations for each, instead of a time; nothing before")
     .option("--clients <n>", "connections at a time", "50")
     .option("--kills <n>", "how often a peer is killed", "5")
     .option(

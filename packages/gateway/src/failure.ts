@@ -6,6 +6,10 @@ import { err, error, type Reply } from "./resp/reply.ts";
 
 /** Nothing was done: too much waits. */
 export const busy = error("BUSY too much waits at the store: nothing was done, ask again later");
+/** Nothing was done: the client has asked for more than it has read. */
+export const unread = error(
+  "BUSY too many bytes of replies wait for this client to read them: nothing was done, ask for less at a time",
+);
 /** Nothing was done: others were faster. */
 export const overtaken = error(
   "TRYAGAIN others have changed the same keys all the time: nothing was done, ask again",

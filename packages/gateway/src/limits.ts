@@ -16,7 +16,7 @@ export interface GatewayLimits {
   readonly pendingMax: number;
   /** Commands that wait between `MULTI` and `EXEC`. */
   readonly queuedMax: number;
-  /** Bytes of replies that a client has not read: beyond this, it is hung up on. A quarter of it stops reading from it. */
+  /** Bytes of replies that a client has not read: beyond this, looks are refused, and who writes is hung up on. A quarter of it stops reading. */
   readonly outputBytesMax: number;
   /** Requests to the store at a time; others wait their turn. More than the store takes are refused with `BUSY`. */
   readonly requestsMax: number;

@@ -245,6 +245,42 @@ describe("a session", () => {
   });
 });
 
+describe("what is said of the gateway", () => {
+  afterEach(closeAll);
+
+  it("lists the clients that are asked for", async () => {
+    const { port } = await gatewayOnMemory();
+    const [client, other] = [await Client.to(port), await Client.to(port)];
+    const id = (await other.ask("CLIENT", "ID")).slice(1);
+    const listed = async (...words: string[]) =>
+      [...(await client.ask("CLIENT", "LIST", ...words)).matchAll(/ id=\d+|\nid=\d+/g)].length;
+    expect([await listed(), await listed("TYPE", "normal")]).deep.equal([2, 2]);
+    expect(await listed("type", "pubsub")).equal(0);
+    expect(await client.ask("CLIENT", "LIST", "ID", id, "99")).match(
+      new RegExp(`^\\$\\d+ id=${id} `),
+    );
+    expect(await client.ask("CLIENT", "LIST", "ID", "x")).equal("-ERR Invalid client ID");
+    expect(await client.ask("CLIENT", "LIST", "TYPE", "no")).equal("-ERR Unknown client type 'no'");
+    for (const wrong of [["FOO"], ["ID"], ["TYPE", "normal", "x"]])
+      expect(await client.ask("CLIENT", "LIST", ...wrong)).equal("-ERR syntax error");
+  });
+
+  it("has the help that its errors name, and lists commands by a pattern", async () => {
+    const { port } = await gatewayOnMemory();
+    const client = await Client.to(port);
+    expect(await client.ask("CONFIG", "FOO")).match(/Try CONFIG HELP\.$/);
+    expect(await client.ask("CONFIG", "HELP")).equal(
+      "*6 +CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +GET +SET +RESETSTAT +REWRITE +HELP",
+    );
+    expect(await client.ask("COMMAND", "LIST", "FILTERBY", "PATTERN", "GETDE*")).equal(
+      "*1 $6 getdel",
+    );
+    expect(await client.ask("COMMAND", "LIST", "FILTERBY", "MODULE", "x")).equal("*0");
+    expect(await client.ask("COMMAND", "LIST", "FILTERBY")).equal("-ERR syntax error");
+    expect(await client.ask("COMMAND", "INFO", "nope")).equal("*1 $-1");
+  });
+});
+
 describe("the limits of a session", () => {
   afterEach(closeAll);
 
@@ -348,15 +384,58 @@ describe("the limits of a session", () => {
     );
   });
 
-  it("on replies that nobody reads", async () => {
-    const { port, traffic } = await gatewayOnMemory({ limits: { outputBytesMax: 2_000_000 } });
-    const client = await Client.to(port);
-    await client.ask("SET", "a", "x".repeat(1_000_000));
-    client.socket.pause();
-    const get = encoded(["GET", "a"]);
-    client.send(Buffer.concat(Array.from({ length: 100 }, () => get)));
-    while ((await traffic())["hungUp"] === 0);
-    await client.close();
-    expect((await traffic())["clients"]).equal(0);
+  describe("on replies that nobody reads", () => {
+    const mebibyte = 1024 * 1024;
+    const limits = { outputBytesMax: 2 * mebibyte };
+    const many = (words: (i: number) => string[]): Buffer =>
+      Buffer.concat(Array.from({ length: 60 }, (_, i) => encoded(words(i))));
+
+    it("one value asked for many times takes its room once, and nothing is lost", async () => {
+      const { port, traffic } = await gatewayOnMemory({ limits });
+      const client = await Client.to(port);
+      await client.ask("SET", "a", "x".repeat(mebibyte));
+      client.socket.pause();
+      client.send(many(() => ["GET", "a"]));
+      client.send("QUIT\r\n");
+      const other = await Client.to(port);
+      for (let pings = 0; ((await traffic())["commands"] ?? 0) < 62 + pings; pings++)
+        expect(await other.ask("PING")).equal("+PONG");
+      client.socket.resume();
+      for (let i = 0; i < 60; i++) expect(await client.reply()).length(mebibyte + 9);
+      expect(await client.reply()).equal("+OK");
+      expect(await client.reply()).equal("closed");
+      expect((await traffic())["hungUp"]).equal(0);
+    });
+
+    it("looks beyond the bound are refused with a clear word, and can be made again", async () => {
+      const { port, traffic } = await gatewayOnMemory({ limits });
+      const client = await Client.to(port);
+      for (let i = 0; i < 20; i++) await client.ask("SET", `k${i}`, "x".repeat(mebibyte));
+      client.socket.pause();
+      client.send(many((i) => ["GET", `k${i % 20}`]));
+      while ((await traffic())["errors"] === 0);
+      client.socket.resume();
+      const replies: string[] = [];
+      for (let i = 0; i < 60; i++) replies.push((await client.reply()).slice(0, 40));
+      const refused = replies.filter((reply) =>
+        reply.startsWith("-BUSY too many bytes of replies"),
+      );
+      expect(refused).not.empty;
+      expect(replies.filter((reply) => reply.startsWith("$1048576 xx"))).length(
+        60 - refused.length,
+      );
+      expect(await client.ask("GET", "k7")).length(mebibyte + 9);
+    });
+
+    it("who writes and reads nothing is hung up on: what was written cannot be said to be not done", async () => {
+      const { port, traffic } = await gatewayOnMemory({ limits });
+      const client = await Client.to(port);
+      for (let i = 0; i < 20; i++) await client.ask("SET", `k${i}`, "x".repeat(mebibyte));
+      client.socket.pause();
+      client.send(many((i) => ["GETDEL", `k${i % 20}`]));
+      while ((await traffic())["hungUp"] === 0);
+      await client.close();
+      expect((await traffic())["clients"]).equal(0);
+    });
   });
 });

@@ -24,7 +24,7 @@ import {
   type Watched,
   type World,
 } from "./errand.ts";
-import { mistake } from "./failure.ts";
+import { mistake, unread } from "./failure.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Encoder } from "./resp/encoder.ts";
 import { ProtocolError, type Request, RequestParser } from "./resp/parser.ts";
@@ -85,6 +85,10 @@ interface Slot {
   reply: Reply | null;
   /** Of the request while it is not done, then of the reply. */
   bytes: number;
+  /** Of the protocol, when it was asked for. */
+  version: 2 | 3;
+  /** What may be done where there is no room for the reply: a look can be made again, a write has happened; null: there is room for one. */
+  readonly kind: Action["kind"] | null;
 }
 
 /** Between MULTI and EXEC. */
@@ -114,6 +118,8 @@ export class Session {
   #openBytes = 0;
   /** Bytes of replies that are there and wait for one before them. */
   #replyBytes = 0;
+  /** The value that was answered last: many replies with the same one take its room once. */
+  #lastValue: Uint8Array | null = null;
   /** What waits for all others to be done. */
   #barrier: (() => void) | null = null;
   #blocked = false;
@@ -185,7 +191,7 @@ export class Session {
   /** The line has sent what it had. */
   drained(): void {
     this.#unsent = 0;
-    this.#drain();
+    this.flush();
   }
 
   /** Believes the client, or not any more. */
@@ -200,37 +206,37 @@ export class Session {
     this.#watched = nobody;
   }
 
-  /** Sends the replies that are due. */
+  /** Sends the replies that are due, as many as the line takes at a time: the others when those are gone. */
   flush(): void {
     this.#flushing = false;
     if (this.#gone) return;
-    const { encoder, limits } = this.host;
+    const { encoder } = this.host;
+    const room = this.#windowBytes - this.#unsent;
     const slots = this.#slots;
-    while (this.#first < slots.length) {
+    while (this.#first < slots.length && encoder.length <= room) {
       const slot = slots[this.#first];
       const reply = slot?.reply ?? null;
-      if (reply === null) break;
-      encoder.write(reply, this.version);
-      this.#replyBytes -= slot?.bytes ?? 0;
+      if (slot === undefined || reply === null) break;
+      encoder.write(reply, slot.version);
+      this.#replyBytes -= slot.bytes;
       this.#first++;
     }
     if (this.#first === slots.length) {
       this.#slots = [];
       this.#first = 0;
+      this.#lastValue = null;
     } else if (this.#first > 256) {
       this.#slots = slots.slice(this.#first);
       this.#first = 0;
     }
     if (encoder.length > 0) this.#unsent = this.#line.send(encoder.take());
-    if (this.#unsent > limits.outputBytesMax) {
-      this.host.counts.hungUp++;
-      this.#gone = true;
-      return this.#line.destroy();
-    }
     if (this.#ending && this.#slots.length === 0) {
       this.#gone = true;
       return this.#line.end();
     }
+    // A line that waits for the client says so when it goes on.
+    const isDue = (slots[this.#first]?.reply ?? null) !== null;
+    if (isDue && this.#unsent <= this.#windowBytes) this.#flushLater();
     return this.#drain();
   }
 
@@ -249,9 +255,9 @@ export class Session {
   #inTurn(action: () => Reply): void {
     const slot = this.#slot(0);
     this.#whenDone(() => {
-      // What was answered before is written as it was asked for.
-      this.flush();
-      this.#settle(slot, action());
+      const reply = action();
+      slot.version = this.version;
+      this.#settle(slot, reply);
       this.#unblock();
     });
   }
@@ -294,8 +300,13 @@ export class Session {
       !this.#blocked &&
       this.#slots.length - this.#first < limits.pendingMax &&
       this.#openBytes <= limits.requestBytesMax &&
-      this.#unsent + this.#replyBytes <= limits.outputBytesMax / 4
+      this.#unsent + this.#replyBytes <= this.#windowBytes
     );
+  }
+
+  /** How much may be on its way before it waits for the client. */
+  get #windowBytes(): number {
+    return this.host.limits.outputBytesMax / 4;
   }
 
   #throttle(): void {
@@ -353,7 +364,7 @@ export class Session {
     if (command.plan !== undefined) {
       const planned = command.plan(request, { wall: host.wall() });
       if (!isAction(planned)) return this.#answer(planned);
-      const slot = this.#slot(sizeOf(request));
+      const slot = this.#slot(sizeOf(request), planned.kind);
       return host.desk.do(planned, (reply) => this.#settle(slot, reply));
     }
     switch (command.name) {
@@ -474,19 +485,33 @@ export class Session {
     if (reply.kind === "error") this.host.counts.errors++;
     const bytes = bytesOf(reply);
     this.#replyBytes += bytes;
-    this.#slots.push({ reply, bytes });
+    this.#slots.push({ reply, bytes, version: this.version, kind: null });
     this.#flushLater();
   }
 
-  #slot(bytes: number): Slot {
-    const slot: Slot = { reply: null, bytes };
+  #slot(bytes: number, kind: Action["kind"] | null = null): Slot {
+    const slot: Slot = { reply: null, bytes, version: this.version, kind };
     this.#slots.push(slot);
     this.#open++;
     this.#openBytes += bytes;
     return slot;
   }
 
-  #settle(slot: Slot, reply: Reply): void {
+  /** The reply, where there is room for it. What was written is answered so or not at all. */
+  #fitting(slot: Slot, reply: Reply, bytes: number): Reply {
+    const { limits } = this.host;
+    const room = limits.outputBytesMax - this.#unsent - this.#replyBytes;
+    if (slot.kind === null || bytes <= room || bytes <= slotBytes) return reply;
+    if (slot.kind === "read") return unread;
+    if (!this.#gone) this.#refuse();
+    return reply;
+  }
+
+  #settle(slot: Slot, given: Reply): void {
+    const isSame = given.kind === "bytes" && given.bytes === this.#lastValue;
+    if (given.kind === "bytes") this.#lastValue = given.bytes;
+    const bytes = isSame ? slotBytes : bytesOf(given);
+    const reply = this.#fitting(slot, given, bytes);
     if (reply.kind === "error") {
       this.host.counts.errors++;
       if (reply.text.startsWith("UNKNOWN")) this.host.counts.unknownOutcomes++;
@@ -494,7 +519,7 @@ export class Session {
     slot.reply = reply;
     this.#open--;
     this.#openBytes -= slot.bytes;
-    slot.bytes = bytesOf(reply);
+    slot.bytes = reply === given ? bytes : bytesOf(reply);
     this.#replyBytes += slot.bytes;
     this.#flushLater();
     const barrier = this.#barrier;

@@ -4,7 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { hintsMax } from "@kith/store";
 import { integerAt, octetsAt, optionAt, quoted, wrong } from "./commands/arguments.ts";
 import { glob } from "./commands/glob.ts";
-import { commandNamed, commands } from "./commands/table.ts";
+import { integerOf } from "./commands/numbers.ts";
+import { belowNames, commandNamed, commands } from "./commands/table.ts";
 import type { CommandSpec } from "./commands/spec.ts";
 import {
   allKeys,
@@ -260,10 +261,9 @@ function client(session: Session, request: Request): Reply {
     case "info":
       return { kind: "verbatim", text: `${lineOf(session)}\n` };
     case "list":
-      return {
-        kind: "verbatim",
-        text: [...session.host.sessions()].map((one) => `${lineOf(one)}\n`).join(""),
-      };
+      return list(session, request);
+    case "help":
+      return help("client");
     case "reply":
       return optionAt(request, 2) === "ON" ? ok : err("only CLIENT REPLY ON is possible here");
     case "tracking":
@@ -273,6 +273,35 @@ function client(session: Session, request: Request): Reply {
       return choice === "ON" || choice === "OFF" ? ok : err("syntax error");
     }
   }
+}
+
+/** All clients, those of a type (all are normal ones), or those of these numbers. */
+function list(session: Session, request: Request): Reply {
+  let isListed: (one: Session) => boolean = () => true;
+  const option = request.length > 2 ? optionAt(request, 2) : "";
+  if (option === "TYPE" && request.length === 4) {
+    const type = octetsAt(request, 3).toLowerCase();
+    if (!["normal", "master", "replica", "slave", "pubsub"].includes(type))
+      return err(`Unknown client type '${quoted(octetsAt(request, 3))}'`);
+    isListed = () => type === "normal";
+  } else if (option === "ID" && request.length > 3) {
+    const ids = new Set<number>();
+    for (let at = 3; at < request.length; at++) {
+      const id = integerOf(octetsAt(request, at));
+      if (id === undefined || id < 1) return err("Invalid client ID");
+      ids.add(id);
+    }
+    isListed = ({ identity }) => ids.has(identity.id);
+  } else if (option !== "") return err("syntax error");
+  const lines = [...session.host.sessions()].filter(isListed).map((one) => `${lineOf(one)}\n`);
+  return { kind: "verbatim", text: lines.join("") };
+}
+
+/** What an error about a subcommand says to try. */
+function help(name: string): Reply {
+  const title = `${name.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`;
+  const names = belowNames(name).map((one) => one.toUpperCase());
+  return array([title, ...names].map((line) => ({ kind: "status", text: line })));
 }
 
 function setInfo(session: Session, request: Request): Reply {
@@ -320,15 +349,16 @@ function command(request: Request): Reply {
   switch (belowOf(request)) {
     case "count":
       return integer(commands.length);
+    case "help":
+      return help("command");
     case "list":
-      if (request.length > 2) return err("syntax error");
-      return array(commands.map(({ name }) => text(name)));
+      return listed(request);
     case "info": {
       if (request.length === 2) return array(commands.map(describe));
       return array(
         names().map((name) => {
           const found = commandNamed(name);
-          return found === undefined ? { kind: "no-array" } : describe(found);
+          return found === undefined ? nothing : describe(found);
         }),
       );
     }
@@ -340,6 +370,19 @@ function command(request: Request): Reply {
     default:
       return keysIn(request);
   }
+}
+
+function listed(request: Request): Reply {
+  let isListed: (name: string) => boolean = () => true;
+  if (request.length > 2) {
+    const kind = optionAt(request, Math.min(3, request.length - 1));
+    if (request.length !== 5 || optionAt(request, 2) !== "FILTERBY") return err("syntax error");
+    // There are no modules, and no categories.
+    if (kind === "PATTERN") isListed = glob(octetsAt(request, 4).toLowerCase());
+    else if (kind === "MODULE" || kind === "ACLCAT") isListed = () => false;
+    else return err("syntax error");
+  }
+  return array(commands.filter(({ name }) => isListed(name)).map(({ name }) => text(name)));
 }
 
 function docsOf({ summary, group }: CommandSpec): Reply {
@@ -403,6 +446,8 @@ function config(session: Session, request: Request): Reply {
       const found = Object.entries(settings).filter(([name]) => tests.some((test) => test(name)));
       return { kind: "map", pairs: found.map(([name, value]) => [name, text(value)]) };
     }
+    case "help":
+      return help("config");
     case "resetstat":
       return ok;
     default:

@@ -100,9 +100,16 @@ export class BootstrapClient extends Component {
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Retry(), id: "retry" }));
   }
 
-  /** The own server too, where it is one of them: others may have registered there, and whoever was first may know no other. */
   #ask(servers: readonly PeerRef[]): void {
-    for (const to of servers) this.net.trigger(new Ask({ to, cluster: this.#cluster }));
+    const others = servers.filter((to) => addressOf(to) !== addressOf(this.#self));
+    // Its own server would answer before the others, and may know less. Whoever founds a cluster has no other one.
+    for (const to of this.#knowsOthers() ? others : servers)
+      this.net.trigger(new Ask({ to, cluster: this.#cluster }));
+  }
+
+  #knowsOthers(): boolean {
+    const own = addressOf(this.#self);
+    return [...this.state.servers.keys()].some((address) => address !== own);
   }
 
   #answered(from: PeerRef, named: readonly PeerRef[]): void {

@@ -23,6 +23,7 @@ import {
   Leased,
   Membership,
   Office,
+  Parts,
   Peer,
   ReadLost,
   Standing,
@@ -257,6 +258,14 @@ const sometimes: readonly Sometimes[] = [
       () =>
       ({ news }) =>
         isReport(news, Standing) && news.fact.installed,
+  },
+  {
+    name: "a snapshot comes in several parts",
+    inputs: [Parts],
+    begin:
+      () =>
+      ({ news }) =>
+        isReport(news, Parts),
   },
   {
     name: "the leader is removed",

@@ -107,6 +107,9 @@ export class Office extends event("group-chaos/Office", Fact)<{
 /** A replica has a lease, for the first time in its life. */
 export class Leased extends event("group-chaos/Leased", Fact) {}
 
+/** The last one of several parts of a snapshot has come. */
+export class Parts extends event("group-chaos/Parts", Fact) {}
+
 /** A query that waited for its round was refused, because the leader is none any more. */
 export class ReadLost extends event("group-chaos/ReadLost", Fact) {}
 
@@ -148,6 +151,8 @@ export class WatchedGroups extends ReplicatedGroups {
       for (const { kind, from: voter, to: candidate, term, ...rest } of messagesIn(bundle))
         if (kind === "vote-answer" && "granted" in rest && rest.granted)
           this.workload.trigger(new Voted({ voter, term, candidate }));
+        else if (kind === "snapshot" && "last" in rest && rest.part > 0 && rest.last)
+          this.workload.trigger(new Parts());
       const one = this.state.replicas.get(gid);
       if (one === undefined) return;
       if (one.state.role !== "leader" && one.queries.size > 0)
@@ -410,9 +415,9 @@ export class Peer extends Component {
 /** What only its own replica goes by may be different at each: how much of the log is kept and sent at once. */
 function settingsOf({ index, leases = false }: ChaosInit): Partial<GroupSettings> {
   const sizes: Partial<GroupSettings>[] = [
-    { keepEntries: 0, cutEntries: 1 },
-    { keepEntries: 30, cutEntries: 20, batchBytesMax: 200, inflightMax: 2 },
-    { keepEntries: 5, cutEntries: 50 },
+    { keepEntries: 0, cutEntries: 1, partBytesMax: 500 },
+    { keepEntries: 30, cutEntries: 20, batchBytesMax: 200, inflightMax: 2, partBytesMax: 1 },
+    { keepEntries: 5, cutEntries: 50, partBytesMax: 2000 },
     { keepEntries: 100, cutEntries: 100, batchBytesMax: 1, inflightMax: 1 },
   ];
   return {

@@ -24,8 +24,10 @@ export const registers: Machine = withSessions({
     const now = bytesText(table.get(utf8Key(key)) ?? textBytes("none"));
     if (op === "cas" && now !== first) return textBytes(`refused ${now}`);
     table.put(utf8Key(key), textBytes(op === "cas" ? second : first));
-    // Something that a snapshot needs several parts for.
-    table.put(utf8Key(`padding ${key}`), new Uint8Array(200));
+    // Something that a snapshot needs several parts for; it comes and goes, and what is done depends on whether it is there.
+    const padding = utf8Key(`padding ${key}`);
+    if (table.get(padding) === undefined) table.put(padding, new Uint8Array(200));
+    else table.delete(padding);
     return textBytes("done");
   },
   query({ query, table }) {

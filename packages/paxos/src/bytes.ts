@@ -62,14 +62,22 @@ export function octetBytes(octets: string): Uint8Array {
   const bytes = new Uint8Array(octets.length);
   for (let i = 0; i < octets.length; i++) {
     const code = octets.charCodeAt(i);
-    if (code > 0xff)
-      throw paxosError(
-        "KITH_PAXOS_ARGUMENT",
-        `A key of a table has the character ${octets[i] ?? ""}, which is no byte; use utf8Key.`,
-      );
+    if (code > 0xff) throw noByte(octets, i);
     bytes[i] = code;
   }
   return bytes;
+}
+
+/** Asserts that a string is one of bytes. @throws KithError `KITH_PAXOS_ARGUMENT` */
+export function ensureOctets(text: string): void {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) throw noByte(text, i);
+}
+
+function noByte(text: string, at: number): Error {
+  return paxosError(
+    "KITH_PAXOS_ARGUMENT",
+    `A key of a table has the character ${text[at] ?? ""}, which is no byte; use utf8Key.`,
+  );
 }
 
 const scratch = new DataView(new ArrayBuffer(8));

@@ -50,6 +50,26 @@ export type Change =
 /** The configuration of a replica that knows nothing yet. */
 export const noConfig: Config = { epoch: 0, members: [], nextReplicaId: 1 };
 
+/** Whether a group can have this id: it stands in the names of namespaces. */
+export function isGroupName(gid: string): boolean {
+  return /^[!-~]{1,100}$/.test(gid);
+}
+
+/** Why these peers cannot found a group, or come to one; null where they can. */
+export function peersProblem(peers: readonly PeerAddress[]): string | null {
+  const ids = new Set<number>();
+  for (const { peerId, host, port } of peers) {
+    if (!(Number.isSafeInteger(peerId) && peerId >= 0))
+      return `a peer cannot have the id ${peerId}`;
+    if (!(Number.isSafeInteger(port) && port >= 0 && port < 65_536) || host === "")
+      return `peer ${peerId} cannot be at ${host}:${port}`;
+    // One peer has one replica: the second would put an end to the first.
+    if (ids.has(peerId)) return `peer ${peerId} stands there twice`;
+    ids.add(peerId);
+  }
+  return null;
+}
+
 /** The configuration with which a group is founded: all of them vote. */
 export function foundingConfig(peers: readonly PeerAddress[]): Config {
   return {
@@ -119,6 +139,8 @@ export function changed(config: Config, change: Change): Config | string {
   if (change.kind === "add-learner") {
     const { peerId, host, port } = change.peer;
     if (members.some((member) => member.peerId === peerId)) return `peer ${peerId} is a member`;
+    const problem = peersProblem([change.peer]);
+    if (problem !== null) return problem;
     const learner = { replicaId: nextReplicaId, peerId, host, port, voter: false };
     return { ...next, members: [...members, learner], nextReplicaId: nextReplicaId + 1 };
   }

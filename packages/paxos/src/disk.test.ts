@@ -1,6 +1,7 @@
 /** What becomes of a process whose disk takes nothing more, and of what lies on it when replicas go and come. */
 
 import { fullDisk, simulate, type Simulation, slowFlush } from "@kith/sim";
+import { StorageFailed } from "@kith/storage";
 import { expect } from "chai";
 import { foundingConfig, type ReplicaId } from "./config.ts";
 import type { PeerMessage } from "./peer-message.ts";
@@ -49,12 +50,12 @@ function write(world: World, count: number, prefix: string): string[] {
 }
 
 /** Writes many at once. @returns the answers */
-function burst(world: World, index: number, count: number): ConsensusAnswer[] {
+function burst(world: World, index: number, count: number, value = "burst"): ConsensusAnswer[] {
   const answers: ConsensusAnswer[] = [];
   const { root } = world.node(index);
   root.onEnd = (_, answer) => void answers.push(answer);
   for (let i = 0; i < count; i++) {
-    root.write("g", `burst${i}`, i);
+    root.write("g", `${value}${i}`, i);
     if (i % 3 === 2) world.runFor(0.2);
   }
   world.until(() => answers.length === count, { within: 20_000 });
@@ -112,6 +113,47 @@ describe("a disk that is full", () => {
     const count = world.node(leaderOf(world)).root.replica("g")?.table.cells.values.get("v");
     const written = Number(new TextDecoder().decode(count).split(" ")[0]);
     expect(written).at.least(before.length + done.length + after.length);
+  });
+});
+
+describe("a storage that is busy", () => {
+  it("makes its process wait for a moment, and forget nothing", () => {
+    const world = simulate(Peer, {
+      seed: 8,
+      nodes: 3,
+      disk: () => ({ flush: { min: 3000, max: 6000 } }),
+      storage: { pendingBytesMax: 2000 },
+    }).boot();
+    world.runFor(50);
+    for (const index of [0, 1, 2]) world.node(index).root.found("g", founders);
+    const leader = leaderOf(world);
+    write(world, 1, "a");
+    const before = world.nodes.map(({ root }) => root.replica("g"));
+    let refusals = 0;
+    for (const { system } of world.nodes)
+      system.inspect(({ kind, event }) => {
+        if (kind !== "trigger" || !(event instanceof StorageFailed)) return;
+        refusals++;
+        expect(event.code).oneOf(["KITH_STORAGE_BUSY", "KITH_STORAGE_ARGUMENT"]);
+      });
+    for (let round = 0; round < 5; round++) {
+      const answers = burst(world, leader, 100, "v".repeat(200));
+      expect(answers.filter((answer) => !(answer instanceof Done))).deep.equal([]);
+    }
+    expect(refusals).greaterThan(4);
+    world.runFor(1000);
+    expect(leaderOf(world)).equal(leader);
+    for (const { index, root } of world.nodes) {
+      expect(root.replica("g"), "it is not read anew").equal(before[index]);
+      expect(root.replica("g")?.table.applied).equal(before[0]?.table.applied);
+    }
+    // And all of it is on the disks.
+    for (const node of world.nodes) node.crash();
+    for (const node of world.nodes) node.start();
+    const [last] = write(world, 1, "b");
+    expect(last).equal("b0");
+    const value = world.node(leaderOf(world)).root.replica("g")?.table.cells.values.get("v");
+    expect(new TextDecoder().decode(value)).equal("502 b0");
   });
 });
 

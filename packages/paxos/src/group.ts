@@ -174,6 +174,7 @@ export function turn(state: GroupState): Effects {
     (state.role === "leader") === (state.leadership !== null) &&
       state.commit <= lastIndex(state.log) &&
       state.applied <= state.commit &&
+      state.stable <= lastIndex(state.log) &&
       state.log.base <= state.applied,
     "G3",
     () => `commit ${state.commit}, applied ${state.applied}, log to ${lastIndex(state.log)}`,

@@ -1,6 +1,6 @@
 /** The component: groups of simulated processes. */
 
-import { simulate, type Simulation } from "@kith/sim";
+import { keptWrites, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
 import { Busy, Changed, type ConsensusAnswer, Done, Founded, NotLeader, Refused } from "./port.ts";
 import { replicatedGroups } from "./host.ts";
@@ -118,6 +118,77 @@ describe("replicated groups", () => {
     world.node(gone).root.ask("g");
     world.runFor(100);
     expect(world.node(gone).root.status?.self).equal(5);
+  });
+
+  it("refuse a query that the machine cannot answer, and go on", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    const answer = asked(world, leader, (peer) => peer.query("g", 2, "fail"));
+    expect(answer)
+      .instanceOf(Refused)
+      .include({ reason: "invalid", detail: "this cannot be asked" });
+    expect(resultOf(asked(world, leader, (peer) => peer.query("g", 3)))).equal("1 a");
+    expect(world.node(leader).root.halted).deep.equal([]);
+  });
+
+  it("refuse what cannot be founded, and members that cannot be", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    asked(world, leader, (peer) => peer.write("g", "a", 1));
+    const own = addressAt(leader);
+    const invalid = (action: (peer: Peer) => void): void => {
+      const answer = asked(world, leader, action);
+      expect(answer).instanceOf(Refused).include({ reason: "invalid" });
+    };
+    const strange = [
+      { ...addressAt(9), port: NaN },
+      { ...addressAt(9), port: -1 },
+      { ...addressAt(9), peerId: 1.5 },
+      { ...addressAt(9), host: "" },
+    ];
+    for (const peer of [own, ...strange]) {
+      invalid((root) => root.found("h", [own, peer]));
+      invalid((root) => root.change("g", { kind: "add-learner", peer }));
+    }
+    for (const gid of ["", "no gid", "g".repeat(101)]) invalid((root) => root.found(gid, [own]));
+    expect(resultOf(asked(world, leader, (peer) => peer.write("g", "b", 1)))).equal("2 b");
+  });
+
+  it("stop a group whose machine writes a key that is none, and lose nothing that was done before", () => {
+    for (const command of ["no key", "no key to delete"]) {
+      const world = cluster(3);
+      const leader = leaderOf(world);
+      for (let i = 0; i < 5; i++) asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
+      expect(asked(world, leader, (peer) => peer.write("g", command, 9))).not.instanceOf(Done);
+      world.runFor(20_000);
+      expect(world.node(leader).root.halted).match(/which is no byte/);
+      // Whoever comes back has what it had, and stops where it has stopped before.
+      for (const node of world.nodes) node.crash();
+      for (const node of world.nodes) node.start();
+      world.runFor(20_000);
+      for (const { root } of world.nodes) {
+        const value = root.replica("g")?.table.cells.values.get("v");
+        expect(new TextDecoder().decode(value)).equal("5 v4");
+      }
+    }
+  });
+
+  it("stop a group whose table cannot be written, and leave what the disk has as it is", () => {
+    const world = cluster(3);
+    const leader = leaderOf(world);
+    for (let i = 0; i < 5; i++) asked(world, leader, (peer) => peer.write("g", `v${i}`, i));
+    const { root, disk } = world.node(leader);
+    disk.faults.add(keptWrites());
+    // Between its writing and its place on the disk, in no way that a machine has.
+    root.replica("g")?.table.dirty.set("\u20ac", new Uint8Array());
+    world.runFor(20_000);
+    expect(root.halted).match(/which is no byte/);
+    world.node(leader).crash();
+    world.node(leader).start();
+    world.runFor(20_000);
+    const value = world.node(leader).root.replica("g")?.table.cells.values.get("v");
+    expect(new TextDecoder().decode(value)).equal("5 v4");
   });
 
   it("stop a group that cannot apply an entry, with its data, and no other one", () => {

@@ -11,6 +11,7 @@ import {
   AskTimeout,
   Component,
   event,
+  KithError,
   mix,
   type Millis,
   port,
@@ -65,6 +66,7 @@ import {
   LeaderChanged,
   MembersChanged,
   NotLeader,
+  Refused,
 } from "./port.ts";
 import { birth, death, operationsOf, tableNamespace, tableOperations } from "./records.ts";
 import { answerUnknown, applyTo, leaderOf, newReplica, type Replica } from "./replica.ts";
@@ -156,7 +158,7 @@ export abstract class ReplicatedGroups extends Component {
       now: () => this.clock.monotonic,
       met: (peer) => this.#mail.met(peer),
       create: (gid, replicaId, durable) => void this.#create(gid, replicaId, durable),
-      answer: (one, query) => queryTable(one.table, this.machine, query),
+      answer: (one, query) => this.#queried(one, query),
       guard: (one, action) => this.#guard(one, action),
       touch: (gid) => this.#touch(gid),
     });
@@ -319,6 +321,7 @@ export abstract class ReplicatedGroups extends Component {
       this.#touch(gid);
     }
     this.#streams.tidy();
+    if (state.writes.again.length > 0) this.#writes.resume();
     if (now >= state.writes.retryAt) {
       state.writes.retryAt = Infinity;
       this.#loader.begin();
@@ -405,7 +408,9 @@ export abstract class ReplicatedGroups extends Component {
     }
     this.#apply(one, effects, batch);
     const sends = effects.snapshots.some(({ kind }) => kind === "send");
-    if (one.saveDue || sends || one.table.dirty.size >= dirtyMax) {
+    const due = one.saveDue || sends || one.table.dirty.size >= dirtyMax;
+    // What stopped it may have done so while its table was to be written: what is on the disk stays as it is.
+    if (due && one.state.halted === null) {
       one.saveDue = false;
       // One by one: a split may leave more of them than fit into the arguments of a call.
       for (const row of tableOperations(gid, takeDirty(one.table))) batch.operations.push(row);
@@ -437,14 +442,25 @@ export abstract class ReplicatedGroups extends Component {
         this.#requests.reply({ token, answer: new NotLeader({ leader: leaderOf(one.state) }) });
         continue;
       }
-      const { applied: index } = one.table;
-      const result = queryTable(one.table, this.machine, query);
+      const answer = this.#queried(one, query);
       // By the clock after the reading: the process may have stood still, and another one may lead since.
       if (outcome === "leased" && !holdsLease(one.state, this.clock.monotonic)) {
         this.#requests.ask(gid, waiting);
         continue;
       }
-      this.#requests.reply({ token, answer: new Done({ index, result }) });
+      this.#requests.reply({ token, answer });
+    }
+  }
+
+  /** What the machine answers. What it throws is its answer, too: anybody may ask anything, and no question stops a group. */
+  #queried(one: Replica, query: Uint8Array): Done | Refused {
+    try {
+      const result = queryTable(one.table, this.machine, query);
+      return new Done({ index: one.table.applied, result });
+    } catch (cause) {
+      if (cause instanceof KithError && cause.code === "KITH_PAXOS_VERSION") throw cause;
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      return new Refused({ reason: "invalid", detail });
     }
   }
 
@@ -491,10 +507,11 @@ export abstract class ReplicatedGroups extends Component {
 
   // --- the storage -------------------------------------------------------------------------------
 
-  #written(answer: unknown, { groups, founded }: WriteContext): void {
+  #written(answer: unknown, ask: Write | CommitInstall, context: WriteContext): void {
     const { state } = this;
+    const { groups, founded } = context;
     const waited = this.#writes.answered();
-    if (answer instanceof StorageFailed) {
+    if (answer instanceof StorageFailed && !this.#writes.postpone(answer, ask, context)) {
       if (!this.#writes.refuse(answer))
         throw paxosError(
           "KITH_PAXOS_STORAGE",
@@ -546,11 +563,11 @@ export abstract class ReplicatedGroups extends Component {
 
   #makeWrites(): Writes {
     return new Writes(() => this.state.writes, {
-      write: this.disk.onAnswer(Write, (answer, _, context: WriteContext) =>
-        this.#written(answer, context),
+      write: this.disk.onAnswer(Write, (answer, ask, context: WriteContext) =>
+        this.#written(answer, ask, context),
       ),
-      install: this.disk.onAnswer(CommitInstall, (answer, _, context: WriteContext) =>
-        this.#written(answer, context),
+      install: this.disk.onAnswer(CommitInstall, (answer, ask, context: WriteContext) =>
+        this.#written(answer, ask, context),
       ),
     });
   }

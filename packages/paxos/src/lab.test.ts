@@ -96,6 +96,8 @@ export class Lab {
   now = 0;
   /** Pairs of peers that cannot hear each other: `a>b`. */
   readonly cuts = new Set<string>();
+  /** The last questions that were asked in the name of a leader that hands over: they may be on their way for ever. */
+  readonly invitations: PeerMessage[] = [];
   /** Reads without an answer, and who was asked. */
   readonly openReads = new Map<number, number>();
   readonly readsDone: { readonly id: number; readonly outcome: string }[] = [];
@@ -110,6 +112,7 @@ export class Lab {
   readonly #votes = new Map<string, number>();
   readonly #commits = new Map<number, { term: number; led: boolean; commit: number }>();
   readonly #reads = new Map<number, Index>();
+  readonly #ahead = new Map<number, number>();
   readonly #seen = { leaderChanges: 0, snapshots: 0, truncations: 0, leased: 0 };
 
   constructor(options: LabOptions = {}) {
@@ -323,6 +326,9 @@ export class Lab {
     }
     for (const message of effects.messages) {
       this.#checkPromise(machine, message);
+      if (message.kind === "timeout-now" || (message.kind === "vote" && message.transfer))
+        this.invitations.push(message);
+      if (this.invitations.length > 20) this.invitations.shift();
       this.#say(`${machine.peerId} -> ${message.toPeer} ${describe(message)}`);
       if (!this.cuts.has(`${machine.peerId}>${message.toPeer}`)) this.network.push(message);
     }
@@ -397,6 +403,9 @@ export class Lab {
       throw new Error(
         `L5: peer ${peerId} goes by a membership at ${at?.index} that is not in its log`,
       );
+    const inLog = state.log.entries.findLast(({ kind }) => kind === "config")?.index;
+    if (at.index !== (inLog ?? state.configs[0]?.index))
+      throw new Error(`L5: peer ${peerId} goes by the membership of ${at.index}, not of ${inLog}`);
     const led = state.role === "leader" && before?.term === state.term && before.led;
     if (led && state.commit > before.commit) {
       const term = termAt(state.log, state.commit);
@@ -411,6 +420,7 @@ export class Lab {
   }
 
   #ghostEntry({ state }: Machine, entry: Entry): void {
+    this.#checkTime(state, entry);
     // G2: an index and a term name one content and one predecessor.
     const before =
       entry.index - 1 === state?.log.base
@@ -428,6 +438,19 @@ export class Lab {
     if (knownChain !== undefined && knownChain !== chain)
       throw new Error(`G2: before ${key} stand ${knownChain} and ${chain}`);
     this.#entries.set(link, chain);
+  }
+
+  /** The group's time never goes back, and goes on with the clock of whoever leads. */
+  #checkTime(state: GroupState | null, entry: Entry): void {
+    if (state?.role !== "leader" || entry.term !== state.term) return;
+    const before = entryAt(state.log, entry.index - 1)?.time ?? 0;
+    // How far the clock was ahead of the group's time when this leader had its first entry.
+    const ahead = this.#ahead.get(entry.term) ?? state.now - entry.time;
+    this.#ahead.set(entry.term, ahead);
+    if (entry.time < before || entry.time + ahead < state.now - 0.01)
+      throw new Error(
+        `entry ${entry.index} of time ${entry.time} comes after ${before}, at ${state.now - ahead}`,
+      );
   }
 
   #ghostCommit({ state, peerId }: Machine, index: Index, line: string): void {
@@ -466,6 +489,16 @@ export class Lab {
       throw new Error(`G1: replicas ${known} and ${leader} lead term ${term}`);
     if (known === undefined) this.#seen.leaderChanges++;
     this.#leaders.set(term, leader);
+    // Nobody reads without asking once another one may have something done.
+    for (const other of this.up)
+      if (
+        other !== machine &&
+        other.state !== null &&
+        holdsLease(other.state, this.clock(other.peerId))
+      )
+        throw new Error(
+          `peer ${other.peerId} has a lease, and replica ${leader} leads term ${term}`,
+        );
     // Leader completeness: it has everything that is committed.
     const { state } = machine;
     for (let index = (state?.log.base ?? 0) + 1; index <= this.#committed.length; index++) {

@@ -13,11 +13,13 @@ export interface Log {
   /** The term of the entry at the base; 0 where the base is 0. */
   baseTerm: Term;
   readonly entries: Entry[];
+  /** About how many bytes they have. */
+  bytes: number;
 }
 
 /** An empty log that goes on after a base. */
 export function emptyLog(base: Index = 0, baseTerm: Term = 0): Log {
-  return { base, baseTerm, entries: [] };
+  return { base, baseTerm, entries: [], bytes: 0 };
 }
 
 /** The index of the last entry; the base where there is none. */
@@ -62,20 +64,36 @@ export function append(log: Log, entry: Entry): void {
     () => `entry ${entry.index}.${entry.term} was to follow ${lastIndex(log)}.${lastTerm(log)}`,
   );
   log.entries.push(entry);
+  log.bytes += sizeOf(entry);
 }
 
 /** Takes away the entries from an index on. */
 export function truncate(log: Log, from: Index): void {
-  log.entries.length = Math.max(0, from - log.base - 1);
+  remove(log, Math.max(0, from - log.base - 1), Infinity);
+}
+
+function remove(log: Log, begin: number, count: number): void {
+  for (const entry of log.entries.splice(begin, count)) log.bytes -= sizeOf(entry);
 }
 
 /** Takes away the entries up to an index, which becomes the base. */
 export function cut(log: Log, to: Index): void {
   const term = termAt(log, to);
   ensure(term !== undefined, "G3", () => `the log was cut at ${to}, which it does not have`);
-  log.entries.splice(0, to - log.base);
+  remove(log, 0, to - log.base);
   log.base = to;
   log.baseTerm = term;
+}
+
+/** The first index behind which entries of at most so many bytes stand. */
+export function firstWithin(log: Log, bytesMax: number): Index {
+  let index = lastIndex(log);
+  for (let bytes = 0; index > log.base; index--) {
+    const entry = entryAt(log, index);
+    bytes += entry === undefined ? 0 : sizeOf(entry);
+    if (bytes > bytesMax) break;
+  }
+  return index;
 }
 
 /** The first index of the run of entries with the term at `index`, as far as the log knows. */

@@ -65,7 +65,7 @@ export interface Machine {
    * @returns the result for who proposed it
    */
   apply(applying: Applying): Uint8Array;
-  /** Answers a query, which changes nothing. */
+  /** Answers a query, which changes nothing. What it throws refuses the query, and stops nothing. */
   query(querying: Querying): Uint8Array;
 }
 

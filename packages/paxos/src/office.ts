@@ -8,7 +8,7 @@
 import type { ReplicaId } from "./config.ts";
 import { appendEntry, setHard } from "./durability.ts";
 import type { Content, Entry, Term } from "./entry.ts";
-import { sizeOf } from "./entry.ts";
+import { commandEntry, sizeOf } from "./entry.ts";
 import { ensure } from "./errors.ts";
 import { lastIndex } from "./log.ts";
 import {
@@ -86,7 +86,7 @@ export function appendOwn(state: GroupState, led: Leadership, content: Content):
   const time = groupTime(state);
   const entry: Entry =
     content.kind === "command"
-      ? { kind: "command", index, term, time, data: content.data }
+      ? commandEntry(index, term, time, content.data)
       : { ...content, index, term, time };
   if (entry.kind === "config") ensureSettled(state, led);
   led.pendingBytes += sizeOf(entry);

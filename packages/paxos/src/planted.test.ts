@@ -162,8 +162,8 @@ const bugs: readonly Bug[] = [
   {
     what: "the log is cut below what is applied, durable or not",
     file: "snapshots.ts",
-    text: "const to = state.appliedDurable - keepEntries;",
-    planted: "const to = (state.appliedDurable = state.applied) - keepEntries;",
+    text: "const counted = state.appliedDurable - keepEntries;",
+    planted: "const counted = (state.appliedDurable = state.applied) - keepEntries;",
     seed: 3,
   },
   {
@@ -214,6 +214,26 @@ const bugs: readonly Bug[] = [
     text: "contact: now,",
     planted: "contact: now - 1e9,",
     seed: 29,
+  },
+  {
+    what: "who is asked to take over in a term that is over does so",
+    seed: 77,
+    file: "group.ts",
+    text: 'case "snapshot-answer": case "timeout-now": return true; } } /** Whether the sender',
+    planted:
+      'case "snapshot-answer": return true; case "timeout-now": return false; } } /** Whether the sender',
+  },
+  {
+    what: "a new leader's time begins anew",
+    file: "office.ts",
+    text: "baseTime: state.time,",
+    planted: "baseTime: 0,",
+  },
+  {
+    what: "memberships are forgotten where the log is cut before them",
+    file: "snapshots.ts",
+    text: "state.configs = [ { index: to, config: base.config }, ...state.configs.filter(({ index }) => index > to), ];",
+    planted: "state.configs = [{ index: to, config: base.config }];",
   },
   {
     what: "a connection that ends makes a follower campaign at once",

@@ -18,9 +18,18 @@ const keys = { self: textBytes("self"), hard: textBytes("hard"), base: textBytes
 /** The namespace of the tombstones: a group's id, and the least replica id that may still come. */
 export const tombstones = "paxos.tombstones";
 
+/** Names as they were made once: a storage looks each of them up several times a write, and finds the same string faster than an equal one. */
+const logNames = new Map<string, string>();
+const logNamesMax = 4096;
+
 /** The namespace of a group's log. */
 export function logOf(gid: string): string {
-  return `${prefix}${gid}${logSuffix}`;
+  let name = logNames.get(gid);
+  if (name !== undefined) return name;
+  if (logNames.size >= logNamesMax) logNames.clear();
+  name = `${prefix}${gid}${logSuffix}`;
+  logNames.set(gid, name);
+  return name;
 }
 
 /** The namespace of a group's table. */

@@ -31,7 +31,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Keeps the last value and how often it was written; `fail` cannot be applied, `split h` makes a group h that begins with what
+ * Keeps the last value and how often it was written; `fail` cannot be applied, `no key` writes what no storage takes, `split h` makes a group h that begins with what
  * is here.
  */
 export const register: Machine = {
@@ -39,6 +39,8 @@ export const register: Machine = {
   apply({ command, table, spawn }) {
     const value = decoder.decode(command);
     if (value === "fail") throw new Error("this cannot be");
+    if (value === "no key") table.put("\u20ac", encoder.encode("what cannot be stored"));
+    if (value === "no key to delete") table.delete("\u20ac");
     if (value.startsWith("split ")) {
       const cells = table.keys().map((key) => [key, table.get(key) ?? new Uint8Array()] as const);
       spawn(value.slice("split ".length), new Map(cells));
@@ -52,7 +54,10 @@ export const register: Machine = {
     table.put(`k${Number(count) % 50}`, new Uint8Array(64));
     return now;
   },
-  query: ({ table }) => table.get("v") ?? encoder.encode("0 -"),
+  query({ query, table }) {
+    if (decoder.decode(query) === "fail") throw new Error("this cannot be asked");
+    return table.get("v") ?? encoder.encode("0 -");
+  },
 };
 
 /** The register as its next version has it: values are written in capitals. */
@@ -166,8 +171,9 @@ export class Peer extends Component {
       this.#propose(new Propose({ gid, command: encoder.encode(value) }), { context: { id } }),
     );
   }
-  query(gid: string, id: number): void {
-    this.enter(() => this.#query(new Query({ gid, query: new Uint8Array() }), { context: { id } }));
+  query(gid: string, id: number, text = ""): void {
+    const query = encoder.encode(text);
+    this.enter(() => this.#query(new Query({ gid, query }), { context: { id } }));
   }
   change(gid: string, change: Change): void {
     this.enter(() => this.#change(new ChangeMembers({ gid, change })));

@@ -5,7 +5,13 @@
 
 import type { Millis, ProvidedPort, ReplyToken } from "@kith/core";
 import type { PeerRef } from "@kith/network";
-import { type Change, foundingConfig, type ReplicaId } from "./config.ts";
+import {
+  type Change,
+  foundingConfig,
+  isGroupName,
+  peersProblem,
+  type ReplicaId,
+} from "./config.ts";
 import { propose, rouse, upgrade } from "./group.ts";
 import { changeMembers } from "./membership.ts";
 import type { Consensus } from "./port.ts";
@@ -15,7 +21,7 @@ import {
   Busy,
   ChangeMembers,
   type ConsensusAnswer,
-  Done,
+  type Done,
   Follow,
   Found,
   GroupsHere,
@@ -60,7 +66,7 @@ export interface RequestPorts {
   readonly met: (peer: PeerRef) => void;
   readonly create: (gid: string, replicaId: ReplicaId, durable: Durable) => void;
   /** Asks the machine a query of the table as it is. */
-  readonly answer: (one: Replica, query: Uint8Array) => Uint8Array;
+  readonly answer: (one: Replica, query: Uint8Array) => Done | Refused;
   /** Runs a step of a replica; what it throws stops this replica. */
   readonly guard: (one: Replica, action: () => void) => void;
   /** Something may have to happen in a group. */
@@ -95,8 +101,7 @@ export class Requests {
       this.#at(gid, token, (one) => {
         // What it has applied would be of the past for ever.
         if (one.state.halted !== null) return this.#refused(one, token, "halted");
-        const answer = new Done({ index: one.table.applied, result: ports.answer(one, query) });
-        this.reply({ token, answer });
+        this.reply({ token, answer: ports.answer(one, query) });
       }),
     );
     consensus.on(Follow, ({ gid, on }) => {
@@ -160,7 +165,9 @@ export class Requests {
     const { peerId, create } = this.#ports;
     const config = foundingConfig(peers);
     const own = config.members.find((member) => member.peerId === peerId);
-    if (!ready || loading.has(gid)) this.refuse(token, "pending", "the storage is being read");
+    const problem = isGroupName(gid) ? peersProblem(peers) : `${gid} cannot be the id of a group`;
+    if (problem !== null) this.refuse(token, "invalid", problem);
+    else if (!ready || loading.has(gid)) this.refuse(token, "pending", "the storage is being read");
     else if (replicas.has(gid) || tombs.has(gid))
       this.refuse(token, "exists", `${gid} is or was here`);
     else if (own === undefined)

@@ -175,6 +175,7 @@ export function run(seed: number, steps = 3000): Marks {
     const there = next === undefined ? undefined : lab.machines.get(next.peerId);
     if (next === undefined || there?.state === undefined || there.state === null) return;
     const kind = drawLease(5);
+    const late = lab.invitations[drawLease(Math.max(1, lab.invitations.length))];
     if (kind === 0) lab.transfer(leader.peerId, next.replicaId);
     if (kind > 2) estrange(leader.peerId, next.peerId);
     isolate(leader.peerId);
@@ -195,6 +196,7 @@ export function run(seed: number, steps = 3000): Marks {
       lab.disconnect(friend.peerId, leader.peerId);
       lab.timeout(friend.peerId);
     }
+    if (late !== undefined && drawLease(3) === 0) lab.hand(late);
     askAll(4 + drawLease(10));
   };
 

@@ -52,6 +52,20 @@ describe("a machine with sessions", () => {
     expect(call(table, 3)).equal("3");
   });
 
+  it("answers what is no command of a session, and is not stopped by it", () => {
+    const table = emptyTable(1);
+    apply(table, openSession("c"));
+    const whole = [
+      openSession("c"),
+      inSession({ client: "c", seq: 1, ackedBelow: 1, command: bytes("n") }),
+    ];
+    for (const one of whole)
+      for (let length = 0; length < one.length; length++)
+        expect(apply(table, one.slice(0, length)).kind).equal("invalid");
+    expect(apply(table, openSession("c".repeat(70_000))).kind).equal("invalid");
+    expect(call(table, 1)).equal("1");
+  });
+
   it("expires where it has not been used for an hour, when another one is opened", () => {
     const table = emptyTable(1);
     const hour = 3_600_000;

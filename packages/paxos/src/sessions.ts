@@ -34,7 +34,9 @@ export type SessionResult =
    */
   | { readonly kind: "stale" }
   /** Not applied: too many results are kept for this client. */
-  | { readonly kind: "busy" };
+  | { readonly kind: "busy" }
+  /** Not applied: this is no command of a session. */
+  | { readonly kind: "invalid" };
 
 /** One command of a client. */
 export interface SessionCommand {
@@ -54,8 +56,10 @@ interface Session {
   readonly results: Map<number, Uint8Array>;
 }
 
-const kinds = ["done", "opened", "unknown-session", "stale", "busy"] as const;
+const kinds = ["done", "opened", "unknown-session", "stale", "busy", "invalid"] as const;
 const resultsMax = 1024;
+/** A longer name does not fit into a key with certainty. */
+const clientLengthMax = 1024;
 /** Where the index stands at which a session last expired; clients' and users' keys begin with other characters. */
 const expiryKey = "e";
 const sessionPrefix = "s";
@@ -69,7 +73,8 @@ export interface SessionOptions {
 }
 
 /**
- * The command that opens a session; where it is open already, it stays as it is.
+ * The command that opens a session; where it is open already, it stays as it is. A group that another one makes begins with the
+ * sessions of that one: name a session after its group, too.
  *
  * @param nextSeq the number of its first command: all lower ones are refused
  * @param seen up to where the table was applied when the client last looked; 1 does while no session has expired
@@ -103,16 +108,39 @@ export function withSessions(
   };
 }
 
+type Asked =
+  | {
+      readonly opens: true;
+      readonly client: string;
+      readonly firstSeq: number;
+      readonly seen: number;
+    }
+  | ({ readonly opens: false } & SessionCommand);
+
+/** What is asked; null where it cannot be read: whoever has sent that must not stop the group. */
+function askedIn(bytes: Uint8Array): Asked | null {
+  try {
+    const reader = new ByteReader(bytes);
+    const opens = reader.count() === 0;
+    const client = reader.text();
+    const [first, second] = [reader.count(), reader.count()];
+    if (client.length > clientLengthMax) return null;
+    return opens
+      ? { opens, client, firstSeq: first, seen: second }
+      : { opens, client, seq: first, ackedBelow: second, command: reader.bytes() };
+  } catch {
+    return null;
+  }
+}
+
 function applyInSession(machine: Machine, applying: Applying, expireAfter: Millis): SessionResult {
   const { table, time } = applying;
-  const reader = new ByteReader(applying.command);
-  const opens = reader.count() === 0;
-  const client = reader.text();
-  const key = sessionPrefix + utf8Key(client);
+  const asked = askedIn(applying.command);
+  if (asked === null) return { kind: "invalid" };
+  const key = sessionPrefix + utf8Key(asked.client);
   const saved = table.get(key);
-  if (opens) {
-    const firstSeq = reader.count();
-    const seen = reader.count();
+  if (asked.opens) {
+    const { firstSeq, seen } = asked;
     if (saved !== undefined) return { kind: "opened" };
     const lastExpiry = expire(applying, expireAfter);
     if (seen <= lastExpiry) return { kind: "stale" };
@@ -122,9 +150,7 @@ function applyInSession(machine: Machine, applying: Applying, expireAfter: Milli
   }
   if (saved === undefined) return { kind: "unknown-session" };
   const session = decodeSession(saved);
-  const seq = reader.count();
-  const ackedBelow = reader.count();
-  const command = reader.bytes();
+  const { seq, ackedBelow, command } = asked;
   // The low-water mark only rises: copies come in any order.
   const rises = ackedBelow > session.ackedBelow;
   if (rises) {

@@ -53,6 +53,14 @@ export interface GroupSettings {
   /** How many entries more have to be there before the log is cut. Lower means more, smaller cuts. */
   readonly cutEntries: number;
   /**
+   * How many bytes of entries the log has at most, about, whatever their number: where it has more, the older half of so many
+   * goes, as far as it is applied. It is in memory, and read anew at each start. Raising it costs memory, lowering it makes more
+   * followers need a snapshot that are behind where values are large. At least twice `pendingBytesMax`.
+   */
+  readonly keepBytes: number;
+  /** How many bytes of a snapshot one message carries at most, if it has more than one row. One is on its way at a time. */
+  readonly partBytesMax: number;
+  /**
    * Whether a leader answers reads without asking anybody, for a little less than `electionMin` after a round that a majority
    * has confirmed. False, the default: each batch of reads costs a round of heartbeats, and no clock is trusted. With
    * leases reads cost no message; in return they are linearizable only as long as the clocks keep to `drift`. A leader
@@ -78,6 +86,8 @@ export const defaultSettings: GroupSettings = {
   promoteLagMax: 64,
   keepEntries: 1024,
   cutEntries: 4096,
+  keepBytes: 64 * 1024 * 1024,
+  partBytesMax: 256 * 1024,
   lease: false,
 };
 

@@ -2,9 +2,15 @@
 
 import { type Rule, simulate, type Simulation } from "@kith/sim";
 import { expect } from "chai";
-import { foundingConfig } from "./config.ts";
+import { limits } from "@kith/storage";
+import { type Change, foundingConfig } from "./config.ts";
+import { sizeOf } from "./entry.ts";
+import type { Log } from "./log.ts";
 import type { PeerMessage } from "./peer-message.ts";
+import { Changed } from "./port.ts";
+import { tombstones } from "./records.ts";
 import { addressAt, Peer } from "./register.test.ts";
+import { orderLog } from "./writes.ts";
 
 type World = Simulation<typeof Peer>;
 
@@ -117,5 +123,63 @@ describe("snapshots", () => {
     world.until(() => world.node(2).root.leads.has("a"));
     world.runFor(1000);
     expect(world.node(1).root.describeHost()).match(/streams 0 0$/);
+  });
+
+  it("let the log be cut where its entries are large, however few they are", () => {
+    const keepBytes = 10 * large;
+    const world = simulate(Peer, { seed: 6, nodes: 3, init: { settings: { keepBytes } } }).boot();
+    world.runFor(50);
+    for (const index of [0, 1, 2]) world.node(index).root.found("a", founders);
+    world.until(() => world.nodes.some(({ root }) => root.leads.has("a")));
+    const { root, index } = world.nodes.find((node) => node.root.leads.has("a")) ?? world.node(0);
+    const away = world.node((index + 1) % 3);
+    away.crash();
+    const logs = (): Log[] =>
+      world.nodes.flatMap((node) =>
+        node.state === "up" ? (node.root.replica("a")?.state.log ?? []) : [],
+      );
+    for (let i = 0; i < 60; i++) {
+      root.write("a", "v".repeat(large), i);
+      world.runFor(300);
+      // What is not on the disk yet is kept, whatever it is: about four of them come until it is written.
+      for (const log of logs()) {
+        expect(log.bytes).equal(log.entries.reduce((sum, entry) => sum + sizeOf(entry), 0));
+        expect(log.bytes).at.most(2 * keepBytes);
+      }
+    }
+    world.runFor(3000);
+    for (const log of logs()) expect(log.bytes).within(large, keepBytes);
+    away.start();
+    world.until(() => applied(world, away.index, "a") > 60, { within: 10_000 });
+    expect(logs()).length(3);
+  });
+
+  it("of a member that comes and goes leave nothing behind, however often that is", () => {
+    const world = simulate(Peer, { seed: 9, nodes: 4, init: { settings: tight } }).boot();
+    world.runFor(50);
+    for (const index of [0, 1, 2]) world.node(index).root.found("a", founders);
+    world.until(() => world.nodes.some(({ root }) => root.leads.has("a")));
+    const { root } = world.nodes.find((node) => node.root.leads.has("a")) ?? world.node(0);
+    const guest = world.node(3);
+    const changed = (change: Change): void => {
+      root.answers.length = 0;
+      root.change("a", change);
+      world.until(() => root.answers.length > 0);
+      expect(root.answers[0]).instanceOf(Changed);
+    };
+    root.write("a", "v", 1);
+    world.runFor(3000);
+    root.write("a", "v", 2);
+    // More than a storage has views open at a time.
+    for (let i = 0; i < limits.views + 2; i++) {
+      changed({ kind: "add-learner", peer: addressAt(3) });
+      world.until(() => applied(world, 3, "a") > 3, { within: 20_000 });
+      const { self } = guest.root.replica("a")?.state ?? expect.fail("it has none");
+      expect(self).equal(4 + i);
+      changed({ kind: "remove", replicaId: self });
+      world.until(() => guest.root.left.length > i, { within: 20_000 });
+    }
+    world.runFor(100);
+    expect(guest.disk.contents().names()).deep.equal([orderLog, tombstones].sort());
   });
 });

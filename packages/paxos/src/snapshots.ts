@@ -14,7 +14,7 @@ import { memberOf } from "./config.ts";
 import { record, send, sendAfter } from "./durability.ts";
 import { ensure } from "./errors.ts";
 import type { Index } from "./entry.ts";
-import { cut, entryAt, termAt } from "./log.ts";
+import { cut, entryAt, firstWithin, termAt, truncate } from "./log.ts";
 import type { Base, PeerMessage, Route, SnapshotAnswer, SnapshotPart } from "./peer-message.ts";
 import { heardLeader } from "./replication.ts";
 import { configAt, configOf, type GroupState, type Leadership } from "./state.ts";
@@ -160,7 +160,7 @@ export function install(state: GroupState, message: PeerMessage & SnapshotPart):
     cut(log, base.index);
     state.configs = [base, ...state.configs.filter(({ index }) => index > base.index)];
   } else {
-    log.entries.length = 0;
+    truncate(log, log.base + 1);
     log.base = base.index;
     log.baseTerm = base.term;
     state.configs = [base];
@@ -183,14 +183,18 @@ export function install(state: GroupState, message: PeerMessage & SnapshotPart):
   return true;
 }
 
-/** Cuts the log where it has become long, below what is applied and durable. */
+/** Cuts the log where it has become long or large, below what is applied and durable. */
 export function cutLog(state: GroupState): void {
-  const { keepEntries, cutEntries } = state.settings;
-  const to = state.appliedDurable - keepEntries;
-  if (to - state.log.base < cutEntries) return;
+  const { keepEntries, cutEntries, keepBytes } = state.settings;
+  const { log } = state;
+  const counted = state.appliedDurable - keepEntries;
+  let to = counted - log.base < cutEntries ? log.base : counted;
+  if (log.bytes > keepBytes && state.appliedDurable > log.base)
+    to = Math.max(to, Math.min(firstWithin(log, keepBytes / 2), state.appliedDurable));
+  if (to <= log.base) return;
   const base = baseAt(state, to);
   ensure(to <= state.appliedDurable, "L7", () => `the log was cut at ${to}, which is not durable`);
-  cut(state.log, to);
+  cut(log, to);
   state.configs = [
     { index: to, config: base.config },
     ...state.configs.filter(({ index }) => index > to),

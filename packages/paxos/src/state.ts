@@ -15,7 +15,7 @@ import { type Millis, mix } from "@kith/core";
 import { type Config, type ReplicaId, noConfig } from "./config.ts";
 import type { Entry, Index, Term } from "./entry.ts";
 import { ensure } from "./errors.ts";
-import { emptyLog, type Log } from "./log.ts";
+import { append, emptyLog, type Log } from "./log.ts";
 import type { Base, PeerMessage, SnapshotPart } from "./peer-message.ts";
 import { defaultSettings, type GroupSettings } from "./settings.ts";
 
@@ -294,7 +294,7 @@ export function replica(options: ReplicaOptions, durable: Durable): GroupState {
   );
   let { time } = durable.base;
   for (const entry of durable.entries) {
-    log.entries.push(entry);
+    append(log, entry);
     if (entry.kind === "config") configs.push({ index: entry.index, config: entry.config });
     time = Math.max(time, entry.time);
   }

@@ -91,7 +91,6 @@ export interface StreamPorts {
 
 /** How many snapshots may go out, and how many may come in, at once. */
 const atOnceMax = 2;
-const partBytes = 256 * 1024;
 
 /** No streams. */
 export function noStreams(): StreamsState {
@@ -223,12 +222,13 @@ export class Streams {
   }
 
   #read(name: string, { gid, view, lastKey, number, part }: Outgoing): void {
-    if (view === null) return;
+    const replica = this.#ports.replica(gid);
+    if (view === null || replica === undefined) return;
     const from = lastKey === null ? {} : { from: after(lastKey) };
     const ask = new storage.Scan({
       namespace: tableNamespace(gid),
       view,
-      bytesMax: partBytes,
+      bytesMax: replica.state.settings.partBytesMax,
       ...from,
     });
     this.#ports.scan(ask, { context: { use: "snapshot", name, number, part } });

@@ -7,9 +7,9 @@
  */
 
 import { mix } from "@kith/core";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader, ByteWriter, ensureOctets } from "./bytes.ts";
 import { type Cells, deleteCell, noCells, setCell, visitKeys } from "./cells.ts";
-import { type Config, readConfig, writeConfig } from "./config.ts";
+import { type Config, isGroupName, readConfig, writeConfig } from "./config.ts";
 import { ensure, paxosError } from "./errors.ts";
 import type { Entry, Index } from "./entry.ts";
 import type { Machine, TableReader, TableWriter } from "./machine.ts";
@@ -60,8 +60,6 @@ const rowKeyMax = 1000;
 /** What a storage takes as one value, less what stands around it. */
 const cellBytesMax = 16 * 1024 * 1024 - 128 * 1024;
 const keyLengthMax = 64 * 1024;
-/** A gid stands in the names of namespaces. */
-const groupName = /^[!-~]{1,100}$/;
 const nothing: Change = { result: null, written: new Map(), spawned: [] };
 
 /** A table to which nothing was applied. */
@@ -230,6 +228,16 @@ function ensureVersion({ versions }: Machine, version: number): void {
     );
 }
 
+/** Asserts that a storage takes it: found out when the table is written, it would be too late, as the command is done by then. */
+function ensureFits(key: string, value: Uint8Array): void {
+  ensureOctets(key);
+  if (key.length <= keyLengthMax && value.length <= cellBytesMax) return;
+  throw paxosError(
+    "KITH_PAXOS_ARGUMENT",
+    `A key of ${key.length} bytes with a value of ${value.length} bytes does not fit into a table.`,
+  );
+}
+
 /** Writes that are not part of the table yet. */
 class Overlay implements TableWriter {
   readonly written = new Map<string, Uint8Array | null>();
@@ -272,20 +280,17 @@ class Overlay implements TableWriter {
   }
 
   put(key: string, value: Uint8Array): void {
-    if (key.length > keyLengthMax || value.length > cellBytesMax)
-      throw paxosError(
-        "KITH_PAXOS_ARGUMENT",
-        `A key of ${key.length} bytes with a value of ${value.length} bytes does not fit into a table.`,
-      );
+    ensureFits(key, value);
     this.written.set(key, value);
   }
 
   delete(key: string): void {
+    ensureOctets(key);
     this.written.set(key, null);
   }
 
   spawn(what: Spawned): void {
-    if (!groupName.test(what.gid))
+    if (!isGroupName(what.gid))
       throw paxosError("KITH_PAXOS_ARGUMENT", `A group cannot have the id ${what.gid}.`);
     const isNew = !this.#table.children.has(what.gid);
     ensure(
@@ -293,6 +298,7 @@ class Overlay implements TableWriter {
       "G8",
       () => `a second group ${what.gid} was to be made`,
     );
+    for (const [key, value] of what.cells) ensureFits(key, value);
     this.spawned.push(what);
   }
 

@@ -5,9 +5,10 @@
  * applied; the group is told when that is durable. What is written without a flush is durable with
  * the next one that has one, since the storage keeps the order. How many writes are under way is bounded.
  *
- * Each write appends to a log of its own, at its number. Where the storage refuses one, because it is full, it so
- * refuses all that were under way behind it: what is on the disk is the beginning of what was written, as after a crash,
- * and never has a hole. Nothing is written then until there is room again, and the replicas are read anew.
+ * Each write appends to a log of its own, at its number. Where the storage refuses one, it so refuses all that were under way
+ * behind it: what is on the disk is the beginning of what was written, as after a crash, and never has a hole. Where it was
+ * busy, the same writes are asked again, in their order, and nothing else before them. Where it is full, nothing is written
+ * until there is room again, and the replicas are read anew.
  */
 
 import type { ReplyToken } from "@kith/core";
@@ -27,6 +28,16 @@ export interface WriteContext {
   readonly groups: Written;
   /** Who waits to hear that a group is founded. */
   readonly founded: readonly ReplyToken<ConsensusAnswer>[];
+  /** Its place in the order of all writes. */
+  readonly place: number;
+}
+
+/** A write that the storage was too busy for. */
+export interface Postponed {
+  readonly namespace: string;
+  readonly operations: readonly Operation[];
+  readonly flush: boolean;
+  readonly context: WriteContext;
 }
 
 /** What a turn writes and sends. */
@@ -50,7 +61,9 @@ export interface WritesState {
   unflushed: Written;
   /** The number of the last write. */
   number: number;
-  /** Why the storage has refused a write; null where it has not. */
+  /** What was refused because the storage was busy. */
+  again: Postponed[];
+  /** Why the storage has refused a write for longer; null where it has not. */
   refused: string | null;
   /** Whether what was in memory is forgotten since. */
   dropped: boolean;
@@ -80,6 +93,7 @@ export function noWrites(): WritesState {
     founding: [],
     unflushed: new Map(),
     number: 0,
+    again: [],
     refused: null,
     dropped: false,
     retryAt: Infinity,
@@ -104,7 +118,7 @@ export class Writes {
   /** A batch to fill, with what waited for one; null while too many writes are under way, or none is taken. */
   begin(): Batch | null {
     const state = this.#state;
-    if (state.underWay >= underWayMax || state.refused !== null) {
+    if (state.underWay >= underWayMax || state.again.length > 0 || state.refused !== null) {
       state.turnWaits = true;
       return null;
     }
@@ -131,7 +145,7 @@ export class Writes {
     const namespace = operations[0]?.namespace ?? "paxos.none";
     operations.push(...this.#place());
     this.#ports.write(new Write({ namespace, operations, flush }), {
-      context: { groups, founded },
+      context: { groups, founded, place: state.number },
     });
   }
 
@@ -142,23 +156,50 @@ export class Writes {
       install: installing,
       operations: [...operations, ...this.#place()],
     });
-    this.#ports.install(ask, { context: { groups, founded: [] } });
+    this.#ports.install(ask, { context: { groups, founded: [], place: this.#state.number } });
   }
 
   /** A write was answered. @returns whether a turn has waited for that */
   answered(): boolean {
     const state = this.#state;
     state.underWay--;
-    const waited = state.turnWaits && state.refused === null;
+    const waited = state.turnWaits && state.again.length === 0 && state.refused === null;
     if (waited) state.turnWaits = false;
     return waited;
+  }
+
+  /**
+   * The storage has refused a write; where it was only busy, the write is kept. Not one that installs a snapshot, for which
+   * another one may come meanwhile. @returns whether it is
+   */
+  postpone({ code }: StorageFailed, ask: Write | CommitInstall, context: WriteContext): boolean {
+    const { again, refused } = this.#state;
+    const behind = code === "KITH_STORAGE_ARGUMENT" && again.length > 0;
+    if ((code !== "KITH_STORAGE_BUSY" && !behind) || refused !== null || !(ask instanceof Write))
+      return false;
+    const { namespace, operations, flush = true } = ask;
+    again.push({ namespace, operations, flush, context });
+    return true;
+  }
+
+  /** Asks for the writes again that were postponed, when all before them are answered. */
+  resume(): void {
+    const state = this.#state;
+    if (state.underWay > 0 || state.refused !== null) return;
+    // Refusals may overtake each other.
+    const writes = state.again.sort((a, b) => a.context.place - b.context.place);
+    state.again = [];
+    state.underWay = writes.length;
+    for (const { namespace, operations, flush, context } of writes)
+      this.#ports.write(new Write({ namespace, operations, flush }), { context });
   }
 
   /** The storage has refused a write. @returns whether it may take one later */
   refuse({ code, detail }: StorageFailed): boolean {
     const state = this.#state;
     // One that was behind a refused one does not fit the log of numbers.
-    const behind = code === "KITH_STORAGE_ARGUMENT" && state.refused !== null;
+    const isBehind = state.refused !== null || state.again.length > 0;
+    const behind = code === "KITH_STORAGE_ARGUMENT" && isBehind;
     if (code !== "KITH_STORAGE_FULL" && code !== "KITH_STORAGE_BUSY" && !behind) return false;
     state.refused ??= detail;
     return true;
@@ -167,9 +208,11 @@ export class Writes {
   /** Forgets what was to be written: nothing of it has been promised. @returns who waits to hear of a founding */
   drop(): ReplyToken<ConsensusAnswer>[] {
     const state = this.#state;
+    const waiting = state.again.flatMap(({ context }) => context.founded);
     state.births = [];
     state.unflushed = new Map();
-    return state.founding.splice(0);
+    state.again = [];
+    return [...state.founding.splice(0), ...waiting];
   }
 
   /** Asks whether there is room again, and makes durable all that was taken. */
@@ -179,7 +222,7 @@ export class Writes {
     const record = new Uint8Array(probeBytes);
     const operations: Operation[] = [{ kind: "append", index: last + 1, record }];
     this.#ports.write(new Write({ namespace: orderLog, operations }), {
-      context: { groups: new Map(), founded: [] },
+      context: { groups: new Map(), founded: [], place: last + 1 },
     });
   }
 

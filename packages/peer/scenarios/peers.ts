@@ -54,7 +54,7 @@ function foundersOf(nodes: number): number {
 
 /** What is at the nodes as they live now. */
 interface Now {
-  /** The peers that are hosted, and those that were given up, with their nodes. */
+  /** The peers that are hosted or will be again soon, and those that were given up, with their nodes. */
   readonly hosted: ReadonlyMap<number, string>;
   readonly failed: ReadonlySet<number>;
 }
@@ -68,7 +68,7 @@ function nowOf({ nodes, ...view }: View): Now {
   for (const { node, life, fact } of view.facts(Hosts)) {
     if (lives.get(node) !== life) continue;
     if (fact.hosted) hosted.set(fact.peerId, node);
-    else hosted.delete(fact.peerId);
+    else if (!fact.returns) hosted.delete(fact.peerId);
     if (fact.reason !== "") failed.add(fact.peerId);
   }
   return { hosted, failed };
@@ -142,8 +142,12 @@ function misplaced({ groups }: Belongs): string | undefined {
 /** What is wrong with what was seen last by somebody who looked at the cluster. */
 function misshown(view: View): string | undefined {
   const { hosted, failed } = nowOf(view);
-  const last = view.facts(Looked).findLast(({ fact }) => fact.missing === null);
-  if (last === undefined) return "nobody has seen all";
+  const looks = view.facts(Looked).filter(({ fact }) => fact.missing === null);
+  if (looks.length === 0) return "nobody has seen all";
+  const changed = view.facts(Hosts).at(-1)?.time ?? 0;
+  const last = looks.findLast(({ time }) => time > changed);
+  // One that was away came back after all had looked.
+  if (last === undefined) return undefined;
   const shown = new Map(last.fact.peers.map((one) => [one.peerId, one]));
   if (shown.size < last.fact.peers.length) return "a peer is shown twice";
   for (const [peerId, node] of hosted)
@@ -184,187 +188,206 @@ function served(
   };
 }
 
-/** The scenario of whole peers. */
-export const peers = scenario({
-  name: "peers",
-  about:
-    "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, and links fail. Meanwhile peers are added, removed and taken back, parts of peers fail, and people look at the cluster. What clients see is linearizable; in the end there is one cluster on one closed ring, every process is ready, and the monitor shows what there is.",
-  nodes: { min: 4, max: 12 },
-  main: Process,
-  init: ({ index, peers: lives }) => ({
-    peers: peersOf(index, lives.length),
-    looks: { first: (index + 1) * looksEvery, every: lives.length * looksEvery },
-    ...(index === 0
-      ? { create: { peers: foundersOf(lives.length), groups: 4, replicas }, resume: true }
-      : { join: ["n1:7000", "n2:7000"].filter((one) => one !== `n${index + 1}:7000`) }),
-  }),
-  transport: "stream",
-  keys: ["x", "a", "b", "c", "d", "e"],
-  duration: 15_000,
-  settle: 90_000,
-  fault: "crash",
-  // The founder has to be there until it has founded, and majorities of all groups.
-  tolerates: { down: () => 0 },
-  processes: [
-    {
-      name: "client",
-      count: 6,
-      wait: exponential(200),
-      timeout: within + 14_000,
-      next: ({ draw, key, unique, last }) => {
-        const chance = draw.float();
-        if (chance < 0.5) return { op: "read", key: key() };
-        if (chance < 0.8 || typeof last !== "number")
-          return { op: "write", key: key(), value: unique() };
-        return { op: "cas", key: key(), value: [last, unique()] };
+const notTwice = "a peer whose life has ended would live it again: others do not believe that";
+
+const renewed = {
+  name: "a peer with replicas serves in a later life within one of its process",
+  inputs: [Served],
+  begin: served(({ isMember, rebirth }) => isMember === true && rebirth > 0),
+};
+
+/**
+ * The scenario of whole peers.
+ *
+ * @param renews whether peers with replicas are removed and taken back, too
+ */
+function wholePeers(renews: boolean) {
+  return scenario({
+    name: renews ? "peer-renewal" : "peers",
+    about:
+      "Processes of one or two peers form a ring, found a cluster on it and place the groups of its store. Clients read, write and compare registers at every peer, those without replicas too, before it is founded and after, while processes crash and come back, and links fail. Meanwhile peers are added and removed, parts of peers fail, and people look at the cluster. What clients see is linearizable; in the end there is one cluster on one closed ring, every process is ready, and the monitor shows what there is." +
+      (renews ? " Peers with replicas are removed, and come back in a life of their own." : ""),
+    nodes: { min: 4, max: 12 },
+    main: Process,
+    init: ({ index, peers: lives }) => ({
+      peers: peersOf(index, lives.length),
+      looks: { first: (index + 1) * looksEvery, every: lives.length * looksEvery },
+      ...(index === 0
+        ? { create: { peers: foundersOf(lives.length), groups: 4, replicas }, resume: true }
+        : { join: ["n1:7000", "n2:7000"].filter((one) => one !== `n${index + 1}:7000`) }),
+    }),
+    transport: "stream",
+    keys: ["x", "a", "b", "c", "d", "e"],
+    duration: 15_000,
+    settle: 90_000,
+    fault: "crash",
+    // The founder has to be there until it has founded, and majorities of all groups.
+    tolerates: { down: () => 0 },
+    ...(renews ? { faults: { without: { "reused identity": notTwice } } } : {}),
+    processes: [
+      {
+        name: "client",
+        count: 6,
+        wait: exponential(200),
+        timeout: within + 14_000,
+        next: ({ draw, key, unique, last }) => {
+          const chance = draw.float();
+          if (chance < 0.5) return { op: "read", key: key() };
+          if (chance < 0.8 || typeof last !== "number")
+            return { op: "write", key: key(), value: unique() };
+          return { op: "cas", key: key(), value: [last, unique()] };
+        },
       },
-    },
-    {
-      name: "operator",
-      count: 3,
-      wait: exponential(300),
-      timeout: within + 14_000,
-      next: ({ draw, unique }) => {
-        const chance = draw.float();
-        if (chance < 0.25) return { op: "look" };
-        if (chance < 0.5) return { op: "add", value: placeOf(unique()) };
-        if (chance < 0.6) return { op: "add again" };
-        if (chance < 0.7) return { op: "remove" };
-        if (chance < 0.8) return { op: "renew", value: unique() };
-        return { op: "break" };
+      {
+        name: "operator",
+        count: 3,
+        wait: exponential(300),
+        timeout: within + 14_000,
+        next: ({ draw, unique }) => {
+          const chance = draw.float();
+          if (chance < 0.25) return { op: "look" };
+          if (chance < 0.5) return { op: "add", value: placeOf(unique()) };
+          if (chance < 0.6) return { op: "add again" };
+          if (chance < 0.7) return { op: "remove" };
+          if (renews && chance < 0.8) return { op: "renew", value: unique() };
+          return { op: "break" };
+        },
       },
-    },
-  ],
-  closing: ({ keys, nodes }) => [
-    ...Array.from({ length: Math.max(2 * keys.length, nodes) }, (_, i) => ({
-      op: "read",
-      key: keys[i % keys.length] ?? "x",
-    })),
-    ...Array.from({ length: nodes }, () => ({ op: "look" })),
-  ],
-  succeed: { each: 12, mean: 60 },
-  invariants: [
-    {
-      name: "there is one cluster",
-      inputs: [Belongs],
-      begin: () => {
-        let first = "";
-        return ({ news }) => {
-          if (!isReport(news, Belongs) || news.fact.clusterId === "") return undefined;
-          first = first === "" ? news.fact.clusterId : first;
-          return first === news.fact.clusterId ? undefined : `${news.node} belongs to another`;
-        };
+    ],
+    closing: ({ keys, nodes }) => [
+      ...Array.from({ length: Math.max(2 * keys.length, nodes) }, (_, i) => ({
+        op: "read",
+        key: keys[i % keys.length] ?? "x",
+      })),
+      ...Array.from({ length: nodes }, () => ({ op: "look" })),
+    ],
+    succeed: { each: 12, mean: 60 },
+    invariants: [
+      {
+        name: "there is one cluster",
+        inputs: [Belongs],
+        begin: () => {
+          let first = "";
+          return ({ news }) => {
+            if (!isReport(news, Belongs) || news.fact.clusterId === "") return undefined;
+            first = first === "" ? news.fact.clusterId : first;
+            return first === news.fact.clusterId ? undefined : `${news.node} belongs to another`;
+          };
+        },
       },
-    },
-    {
-      name: "nobody is refused",
-      ...eachFact(
-        Belongs,
-        () =>
-          ({ node, fact }) =>
-            fact.phase === "failed" ? `${node} is refused` : undefined,
-      ),
-    },
-    {
-      name: "no two replicas of a group are in one process",
-      ...eachFact(
-        Belongs,
-        () =>
-          ({ fact }) =>
-            misplaced(fact),
-      ),
-    },
-    {
-      name: "two peers of one identity are refused",
-      ...eachFact(
-        Doubled,
-        () =>
-          ({ node, fact }) =>
-            `${fact.peerId} is twice at ${node}`,
-      ),
-    },
-    {
-      name: "no peer is given up before a part of it has failed too often",
-      ...eachFact(Hosts, () => ({ node, life, fact }, view) => {
-        const { peerId, reason } = fact;
-        if (reason === "") return undefined;
-        const fails = view
-          .facts(Fails)
-          .filter((one) => one.node === node && one.life === life && one.fact.peerId === peerId);
-        return fails.length > faultsBorne
-          ? undefined
-          : `${peerId} is given up after ${fails.length} faults: ${reason}`;
-      }),
-    },
-  ],
-  eventually: [
-    {
-      name: "one cluster, one ring, and all ready",
-      within: 80_000,
-      holds: (view) => unsettled(view) === undefined,
-      why: unsettled,
-    },
-    {
-      name: "what has failed begins anew, or ends",
-      within: anewWithin,
-      holds: (view) => unsupervised(view) === undefined,
-      why: unsupervised,
-    },
-    {
-      // A look from before the ring was closed shows what there was: somebody looks again and again.
-      name: "the monitor shows what there is",
-      within: 85_000,
-      holds: (view) => unshown(view) === undefined,
-      why: unshown,
-    },
-  ],
-  sometimes: [
-    {
-      name: "a peer without replicas serves",
-      inputs: [Served],
-      begin: served(({ isMember }) => isMember === false),
-    },
-    {
-      name: "a peer with replicas serves in a later life",
-      inputs: [Served],
-      begin: served(({ isMember, life }) => isMember === true && life > 1),
-    },
-    {
-      name: "a peer with replicas serves in a later life within one of its process",
-      inputs: [Served],
-      begin: served(({ isMember, rebirth }) => isMember === true && rebirth > 0),
-    },
-    {
-      name: "what was asked before the founding is done after it",
-      inputs: [Served],
-      begin: served(({ early }) => early),
-    },
-    {
-      name: "founding goes on in a later life",
-      inputs: [Belongs],
-      begin:
-        () =>
-        ({ news }) =>
-          isReport(news, Belongs) && news.life > 1 && news.fact.phase === "placing",
-    },
-    { name: "a peer is given up", ...someFact(Hosts, ({ fact }) => fact.reason !== "") },
-    {
-      name: "a peer that was added is removed",
-      ...someFact(Hosts, ({ fact }) => !fact.hosted && fact.reason === ""),
-    },
-    { name: "a part begins anew", ...someFact(Fails, () => true) },
-  ],
-  finally: [
-    {
-      name: "linearizable",
-      check: ({ history }) => complaint(checkRegisters(history.filter(({ op }) => isForStore(op)))),
-    },
-    {
-      name: "who looks sees something",
-      check: ({ history }) =>
-        history.some(({ op, error }) => op === "look" && error === "timeout")
-          ? "somebody has looked in vain"
-          : undefined,
-    },
-  ],
-});
+      {
+        name: "nobody is refused",
+        ...eachFact(
+          Belongs,
+          () =>
+            ({ node, fact }) =>
+              fact.phase === "failed" ? `${node} is refused` : undefined,
+        ),
+      },
+      {
+        name: "no two replicas of a group are in one process",
+        ...eachFact(
+          Belongs,
+          () =>
+            ({ fact }) =>
+              misplaced(fact),
+        ),
+      },
+      {
+        name: "two peers of one identity are refused",
+        ...eachFact(
+          Doubled,
+          () =>
+            ({ node, fact }) =>
+              `${fact.peerId} is twice at ${node}`,
+        ),
+      },
+      {
+        name: "no peer is given up before a part of it has failed too often",
+        ...eachFact(Hosts, () => ({ node, life, fact }, view) => {
+          const { peerId, reason } = fact;
+          if (reason === "") return undefined;
+          const fails = view
+            .facts(Fails)
+            .filter((one) => one.node === node && one.life === life && one.fact.peerId === peerId);
+          return fails.length > faultsBorne
+            ? undefined
+            : `${peerId} is given up after ${fails.length} faults: ${reason}`;
+        }),
+      },
+    ],
+    eventually: [
+      {
+        name: "one cluster, one ring, and all ready",
+        within: 80_000,
+        holds: (view) => unsettled(view) === undefined,
+        why: unsettled,
+      },
+      {
+        name: "what has failed begins anew, or ends",
+        within: anewWithin,
+        holds: (view) => unsupervised(view) === undefined,
+        why: unsupervised,
+      },
+      {
+        // A look from before the ring was closed shows what there was: somebody looks again and again.
+        name: "the monitor shows what there is",
+        within: 85_000,
+        holds: (view) => unshown(view) === undefined,
+        why: unshown,
+      },
+    ],
+    sometimes: [
+      {
+        name: "a peer without replicas serves",
+        inputs: [Served],
+        begin: served(({ isMember }) => isMember === false),
+      },
+      {
+        name: "a peer with replicas serves in a later life",
+        inputs: [Served],
+        begin: served(({ isMember, life }) => isMember === true && life > 1),
+      },
+      ...(renews ? [renewed] : []),
+      {
+        name: "what was asked before the founding is done after it",
+        inputs: [Served],
+        begin: served(({ early }) => early),
+      },
+      {
+        name: "founding goes on in a later life",
+        inputs: [Belongs],
+        begin:
+          () =>
+          ({ news }) =>
+            isReport(news, Belongs) && news.life > 1 && news.fact.phase === "placing",
+      },
+      { name: "a peer is given up", ...someFact(Hosts, ({ fact }) => fact.reason !== "") },
+      {
+        name: "a peer that was added is removed",
+        ...someFact(Hosts, ({ fact }) => !fact.hosted && !fact.returns && fact.reason === ""),
+      },
+      { name: "a part begins anew", ...someFact(Fails, () => true) },
+    ],
+    finally: [
+      {
+        name: "linearizable",
+        check: ({ history }) =>
+          complaint(checkRegisters(history.filter(({ op }) => isForStore(op)))),
+      },
+      {
+        name: "who looks sees something",
+        check: ({ history }) =>
+          history.some(({ op, error }) => op === "look" && error === "timeout")
+            ? "somebody has looked in vain"
+            : undefined,
+      },
+    ],
+  });
+}
+
+/** Processes found a cluster, and whole peers serve in it, under all faults. */
+export const peers = wholePeers(false);
+
+/** The same, while peers with replicas come and go. */
+export const peerRenewal = wholePeers(true);

@@ -79,6 +79,8 @@ export class Hosts extends event("peers/Hosts", Fact)<{
   readonly hosted: boolean;
   /** Why a part of it has failed for good; empty where it was removed. */
   readonly reason: string;
+  /** Whether it was removed to come back soon. */
+  readonly returns: boolean;
 }> {}
 
 /** A second peer of one identity was not refused. */
@@ -304,10 +306,11 @@ export class Process extends PeerManager {
   }
 
   protected override ended(peerId: number, reason: string): void {
-    this.workload.trigger(new Hosts({ peerId, hosted: false, reason }));
+    const delay = this.#renewing.get(peerId);
+    const returns = delay !== undefined;
+    this.workload.trigger(new Hosts({ peerId, hosted: false, reason, returns }));
     const caller = this.#callers.get(peerId);
     if (caller !== undefined) this.kill(caller);
-    const delay = this.#renewing.get(peerId);
     if (delay === undefined) return;
     this.#renewing.delete(peerId);
     this.timer.trigger(new ScheduleTimeout({ delay, timeout: new Renew({ peerId }) }));
@@ -345,7 +348,7 @@ export class Process extends PeerManager {
       if (!(cause instanceof KithError)) throw cause;
       return cause.code;
     }
-    this.workload.trigger(new Hosts({ peerId, hosted: true, reason: "" }));
+    this.workload.trigger(new Hosts({ peerId, hosted: true, reason: "", returns: false }));
     return null;
   }
 

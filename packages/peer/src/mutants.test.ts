@@ -14,12 +14,12 @@ describe("whole peers with a planted bug", function () {
     root: path.resolve(folder, "../.."),
     // `npm run mutants` hunts all; some of them are enough to see that the table and the scenario fit each other.
     oneOf: process.env["KITH_PEERS_PLANTED"] === undefined ? 6 : 1,
-    run: async (copy, seed) => {
+    run: async (copy, seed, name) => {
       const at = pathToFileURL(path.join(copy, file)).href;
       const module = (await import(at)) as typeof import("../scenarios/peers.ts");
       // The same way as the copy, so that both have the same framework.
       const { runSeed } = await import("@kith/sim/scenario");
-      return runSeed(module.peers, seed).failure;
+      return runSeed(name === "peerRenewal" ? module.peerRenewal : module.peers, seed).failure;
     },
   });
   for (const { name, check } of checks) it(name, check);

@@ -29,6 +29,8 @@ import {
 
 type Token = ReplyToken<StorageAnswer>;
 
+const namesMax = 4096;
+
 /** What the names of a peer's namespaces begin with. */
 export function namespacesOf(peerId: number): string {
   return `${peerId}/`;
@@ -38,6 +40,8 @@ export function namespacesOf(peerId: number): string {
 export class PeerStorage extends Component {
   readonly storage = this.provides(Storage);
   readonly shared = this.requires(Storage);
+  /** The own names as they were made once, by those without the prefix: they are looked up at each write. */
+  readonly #names = new Map<string, string>();
   readonly #prefix = namespacesOf(parsePeer(this.setting(self)).peerId);
 
   constructor() {
@@ -63,7 +67,7 @@ export class PeerStorage extends Component {
       } else if (!(answer instanceof AskTimeout)) storage.reply(context, answer);
     });
     storage.on(Write, ({ namespace, operations, flush = true }, context) => {
-      const own = { namespace: this.#prefix + namespace, operations: this.#all(operations), flush };
+      const own = { namespace: this.#name(namespace), operations: this.#all(operations), flush };
       write(new Write(own), { context });
     });
     storage.on(ReadBounds, (ask, context) =>
@@ -87,12 +91,21 @@ export class PeerStorage extends Component {
   }
 
   #own<T extends { readonly namespace: string }>(ask: T): T {
-    return { ...ask, namespace: this.#prefix + ask.namespace };
+    return { ...ask, namespace: this.#name(ask.namespace) };
   }
 
   #all(operations: readonly Operation[]): Operation[] {
     return operations.map((one) =>
-      one.namespace === undefined ? one : this.#own({ ...one, namespace: one.namespace }),
+      one.namespace === undefined ? one : { ...one, namespace: this.#name(one.namespace) },
     );
+  }
+
+  #name(namespace: string): string {
+    let name = this.#names.get(namespace);
+    if (name !== undefined) return name;
+    if (this.#names.size >= namesMax) this.#names.clear();
+    name = this.#prefix + namespace;
+    this.#names.set(namespace, name);
+    return name;
   }
 }

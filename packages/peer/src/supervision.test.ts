@@ -191,6 +191,23 @@ describe("the supervision of peers", () => {
     expect(textIn(ask(world, 0, new Get({ key: "a" })))).equal("1");
   });
 
+  it("leads a newcomer into the ring where the founder of the cluster hosts nobody else any more", () => {
+    const world = cluster({ seed: 28, nodes: 3 });
+    ready(world);
+    const { root, system } = world.node(0);
+    const [founder = 0] = peerIdsOf(0, 3, 1);
+    system.enter(() => root.remove(founder));
+    world.until(() => root.hostedIds.length === 0, { within: 5000 });
+    // Only the server of its own process can say whom there is: it was told of nobody to join.
+    system.enter(() => root.add(4711));
+    world.runFor(2000);
+    system.enter(() => root.add(founder));
+    world.runFor(20_000);
+    const rings = new Map(look(world, 2).map(({ peer, ring }) => [peer.peerId, ring]));
+    expect([rings.get(4711), rings.get(founder)]).deep.equal(["in", "in"]);
+    expect(rings.size).equal(4);
+  });
+
   it("takes back a peer that has failed for good", () => {
     const world = cluster({ seed: 27, nodes: 3 });
     ready(world);

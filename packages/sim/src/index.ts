@@ -18,6 +18,7 @@ export {
   slowFlush,
   tornWrites,
 } from "./disk-faults.ts";
+export type { StorageLimits } from "./storage.ts";
 export type { ItemPlace } from "./rot.ts";
 export type { SimErrorCode } from "./errors.ts";
 export { type SwapNemesis, swapNemesis, type SwapNemesisOptions } from "./nemesis.ts";

@@ -25,7 +25,7 @@ import { Fabric } from "./fabric.ts";
 import { SimNetwork } from "./network.ts";
 import { peerOf, SimNode } from "./node.ts";
 import { type Latency, type Rule, Rules, uniform } from "./rules.ts";
-import { SimStorage } from "./storage.ts";
+import { SimStorage, type StorageLimits } from "./storage.ts";
 import { SimTimer } from "./timer.ts";
 import { trapped } from "./traps.ts";
 
@@ -43,6 +43,8 @@ export interface SimulationOptions<K extends ComponentClass> {
   readonly clock?: (index: number) => ClockSkew;
   /** The disks of the nodes; by default they are as fast and reliable as such disks are. */
   readonly disk?: (index: number) => DiskOptions;
+  /** What the storages take on at a time. */
+  readonly storage?: StorageLimits;
   /** What the wall clocks show at the beginning, in milliseconds since 1970; default 1 January 2026. */
   readonly epoch?: Millis;
   /** Takes the nodes' log records; by default nobody. */
@@ -139,7 +141,9 @@ export class Simulation<K extends ComponentClass = ComponentClass> {
         disk: options.disk?.(index) ?? {},
         install: (root) => {
           root.offers(root.create(SimTimer, {}, { name: "Timer" }).ports.timer);
-          root.offers(root.create(SimStorage, {}, { name: "Storage" }).ports.storage);
+          root.offers(
+            root.create(SimStorage, options.storage ?? {}, { name: "Storage" }).ports.storage,
+          );
           root.offers(root.create(SimNetwork, {}, { name: "Network" }).ports.network);
           options.install?.(root);
         },

@@ -126,8 +126,11 @@ export interface PlantedFolder {
   readonly oneOf?: number;
   /** Has the `node_modules` that copies use. */
   readonly root: string;
-  /** What fails where the scenario of a copy runs with a seed; null where nothing does. */
-  readonly run: (copy: string, seed: number) => Promise<unknown>;
+  /**
+   * What fails where a scenario of a copy runs with a seed; null where nothing does. It has a name (`Mutant.scenario`) where the folder
+   * has several.
+   */
+  readonly run: (copy: string, seed: number, scenario?: string) => Promise<unknown>;
 }
 
 /** How many seeds are tried from the one that is known: another draw anywhere makes it another run. */
@@ -155,7 +158,7 @@ export function plantedChecks(of: PlantedFolder): PlantedCheck[] {
       withCopies(async (copies) => {
         const copy = copies.make(mutant);
         for (let seed = mutant.seed; seed < mutant.seed + seedsTried; seed++)
-          if ((await run(copy, seed)) !== null) return;
+          if ((await run(copy, seed, mutant.scenario)) !== null) return;
         const last = mutant.seed + seedsTried - 1;
         throw testError("KITH_TEST_MISSED", `No seed of ${mutant.seed}..${last} fails.`);
       }),
@@ -165,8 +168,11 @@ export function plantedChecks(of: PlantedFolder): PlantedCheck[] {
     check: () =>
       withCopies(async (copies) => {
         const copy = copies.make(null);
-        for (const seed of new Set(hunted.map((mutant) => mutant.seed))) {
-          const failure = await run(copy, seed);
+        const runs = new Map(
+          hunted.map(({ seed, scenario }) => [`${scenario} ${seed}`, { seed, scenario }]),
+        );
+        for (const { seed, scenario } of runs.values()) {
+          const failure = await run(copy, seed, scenario);
           if (failure !== null)
             throw testError("KITH_TEST_MISSED", `Seed ${seed}: ${JSON.stringify(failure)}`);
         }

@@ -39,6 +39,7 @@ import { keyCount, type Workload, workloads } from "./workloads.ts";
 /** The options of the command, as they are given. */
 export interface BenchOptions {
   readonly seconds: string;
+  readonly warmUp: string;
   readonly rounds: string;
   readonly clients: string;
   readonly kills: string;
@@ -51,10 +52,18 @@ export interface BenchOptions {
 
 interface Plan extends Omit<LoadOptions, "cpuMs" | "pipelined" | "signal"> {
   readonly rounds: number;
+  /** How long a server does all of it before anything is measured. */
+  readonly warmUpSeconds: number;
   readonly kills: number;
   readonly keysOfKills: number;
   readonly idleMs: number;
   readonly has: (part: Part) => boolean;
+}
+
+/** What came of the loads, by server and workload, in the order of the rounds: of those that count, and of those of the warm-up. */
+interface Results {
+  readonly measured: Map<string, LoadResult[]>;
+  readonly before: Map<string, LoadResult[]>;
 }
 
 interface Kind {
@@ -69,6 +78,8 @@ const serverParts = ["one-process", "processes", "redis", "etcd"] as const;
 const measureParts = ["load", "idle", "kill", "size"] as const;
 type Part = (typeof serverParts)[number] | (typeof measureParts)[number];
 const allParts: readonly Part[] = [...serverParts, ...measureParts];
+/** How long the warm-up takes in a short run, in seconds. */
+const shortWarmUp = 5;
 
 /** Runs the command. @throws KithError `KITH_CLI_ARGUMENT`, `KITH_CLI_ENDED`, `KITH_CLI_FILE` */
 export async function bench(
@@ -115,6 +126,12 @@ function planOf(options: BenchOptions): Plan {
       operations === undefined
         ? null
         : wholeNumber(operations, "a number of operations", 1, 1_000_000_000),
+    warmUpSeconds:
+      operations !== undefined
+        ? 0
+        : isShort
+          ? shortWarmUp
+          : wholeNumber(options.warmUp, "a number of seconds", 0, 3600),
     warmUpMs: isShort ? 200 : 500,
     idleMs: isShort ? 500 : 6000,
     keysOfKills: isShort ? 20 : 200,
@@ -152,7 +169,7 @@ class Run {
     const { rounds, has, kills, keysOfKills } = this.#plan;
     const command = this.#command();
     const kinds = this.#kinds(command);
-    const results = new Map<string, LoadResult[]>();
+    const results: Results = { measured: new Map(), before: new Map() };
     if (has("load") || has("idle"))
       for (let round = 1; round <= (has("load") ? rounds : 1); round++)
         for (const kind of kinds)
@@ -161,9 +178,16 @@ class Run {
           );
     for (const kind of kinds)
       for (const workload of workloads) {
-        const all = results.get(`${kind.name}/${workload.name}`) ?? [];
-        if (all.length > 0)
-          this.#figures.load.push({ server: kind.name, what: workload.name, rounds: all });
+        const key = `${kind.name}/${workload.name}`;
+        const measured = results.measured.get(key) ?? [];
+        const before = results.before.get(key) ?? [];
+        if (measured.length > 0)
+          this.#figures.load.push({
+            server: kind.name,
+            what: workload.name,
+            rounds: measured,
+            before,
+          });
       }
     const { signal } = this.#abort;
     if (has("kill"))
@@ -258,7 +282,7 @@ class Run {
     server: Server,
     round: number,
     say: (text: string) => void,
-    results: Map<string, LoadResult[]>,
+    results: Results,
   ): Promise<void> {
     const { has } = this.#plan;
     const { signal } = this.#abort;
@@ -266,6 +290,8 @@ class Run {
     if (has("load")) {
       say("filling");
       await fill(server, signal);
+      say("warming up");
+      await this.#warmUp(kind, server, results.before);
       for (const workload of workloads) {
         say(workload.name);
         const result = await load((client) => server.open(client, workload), {
@@ -274,13 +300,27 @@ class Run {
           cpuMs: () => cpuMsOf(server.pids()),
           signal,
         });
-        const key = `${kind.name}/${workload.name}`;
-        results.set(key, [...(results.get(key) ?? []), result]);
+        note(results.measured, kind, workload, result);
       }
     }
     if (idle === null) return;
     const after = has("load") ? residentMbOf(server.pids()) : null;
     this.#figures.idle.push({ ...idle, afterMb: after === null ? null : after / kind.members });
+  }
+
+  /** Does all of it for a while: of a server that compiles while it runs, the first seconds are those of its compiler. */
+  async #warmUp(kind: Kind, server: Server, before: Results["before"]): Promise<void> {
+    const { warmUpSeconds, clients } = this.#plan;
+    if (warmUpSeconds === 0) return;
+    const seconds = warmUpSeconds / workloads.length;
+    for (const workload of workloads) {
+      const result = await load((client) => server.open(client, workload), {
+        ...{ clients, seconds, pipelined: workload.pipelined, warmUpMs: 0, operations: null },
+        cpuMs: () => cpuMsOf(server.pids()),
+        signal: this.#abort.signal,
+      });
+      note(before, kind, workload, result);
+    }
   }
 
   /** What a member takes that nobody asks anything. */
@@ -303,6 +343,16 @@ class Run {
       mb: mb === null ? null : mb / members,
     };
   }
+}
+
+function note(
+  results: Map<string, LoadResult[]>,
+  { name }: Kind,
+  workload: Workload,
+  result: LoadResult,
+): void {
+  const key = `${name}/${workload.name}`;
+  results.set(key, [...(results.get(key) ?? []), result]);
 }
 
 /** Writes all keys that are read later. */

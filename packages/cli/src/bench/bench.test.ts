@@ -187,12 +187,20 @@ describe("figures", () => {
     const one = { p50Ms: 1, p99Ms: 2, cpuMicros: null, done: 10, errors: 0, again: 0, error: "" };
     const figures: Figures = {
       about: { kith: "commit abc", machine: "M", medium: "ext4", peers: [] },
-      options: { seconds: 2, rounds: 3, clients: 50, operations: null, keys: 10_000 },
+      options: {
+        seconds: 2,
+        warmUpSeconds: 20,
+        rounds: 3,
+        clients: 50,
+        operations: null,
+        keys: 10_000,
+      },
       load: [
         {
           server: "redis",
           what: "GET",
           rounds: [1000, 3000, 2000].map((perSecond) => ({ ...one, perSecond })),
+          before: [],
         },
         {
           server: "kith",
@@ -201,6 +209,7 @@ describe("figures", () => {
             ...one,
             ...{ perSecond, cpuMicros: 7, again: 1, errors: 1, error: "BUSY" },
           })),
+          before: [20, 40, 30].map((cpuMicros) => ({ ...one, perSecond: 1, cpuMicros })),
         },
       ],
       idle: [{ server: "kith", members: 5, cpuPercent: null, mb: 60.4, afterMb: 99.6 }],
@@ -215,9 +224,12 @@ describe("figures", () => {
     };
     const text = figuresText(figures);
     expect(text).match(/etcd is not installed here/);
+    expect(text).match(/after every server alike has done all of it for 20 seconds/);
+    const cold = figuresText({ ...figures, options: { ...figures.options, warmUpSeconds: 0 } });
+    expect(cold).match(/of servers that have just started/);
     expect(text).match(/\| GET +\| redis +\| 2,000 +\| 1\.000 /);
     expect(text).match(
-      /\| GET +\| kith +\| 500 +\| 0\.500 +\| 1\.00 +\| 2\.00 +\| 7 +\| 10\.0 +\| 3 +\|/,
+      /\| GET +\| kith +\| 500 +\| 0\.500 +\| 1\.00 +\| 2\.00 +\| 7 +\| 30 +\| 10\.0 +\| 3 +\|/,
     );
     expect(text).match(/- GET, kith: BUSY/);
     expect(text).match(/\| kith +\| – +\| 60 +\| 100 +\|/);

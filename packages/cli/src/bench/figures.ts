@@ -12,6 +12,8 @@ export interface LoadRow {
   readonly server: string;
   readonly what: string;
   readonly rounds: readonly LoadResult[];
+  /** The same in the warm-up of each round; empty where there was none. */
+  readonly before: readonly LoadResult[];
 }
 
 /** What a member takes while nobody asks anything; null where the system does not tell. */
@@ -30,6 +32,8 @@ export interface Figures {
   readonly about: About;
   readonly options: {
     readonly seconds: number;
+    /** How long each server does all of it before, in seconds. */
+    readonly warmUpSeconds: number;
     readonly rounds: number;
     readonly clients: number;
     readonly operations: number | null;
@@ -46,7 +50,7 @@ export interface Figures {
 /** A page about them. */
 export function figuresText(figures: Figures): string {
   const { about, options, load, idle, kills, install, missing } = figures;
-  const { rounds, seconds, clients, operations, keys } = options;
+  const { rounds, seconds, warmUpSeconds, clients, operations, keys } = options;
   const parts = [
     "# A cluster through its Redis port",
     [
@@ -57,11 +61,14 @@ export function figuresText(figures: Figures): string {
   if (load.length > 0)
     parts.push(
       "## Operations",
-      `${clients} clients in one process, each on a connection of its own and with one request under way, on the same machine as the servers and in turn at each of their members; values of 100 bytes, ${keys.toLocaleString("en")} keys. The median of ${counted(rounds, "round")} of ${operations === null ? counted(seconds, "second") : counted(operations, "operation")}; time is from a request, or so many at a time, to all of its answers. CPU is that of the servers for one operation, the ratio that of operations a second to the first row. "Again" is how often 100 transactions were begun again.
+      `${clients} clients in one process, each on a connection of its own and with one request under way, on the same machine as the servers and in turn at each of their members; values of 100 bytes, ${keys.toLocaleString("en")} keys. The median of ${counted(rounds, "round")} of ${operations === null ? counted(seconds, "second") : counted(operations, "operation")}${warmUpSeconds === 0 ? ", of servers that have just started" : `, after every server alike has done all of it for ${counted(warmUpSeconds, "second")}, so that what compiles while it runs has done so`}; time is from a request, or so many at a time, to all of its answers. CPU is that of the servers for one operation, "before" the same in the first seconds of it, before it was measured; the ratio that of operations a second to the first row. "Again" is how often 100 transactions were begun again.
 
 The keys of Kith have three replicas at five peers; etcd has three members. Both have a write on the disks of a majority before they acknowledge it (${about.medium}), and answer reads linearizably. redis-server is one process: in memory it loses all in a crash, flushed it writes one disk. etcd has neither INCR nor WATCH: it reads, and writes if nothing was written since; its clients speak gRPC.`,
       table(
-        ["what", "server", "a second", "ratio", "p50 ms", "p99 ms", "CPU µs", "again", "errors"],
+        [
+          ...["what", "server", "a second", "ratio", "p50 ms", "p99 ms"],
+          ...["CPU µs", "before", "again", "errors"],
+        ],
         rowsOf(load),
       ),
     );
@@ -111,11 +118,14 @@ function rowsOf(load: readonly LoadRow[]): (string | number)[][] {
   return workloads.flatMap(({ name }) => {
     const rows = load.filter(({ what }) => what === name);
     const first = rows[0]?.rounds ?? [];
-    return rows.map(({ server, rounds }) => {
+    return rows.map(({ server, rounds, before }) => {
       const of = (get: (one: LoadResult) => number): number => median(rounds.map(get));
       // Rounds are paired, so that a slow moment of the machine drops out of the ratio.
       const ratio = median(rounds.map((one, i) => one.perSecond / (first[i]?.perSecond ?? NaN)));
-      const cpu = rounds.flatMap(({ cpuMicros }) => (cpuMicros === null ? [] : [cpuMicros]));
+      const cpuOf = (all: readonly LoadResult[]): string => {
+        const cpu = all.flatMap(({ cpuMicros }) => (cpuMicros === null ? [] : [cpuMicros]));
+        return shown(cpu.length === 0 ? null : median(cpu), 0);
+      };
       return [
         name,
         server,
@@ -123,7 +133,8 @@ function rowsOf(load: readonly LoadRow[]): (string | number)[][] {
         shown(ratio, 3),
         of((one) => one.p50Ms).toFixed(2),
         of((one) => one.p99Ms).toFixed(2),
-        shown(cpu.length === 0 ? null : median(cpu), 0),
+        cpuOf(rounds),
+        cpuOf(before),
         shown(
           of((one) => (one.done === 0 ? 0 : (100 * one.again) / one.done)),
           1,

@@ -104,6 +104,9 @@ describe("servers beside peers", function () {
     const closed = new Promise((resolve) => client.once("close", resolve));
     const metrics = await fetch(`http://127.0.0.1:${http[0]?.port}/metrics`);
     expect(metrics.status).equal(200);
+    const told = await metrics.text();
+    expect(told).match(/# TYPE kith_redis_commands_total counter\nkith_redis_commands_total \d+\n/);
+    expect(told).match(/# TYPE kith_redis_clients gauge\nkith_redis_clients \d+\n/);
     await closed;
     await until(
       async () =>

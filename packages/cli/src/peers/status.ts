@@ -1,6 +1,6 @@
 /** What `kith status` prints. */
 
-import { groupsOf, plainView } from "@kith/gateway";
+import { groupsOf, plainView, whereText } from "@kith/gateway";
 import { formatLife } from "@kith/network";
 import type { ClusterView } from "@kith/peer";
 import type { Paint } from "../colours.ts";
@@ -28,7 +28,7 @@ export function statusText(view: ClusterView, paint: Paint): string {
   const nameOf = (id: number): string => names.get(id) ?? `${id}`;
   const first = processes.find(({ clusterId }) => clusterId !== "");
   const lines = [
-    `${paint.bold(`cluster ${first?.clusterId.slice(0, 8) ?? "unknown"}`)}: ${counted(peers.length, "peer")} in ${counted(processes.length, "process")}, ${counted(groups.length, "group")}${view.complete ? "" : paint.yellow(", not all have answered")}`,
+    `${paint.bold(`cluster ${first?.clusterId.slice(0, 8) ?? "unknown"}`)}: ${counted(peers.length, "peer")} in ${counted(processes.length, "process")}, ${counted(groups.length, "group")}${plain.complete ? "" : paint.yellow(", not all have answered")}`,
     "",
   ];
   const rows = peers.map(({ peer, state, reason, ring, groups: own, counters, process }) => {
@@ -39,7 +39,7 @@ export function statusText(view: ClusterView, paint: Paint): string {
       isWell: !silent && state === "up" && ring === "in",
       cells: [
         nameOf(peer.peerId),
-        `${peer.host}:${peer.port}`,
+        whereText(peer),
         `life ${formatLife(peer)}`,
         how,
         `leads ${led} of ${own.length} groups`,

@@ -33,9 +33,37 @@ describe("numbers", () => {
       ["5.0e3", "2.0e2", "5200"],
       ["3", "-3", "0"],
       ["1000.1", "-56000", "-54999.89999999999999858"],
+      ["1.1", "0x10", "17.1"],
+      ["0X1p4", "-0x1", "15"],
+      ["0x.8", "0x1.8p1", "3.5"],
+      ["0x1ffffffffffffffff", "0", "36893488147419103232"],
+      ["0", "1e-4950", "0"],
+      ["0x0p99999", "0x1p-16444", "0"],
     ];
     for (const [a, b, expected] of sums) expect(sum(a, b), `${a} + ${b}`).equal(expected);
-    for (const bad of ["", " 1", "1 ", "abc", "nan", "1e5000", "0x", "1.2.3", ".", "e3"])
+    const hexadecimal = [
+      "0xg",
+      "0x.",
+      "0x1p",
+      "0x1p16384",
+      "0x1p-16446",
+      "x1",
+      "1e-4951",
+      "1.2e4932",
+    ];
+    for (const bad of [
+      "",
+      " 1",
+      "1 ",
+      "abc",
+      "nan",
+      "1e5000",
+      "0x",
+      "1.2.3",
+      ".",
+      "e3",
+      ...hexadecimal,
+    ])
       expect(sum(bad, "1"), bad).equal(undefined);
     expect(sum("inf", "1")).equal("infinite");
     fc.assert(

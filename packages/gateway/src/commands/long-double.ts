@@ -10,17 +10,22 @@ export interface LongDouble {
 }
 
 const mantissaBits = 64;
-/** The largest exponent of ten that extended precision has, about. */
-const tensMax = 4932;
+/** Beyond every exponent of ten that extended precision has: such numbers are not even computed. */
+const tensMax = 5000;
 const decimals = 17n;
 
 /** As Redis: longer ones are none. */
 const octetsMax = 5119;
 
-/** Reads a decimal number; undefined where it is none, or beyond all bounds, `"infinite"` where it says so. */
+/** The largest and the smallest power of two that it has. */
+const twosMax = 16_384;
+const twosMin = -16_445;
+
+/** Reads a number, decimal or (`0x1.8p3`) hexadecimal; undefined where it is none, or beyond all bounds, `"infinite"` where it says so. */
 export function readLongDouble(octets: string): LongDouble | "infinite" | undefined {
   if (octets.length > octetsMax) return undefined;
   if (/^[+-]?inf(inity)?$/i.test(octets)) return "infinite";
+  if (/^[+-]?0x/i.test(octets)) return readHexadecimal(octets);
   const found = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:e([+-]?[0-9]+))?$/i.exec(octets);
   if (found === null) return undefined;
   const [, sign = "", whole = "", fraction = "", power = "0"] = found;
@@ -31,7 +36,28 @@ export function readLongDouble(octets: string): LongDouble | "infinite" | undefi
   if (digits === 0n) return { mantissa: 0n, exponent: 0 };
   if (Math.abs(tens + all.length) > tensMax) return undefined;
   const read = tens >= 0 ? rounded(digits * 10n ** BigInt(tens), 0) : quotient(digits, -tens);
-  return sign === "-" ? { ...read, mantissa: -read.mantissa } : read;
+  return signed(sign, read);
+}
+
+/** As the C library reads it, and Redis with it. */
+function readHexadecimal(octets: string): LongDouble | undefined {
+  const found = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?[0-9]+))?$/i.exec(octets);
+  if (found === null) return undefined;
+  const [, sign = "", whole = "", fraction = "", power = "0"] = found;
+  if (whole + fraction === "") return undefined;
+  const digits = BigInt(`0x${whole}${fraction}`);
+  if (digits === 0n) return { mantissa: 0n, exponent: 0 };
+  const twos = Number(power) - 4 * fraction.length;
+  return Math.abs(twos + bitsOf(digits)) > 2 * twosMax
+    ? undefined
+    : signed(sign, rounded(digits, twos));
+}
+
+/** The number with its sign; undefined where extended precision has none of that size. */
+function signed(sign: string, { mantissa, exponent }: LongDouble): LongDouble | undefined {
+  const highest = exponent + bitsOf(mantissa);
+  if (highest > twosMax || highest <= twosMin) return undefined;
+  return { mantissa: sign === "-" ? -mantissa : mantissa, exponent };
 }
 
 /** The sum of two. */

@@ -121,10 +121,16 @@ const below: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "no-touch": 3,
     reply: 3,
     tracking: -3,
+    help: 2,
   },
-  command: { count: 2, list: -2, info: -2, docs: -2, getkeys: -4 },
-  config: { get: -3, set: -4, resetstat: 2, rewrite: 2 },
+  command: { count: 2, list: -2, info: -2, docs: -2, getkeys: -4, help: 2 },
+  config: { get: -3, set: -4, resetstat: 2, rewrite: 2, help: 2 },
 };
+
+/** The names of what is below a command. */
+export function belowNames(name: string): string[] {
+  return Object.keys(below[name] ?? {});
+}
 
 /** What is wrong with a command before it is looked at: its name, or how many words it has. */
 export function faultOf(request: Request, command: CommandSpec | undefined): Reply | undefined {

@@ -3,7 +3,7 @@
 import { AskTimeout } from "@kith/core";
 import { AskTraffic, Listener } from "../listening.ts";
 import { HttpServer } from "./http-server.ts";
-import { type Measure, trafficMeasures } from "./metrics.ts";
+import { type Measure, redisMeasures } from "./metrics.ts";
 
 interface Telling {
   readonly call: number;
@@ -17,7 +17,7 @@ export class HttpServerBesideRedis extends HttpServer {
   readonly redis = this.requires(Listener);
   readonly #traffic = this.redis.onAnswer(AskTraffic, (answer, _, { call, measures }: Telling) => {
     const counts = answer instanceof AskTimeout ? {} : answer.counts;
-    this.tell(call, [...measures, ...trafficMeasures("kith_redis", counts)]);
+    this.tell(call, [...measures, ...redisMeasures(counts)]);
   });
 
   protected override collect(call: number, measures: readonly Measure[]): void {

@@ -67,8 +67,9 @@ const pages: ReadonlyMap<string, Page> = new Map([
 ]);
 const keysPath = "/keys/";
 
-/** Reads a request up to its body. @throws HttpFailure */
-export function readCall(method: string, target: string): Call {
+/** Reads a request up to its body. HEAD asks for what GET does, without its body. @throws HttpFailure */
+export function readCall(asked: string, target: string): Call {
+  const method = asked === "HEAD" ? "GET" : asked;
   const [path, query] = splitAt(target, "?");
   if (path.startsWith(keysPath)) return readKeyCall(method, path.slice(keysPath.length), query);
   if (path === "/transactions") {

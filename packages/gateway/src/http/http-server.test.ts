@@ -216,9 +216,22 @@ describe("HTTP in front of the store", () => {
     );
     expect(text).match(/\nkith_store_requests_total\{peer="1",outcome="done"\} 5\n/);
     expect(text).match(/\nprocess_resident_memory_bytes \d+\n/);
-    // Each name is told once.
+    // The text format: nothing but lines about a name, and each name is told once.
+    for (const line of text.trimEnd().split("\n"))
+      expect(line).match(
+        /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [-+.e\d]+)$/,
+      );
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(new Set(names).size).equal(names.length);
+  });
+
+  it("answers HEAD as GET, without the body", async () => {
+    await ask("PUT", "/keys/head", "12345");
+    const head = await fetch(`${served.url}/keys/head?raw`, { method: "HEAD" });
+    expect([head.status, head.headers.get("content-length")]).deep.equal([200, "5"]);
+    expect(await head.text()).equal("");
+    expect((await fetch(`${served.url}/health`, { method: "HEAD" })).status).equal(200);
+    expect((await fetch(`${served.url}/transactions`, { method: "HEAD" })).status).equal(405);
   });
 
   it("shows a page that loads nothing from elsewhere", async () => {

@@ -59,7 +59,7 @@ export class HttpMetrics {
 
   /** All of it as text. */
   async text(measures: readonly Measure[]): Promise<string> {
-    return `${await this.#registry.metrics()}\n${textOf(measures)}`;
+    return `${(await this.#registry.metrics()).replace(/\n+/g, "\n")}${textOf(measures)}`;
   }
 
   /** The content type of that text. */
@@ -68,20 +68,32 @@ export class HttpMetrics {
   }
 }
 
-/** The numbers of another server, by their names. */
-export function trafficMeasures(
-  prefix: string,
-  counts: Readonly<Record<string, number>>,
-): Measure[] {
-  return Object.entries(counts).map(([name, value]) => ({
-    kind: "gauge",
-    name: `${prefix}_${name
-      .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
-      .replaceAll(/[^A-Za-z0-9]+/g, "_")
-      .toLowerCase()}`,
-    help: `${name}, as that server counts it.`,
-    value,
-  }));
+/** Numbers of the Redis port that only grow, what they are called, and what they say. */
+const redisCounters: Readonly<Record<string, readonly [name: string, help: string]>> = {
+  commands: ["commands", "Commands that have come."],
+  errors: ["errors", "Replies that were errors."],
+  protocolErrors: ["protocol_errors", "Connections that were ended for what is no command."],
+  unknownOutcomes: ["unknown_outcomes", "Replies that nobody can know."],
+  hungUp: ["hung_up", "Clients that were hung up on."],
+  overtaken: ["overtaken", "Attempts at transactions that others got ahead of."],
+  connections: ["connections", "Connections that were taken."],
+  refusedConnections: ["refused_connections", "Connections that were refused."],
+};
+const redisGauges: typeof redisCounters = {
+  clients: ["clients", "Clients at this moment."],
+  requestsUnderWay: ["requests_under_way", "Requests to the store under way."],
+  requestsWaiting: ["requests_waiting", "Requests to the store that wait their turn."],
+};
+
+/** The numbers of the Redis port beside this server. */
+export function redisMeasures(counts: Readonly<Record<string, number>>): Measure[] {
+  return Object.entries(counts).flatMap(([key, value]): Measure[] => {
+    const counter = redisCounters[key];
+    const [name, help] = counter ?? redisGauges[key] ?? [];
+    if (name === undefined || help === undefined) return [];
+    const kind = counter === undefined ? "gauge" : "counter";
+    return [{ kind, name: `kith_redis_${name}${kind === "gauge" ? "" : "_total"}`, help, value }];
+  });
 }
 
 /** What the process has used. */

@@ -5,7 +5,7 @@ import { ClusterView } from "@kith/peer";
 import { expect } from "chai";
 import { type Browser, chromium } from "playwright-core";
 import { reportOf, serve, type Served } from "./http-kit.test.ts";
-import { groupsOf, plainView } from "./page.ts";
+import { groupsOf, plainView, statusPage } from "./page.ts";
 
 const executablePath = "/usr/bin/chromium";
 
@@ -31,6 +31,30 @@ describe("a group on the status page", () => {
       expect([group?.epoch, group?.term]).deep.equal([2, 5]);
       expect(group?.leader).equal(processes.length === 2 ? null : 2);
     }
+  });
+});
+
+describe("a view of the cluster", () => {
+  it("names as silent who has a replica and was never heard of", () => {
+    const report = reportOf(1, 7000);
+    const peers = report.peers.map((peer) => ({
+      ...peer,
+      groups: peer.groups.map((group) => ({ ...group, members: [1, 5, 9] })),
+    }));
+    const here = { ...report, peers };
+    const five = { ...reportOf(5, 7001), silent: true };
+    const processes = [{ ...here, silent: false }, five];
+    const view = plainView(new ClusterView({ here, processes, complete: true }));
+    expect(view.complete).equal(false);
+    const said = view.processes.map(({ silent, peers: [one] }) => [one?.peer.peerId, silent]);
+    expect(said).deep.equal([
+      [1, false],
+      [5, true],
+      [9, true],
+    ]);
+    const { body } = statusPage(view);
+    expect(body).match(/1 of 3/);
+    expect(body).match(/<td>unknown<\/td><td>silent<\/td>/);
   });
 });
 

@@ -22,12 +22,46 @@ type PlainPeer = Omit<ProcessReport["peers"][number], "groups"> & {
   readonly groups: readonly GroupReport[];
 };
 
-/** Makes a view JSON. */
+/**
+ * Makes a view JSON. Who has a replica and was never heard of by whoever looks is in it, too, as silent: a look from outside knows only those
+ * that answer, and must not show a cluster with a dead peer as whole.
+ */
 export function plainView({ here, processes, complete }: ClusterView): PlainView {
+  const told = processes.map((one) => ({ ...plainProcess(one), silent: one.silent }));
+  const known = new Set(told.flatMap(({ peers }) => peers.map(({ peer }) => peer.peerId)));
+  const members = told.flatMap(({ peers }) => peers.flatMap(({ groups }) => groups));
+  const unheard = new Set(members.flatMap((group) => group.members.filter((id) => !known.has(id))));
   return {
     here: plainProcess(here),
-    processes: processes.map((one) => ({ ...plainProcess(one), silent: one.silent })),
-    complete,
+    processes: [...told, ...[...unheard].map((id) => unheardOf(id, here.clusterId))],
+    complete: complete && unheard.size === 0,
+  };
+}
+
+/** Where a peer is, for people. */
+export function whereText({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): string {
+  return port === 0 ? "unknown" : `${host}:${port}`;
+}
+
+/** A peer of which nothing is known but that it has a replica, in a process of its own. */
+function unheardOf(peerId: number, clusterId: string): PlainView["processes"][number] {
+  const peer = { peerId, host: "", port: 0, incarnation: 0 };
+  return {
+    ...{ process: peer, clusterId, disk: "", phase: "ready", detail: "", connections: 0 },
+    silent: true,
+    peers: [
+      {
+        ...{ peer, state: "silent", reason: "", ring: "out", predecessor: null, successors: [] },
+        groups: [],
+        counters: { done: 0, notDone: 0, unknown: 0, open: 0, restarts: 0 },
+      },
+    ],
   };
 }
 
@@ -154,7 +188,7 @@ function picture(view: PlainView): string {
       process.port === view.here.process.port && process.host === view.here.process.host;
     const [x = "", y = ""] = (places.get(id) ?? "").split(",");
     const [labelX = "", labelY = ""] = pointAt(id / ringSize, ringRadius + 28).split(",");
-    const title = `peer ${id} at ${peer.host}:${peer.port}, life ${formatLife(peer)}: ${isUp ? `ring ${ring}` : silent ? "silent" : state}`;
+    const title = `peer ${id} at ${whereText(peer)}, life ${formatLife(peer)}: ${isUp ? `ring ${ring}` : silent ? "silent" : state}`;
     return `<g class="${isUp ? "up" : "down"}"><circle cx="${x}" cy="${y}" r="${isHere ? 13 : 11}" fill="${isUp ? colour(id) : "none"}" stroke="${colour(id)}"><title>${text(title)}</title></circle><text x="${labelX}" y="${labelY}">${text(name(id))}</text></g>`;
   });
   const count = peers.filter(({ state, silent }) => state === "up" && !silent).length;
@@ -167,7 +201,7 @@ function peersTable(view: PlainView): string {
   const rows = peersOf(view).map(({ peer, state, reason, ring, silent, groups, counters }) => {
     const how = silent ? "silent" : state === "up" ? `up, ring ${ring}` : `${state}: ${reason}`;
     const led = groups.filter(({ role }) => role === "leader").length;
-    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(`${peer.host}:${peer.port}`)}</td><td>${text(how)}</td><td>${text(`${peer.incarnation}`)}</td><td>${led} of ${groups.length}</td><td>${text(`${counters.done}`)}</td><td>${text(`${counters.unknown}`)}</td></tr>`;
+    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(whereText(peer))}</td><td>${text(how)}</td><td>${text(`${peer.incarnation}`)}</td><td>${led} of ${groups.length}</td><td>${text(`${counters.done}`)}</td><td>${text(`${counters.unknown}`)}</td></tr>`;
   });
   return `<h2>Peers</h2><table><thead><tr><th>peer</th><th>address</th><th>state</th><th>life</th><th>leads</th><th>done</th><th>unknown</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }

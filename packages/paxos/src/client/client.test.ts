@@ -14,11 +14,13 @@ import { GroupGate } from "./group-gate.ts";
 import { GroupCalls } from "./messages.ts";
 import { Execute, Executed, Inquire, Know, Replicated } from "./port.ts";
 
-/** A list that grows; its length is what it says. */
+/** A list that grows; its length is what it says. `split h` makes a group h with the same list. */
 const list: Machine = {
   versions: [1],
-  apply: ({ command, table }) => {
+  apply: ({ command, table, spawn }) => {
     const before = bytesText(table.get("l") ?? textBytes(""));
+    const [what, gid] = bytesText(command).split(" ");
+    if (what === "split" && gid !== undefined) spawn(gid, new Map([["l", textBytes(before)]]));
     const after = `${before}${bytesText(command)},`;
     table.put("l", textBytes(after));
     return textBytes(after);
@@ -167,6 +169,29 @@ describe("a client of a replicated group", () => {
     expect(ask("a", "h")).equal("a,");
     expect(ask("b", "g")).equal("b,");
     expect(ask("c", "h")).equal("a,c,");
+  });
+
+  it("has commands executed in a group that another one has made, which knows the sessions there", () => {
+    const world = cluster(8);
+    const { root } = world.node(3);
+    const ask = (text: string, gid: string): string | undefined => {
+      const { length } = root.answers;
+      root.execute(text, undefined, gid);
+      world.until(() => root.answers.length > length, { within: 40_000 });
+      return root.answers.at(-1);
+    };
+    expect(ask("a", "g")).equal("a,");
+    expect(ask("split h", "g")).equal("a,split h,");
+    root.know("h");
+    // The first commands of its sessions there have the numbers that commands had here.
+    expect(["b", "c", "d"].map((text) => ask(text, "h"))).deep.equal([
+      "a,b,",
+      "a,b,c,",
+      "a,b,c,d,",
+    ]);
+    root.inquire("h");
+    world.until(() => root.answers.length === 6);
+    expect(root.answers[5]).equal("a,b,c,d,");
   });
 
   it("says in few messages what is asked at once", () => {

@@ -234,7 +234,9 @@ export class GroupClient extends Batcher<WireCall> {
     }
     for (; group.opening < waiting.length && group.sessions < sessionsMax; group.sessions++) {
       group.opening++;
-      const session = { name: `${this.state.name}.${++group.named}`, seq: 1, usedAt: now };
+      // A group that another one has made begins with the sessions of that one: no two groups have one of the same name.
+      const name = `${this.state.name}.${++group.named}.${gid}`;
+      const session = { name, seq: 1, usedAt: now };
       const body = openSession(session.name, 1, group.seen);
       this.#send(this.#call(gid, "propose", body, null, withinMs, session));
     }

@@ -84,9 +84,15 @@ export class GroupWriter {
     if (namespace !== undefined) this.#name(namespace);
     const placed = namespace === undefined ? {} : { namespace };
     switch (kind) {
-      case "append":
-        this.#index(operation.index);
-        return { kind, index: operation.index, record: this.#copy(operation.record), ...placed };
+      case "append": {
+        const { index } = operation;
+        this.#index(index);
+        const record = this.#copy(operation.record);
+        // Most of all operations: written out, which costs half as much as taking over what may be there.
+        return namespace === undefined
+          ? { kind, index, record }
+          : { kind, index, record, namespace };
+      }
       case "truncate":
         this.#index(operation.from);
         return operation;

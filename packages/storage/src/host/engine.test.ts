@@ -60,6 +60,19 @@ describe("an engine", () => {
     expect(await keysIn(directory)).to.equal(5000);
   });
 
+  it("that cannot begin its next segment while it is being closed is closed, and gives its directory back", async () => {
+    const directory = temporary();
+    const files = new FaultyFiles();
+    const engine = new Engine(files, { ...options, directory, checkpointBytes: 1 }, () => {});
+    begun(engine, [put("k")]);
+    files.rename = () => {
+      throw hostError("EIO");
+    };
+    await closed(engine);
+    expect(engine.lost?.code).to.equal("KITH_STORAGE_FLUSH");
+    expect(await keysIn(directory)).to.equal(1);
+  });
+
   it("writes nothing into the tables before its last frame is on the disk", async () => {
     const directory = temporary();
     const files = new FaultyFiles();

@@ -279,6 +279,7 @@ export class Engine {
         this.#journal.rotate();
       } catch (failure) {
         this.#lose(failure);
+        this.#idle();
         return;
       }
     }
