@@ -146,8 +146,7 @@ function misshown(view: View): string | undefined {
   if (looks.length === 0) return "nobody has seen all";
   const changed = view.facts(Hosts).at(-1)?.time ?? 0;
   const last = looks.findLast(({ time }) => time > changed);
-  // One that was away came back after all had looked.
-  if (last === undefined) return undefined;
+  if (last === undefined) return "nobody has seen all since a peer came or went";
   const shown = new Map(last.fact.peers.map((one) => [one.peerId, one]));
   if (shown.size < last.fact.peers.length) return "a peer is shown twice";
   for (const [peerId, node] of hosted)
