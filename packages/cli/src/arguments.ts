@@ -21,12 +21,8 @@ export function place(
     return { host: "127.0.0.1", port: wholeNumber(text, `${what}: a port`, 0, 65_535) };
   try {
     return parseAddress(text);
-  } catch (cause) {
-    throw cliError(
-      "KITH_CLI_ARGUMENT",
-      `${text} is not ${what}: neither a port nor HOST:PORT.`,
-      cause,
-    );
+  } catch {
+    throw cliError("KITH_CLI_ARGUMENT", `${text} is not ${what}: neither a port nor HOST:PORT.`);
   }
 }
 

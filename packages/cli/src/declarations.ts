@@ -5,7 +5,7 @@
 
 import type { Command } from "commander";
 import type { BenchOptions } from "./bench/bench-cluster.ts";
-import type { ClientOptions, WriteOptions } from "./peers/client-commands.ts";
+import type { ClientOptions, ReadOptions, WriteOptions } from "./peers/client-commands.ts";
 import type { StartOptions } from "./peers/start.ts";
 import type { UpOptions } from "./peers/up.ts";
 import type { SimOptions } from "./sim.ts";
@@ -79,7 +79,7 @@ export function declareStart(
 /** What the commands against a running peer do. */
 export interface ClientCommands {
   readonly status: (options: ClientOptions) => Promise<void>;
-  readonly get: (key: string, options: ClientOptions) => Promise<void>;
+  readonly get: (key: string, options: ReadOptions) => Promise<void>;
   readonly put: (key: string, value: string | undefined, options: WriteOptions) => Promise<void>;
   readonly del: (keys: readonly string[], options: ClientOptions) => Promise<void>;
   readonly txn: (operations: readonly string[], options: ClientOptions) => Promise<void>;
@@ -102,7 +102,8 @@ export function declareClient(program: Command, run: ClientCommands): void {
   );
   client("get", "Prints what is at a key; fails where there is nothing.")
     .argument("<key>")
-    .action((key: string, options: ClientOptions) => run.get(key, options));
+    .option("--raw", "its bytes alone, as they are: without an end of line")
+    .action((key: string, options: ReadOptions) => run.get(key, options));
   client("put", "Writes a key.")
     .argument("<key>")
     .argument("[value]", "default: what comes on the standard input")

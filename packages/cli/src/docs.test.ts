@@ -33,6 +33,17 @@ describe("the commands on the pages", () => {
     expect(count).greaterThan(15);
   });
 
+  it("have a place for what is compiled at the first start, in a unit that may write nowhere else", () => {
+    const page = readFileSync(`${root}/docs/running.md`, "utf8");
+    const unit = /```ini\n([^]*?)```/.exec(page)?.[1] ?? "";
+    expect(
+      commandsIn(page).filter((line) => line.startsWith("kith start --listen 10.0.0.2")),
+    ).length(4);
+    expect(unit)
+      .match(/^ProtectSystem=strict$/m)
+      .and.match(/^PrivateTmp=true$/m);
+  });
+
   it("are not all understood", () => {
     expect(problemOf("kith up --frobnicate")).match(/unknown option/);
     expect(problemOf("kith frobnicate")).match(/unknown command/);
@@ -42,7 +53,7 @@ describe("the commands on the pages", () => {
 
 /** The commands in shell blocks, unit files, and, where they have arguments, between the words. */
 function commandsIn(page: string): string[] {
-  const joined = page.replaceAll("\\\n", " ");
+  const joined = page.replaceAll("\\\n", " ").replaceAll(/\S*\/node \S*\/kith\.mjs /g, "kith ");
   const blocks = [...joined.matchAll(/```(?:sh|ini)\n([^]*?)```/g)].map(([, text]) => text ?? "");
   const lines = blocks.join("\n").split("\n");
   const found = lines.flatMap(
@@ -51,7 +62,7 @@ function commandsIn(page: string): string[] {
   const inline = [...joined.matchAll(/`npx (kith [^\s`]+ [^`\n]+)`/g)].map(
     ([, text]) => text ?? "",
   );
-  return [...found, ...inline].map((line) => line.replace(/ +#.*$/, "").trim());
+  return [...found, ...inline].map((line) => line.replace(/ +(#|>).*$/, "").trim());
 }
 
 /** What the program says to a command; null where it takes it. */

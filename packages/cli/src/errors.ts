@@ -6,12 +6,13 @@ const nextSteps = {
   KITH_CLI_ARGUMENT: "See `kith help`, and `kith help` with the name of the command.",
   KITH_CLI_CERTIFICATE:
     "Give a certificate in PEM that is valid now, and its own key without a password.",
-  KITH_CLI_FILE: "Name a file in a folder that is there and may be written to.",
+  KITH_CLI_FILE: "Name a file that may be read, or a folder that may be written to.",
   KITH_CLI_LOAD:
     "Run the file by itself to see the whole error; TypeScript files need tsx installed.",
   KITH_CLI_SCENARIO:
     'Name one of `kith sim --list`, or a file; a package lists its files under "kith": { "scenarios": […] }.',
   KITH_CLI_ABSENT: "Write it with `kith put`, or look for another key.",
+  KITH_CLI_CONDITION: "Read what is there, and ask for what can be.",
   KITH_CLI_DATA:
     "Name another directory with --data, or start as many peers as it has; leave its files alone.",
   KITH_CLI_ENDED: "Look at what was printed before, see to the cause, and start it again.",

@@ -1,6 +1,6 @@
 /** Files that a command is asked to write. */
 
-import { accessSync, constants, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { cliError } from "./errors.ts";
 
@@ -22,4 +22,15 @@ export function writeText(file: string, text: string): void {
   } catch (cause) {
     throw cliError("KITH_CLI_FILE", `The file ${file} could not be written.`, cause);
   }
+}
+
+/** The version that a package's file tells; `unknown` where there is no such file, as in a bundle. */
+export function versionOf(file: URL): string {
+  try {
+    const told: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof told === "object" && told !== null && "version" in told) return String(told.version);
+  } catch {
+    // It is not needed for anything else.
+  }
+  return "unknown";
 }

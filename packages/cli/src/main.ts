@@ -8,18 +8,25 @@ import {
   declareStart,
   declareUp,
 } from "./declarations.ts";
+import { cliError } from "./errors.ts";
 import { exitCodes, runProgram } from "./failing.ts";
+import { versionOf } from "./files.ts";
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const terminal = process.stderr;
 
+const isForPrograms = process.argv.includes("--json");
+
 const program = new Command("kith")
   .description("Composes, runs and tests peer-to-peer services.")
+  .version(versionOf(new URL("../package.json", import.meta.url)), "-V, --version")
   .addHelpText(
     "after",
     "\nExit codes: 0 done, 1 failed, 2 a wrong command, 3 nobody can know whether it was done.",
   )
   .showHelpAfterError("(--help says more)")
+  // A program that reads JSON is told in JSON what is wrong with its command.
+  .configureOutput({ writeErr: (text) => void (isForPrograms || terminal.write(text)) })
   .exitOverride();
 
 declareUp(program, async (options) => {
@@ -58,8 +65,15 @@ await runProgram(
       // It has said what is wrong.
       if (!(cause instanceof CommanderError)) throw cause;
       process.exitCode = cause.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      if (cause.exitCode !== 0 && isForPrograms)
+        throw cliError("KITH_CLI_ARGUMENT", sentence(cause.message));
     }
   },
   terminal,
-  process.argv.includes("--json"),
+  isForPrograms,
 );
+
+function sentence(message: string): string {
+  const text = message.replace(/^error: /, "");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

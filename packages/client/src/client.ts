@@ -317,7 +317,12 @@ export class Client<V = string> {
     return watch;
   }
 
-  /** The same store with values of another kind. Closing one closes both. */
+  /**
+   * The same store with values of another kind: keys, watches and events are shared, and closing one closes both. Nothing is converted: a
+   * value that was written with one codec and is read with another one, which does not take it, ends that call with `KITH_CLIENT_VALUE`.
+   *
+   * @param codec turns values into bytes and back, such as `text`, `bytes`, `json(…)` or `rich(…)`
+   */
   as<W>(codec: Codec<W>): Client<W> {
     const parts = { ...this.#parts, codec, events: this.#events, end: () => this.close() };
     return new Client(parts, this.#watches);

@@ -51,7 +51,7 @@ const answers: readonly [StoreAnswer, ClientErrorCode, Outcome][] = [
     "KITH_CLIENT_REFUSED",
     "not-done",
   ],
-  [new Aborted(), "KITH_CLIENT_CONFLICT", "not-done"],
+  [new Aborted({}), "KITH_CLIENT_CONFLICT", "not-done"],
 ];
 
 describe("a call that fails", () => {
@@ -190,7 +190,11 @@ describe("a body that throws", () => {
   it("is run again where what it had read did not fit together", async () => {
     let checks = 0;
     const { client } = await fakeClient((request) =>
-      "keys" in request ? entries(request.keys) : checks++ === 0 ? new Aborted() : new Committed(),
+      "keys" in request
+        ? entries(request.keys)
+        : checks++ === 0
+          ? new Aborted({})
+          : new Committed(),
     );
     let runs = 0;
     const result = await client.transact(async (tx) => {
@@ -213,7 +217,7 @@ describe("a body that throws", () => {
 
   it("is given up after so many attempts, and tells of each", async () => {
     const { client } = await fakeClient((request) =>
-      "keys" in request ? entries(request.keys) : new Aborted(),
+      "keys" in request ? entries(request.keys) : new Aborted({}),
     );
     const retries: number[] = [];
     client.events.on("retry", (attempt) => retries.push(attempt));

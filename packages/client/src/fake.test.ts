@@ -17,6 +17,7 @@ import {
   type StoreAnswer,
   Unwatch,
   Watch,
+  type WatchRefused,
 } from "@kith/store";
 import { Client } from "./client.ts";
 import { text } from "./codec.ts";
@@ -55,11 +56,11 @@ class FakeStore extends Component {
 
 class Main extends StoreUser {
   static script: Script = () => new Busy();
-  static onWatch: (watch: Watch) => readonly (Changes | Resync)[] = () => [];
+  static onWatch: (watch: Watch) => readonly (Changes | Resync | WatchRefused)[] = () => [];
   static asked: Event[] = [];
   static watches: Watch[] = [];
   static unwatched: string[] = [];
-  static tell: (told: Changes | Resync) => void = () => undefined;
+  static tell: (told: Changes | Resync | WatchRefused) => void = () => undefined;
   readonly fake = this.create(FakeStore, {}, { name: "fake" });
 
   constructor() {
@@ -77,9 +78,9 @@ export interface FakeClient {
   /** What ends with the client. */
   readonly ends: ReadonlySet<unknown>;
   /** Says something to a watch. */
-  readonly tell: (told: Changes | Resync) => void;
+  readonly tell: (told: Changes | Resync | WatchRefused) => void;
   /** What is said at the beginning of a watch. */
-  onWatch: (watch: Watch) => readonly (Changes | Resync)[];
+  onWatch: (watch: Watch) => readonly (Changes | Resync | WatchRefused)[];
 }
 
 /** Makes one; close the client afterwards. */
@@ -101,7 +102,7 @@ export async function fakeClient(script: Script): Promise<FakeClient> {
     unwatched: Main.unwatched,
     ends,
     tell: (told) => Main.tell(told),
-    set onWatch(said: (watch: Watch) => readonly (Changes | Resync)[]) {
+    set onWatch(said: (watch: Watch) => readonly (Changes | Resync | WatchRefused)[]) {
       Main.onWatch = said;
     },
     get onWatch() {

@@ -22,6 +22,7 @@ import {
   Unwatch,
   Watch,
   type Watched,
+  WatchRefused,
 } from "@kith/store";
 
 /** Whatever can be asked of a store. */
@@ -31,7 +32,7 @@ export type StoreRequest = Get | Put | Delete | Apply | Read | Commit | Scan;
 export type Settle = (answer: StoreAnswer | null) => void;
 
 /** Takes what becomes of a watch; null where the user has stopped. */
-export type Listener = (told: Changes | Resync | null) => void;
+export type Listener = (told: Changes | Resync | WatchRefused | null) => void;
 
 class Paused extends timeout("client/Paused")<{ readonly pause: number }> {}
 
@@ -65,6 +66,7 @@ export class StoreUser extends Component {
     super();
     this.store.on(Changes, (changes) => this.#listeners.get(changes.watch)?.(changes));
     this.store.on(Resync, (resync) => this.#listeners.get(resync.watch)?.(resync));
+    this.store.on(WatchRefused, (refused) => this.#listeners.get(refused.watch)?.(refused));
     this.timer.on(Paused, ({ pause }) => {
       const action = this.#pauses.get(pause);
       this.#pauses.delete(pause);

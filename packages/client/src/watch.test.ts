@@ -2,7 +2,7 @@
 
 import { getEventListeners } from "node:events";
 import { textBytes } from "@kith/paxos";
-import { Busy, type Change, Changes, Resync } from "@kith/store";
+import { Busy, type Change, Changes, Resync, WatchRefused } from "@kith/store";
 import { expect } from "chai";
 import { bytes } from "./codec.ts";
 import { fakeClient } from "./fake.test.ts";
@@ -42,6 +42,16 @@ describe("a watch", () => {
     expect(shown((await watch.next()).value)).deep.equal(["a", "four", 4]);
     await fake.client.close();
     expect((await watch.next()).done).equal(true);
+  });
+
+  it("that is refused throws a coded error, once", async () => {
+    const fake = await fakeClient(() => new Busy());
+    fake.onWatch = ({ watch }) => [new WatchRefused({ watch })];
+    const watch = fake.client.watch("a");
+    const error: unknown = await watch.next().catch((cause: unknown) => cause);
+    expect(error).include({ code: "KITH_CLIENT_BUSY", outcome: "not-done" });
+    expect((await watch.next()).done).equal(true);
+    await fake.client.close();
   });
 
   it("says that changes were missed where they were, and what is there now", async () => {

@@ -8,7 +8,7 @@
  * - It is not a read: any replica tells, and may be behind a little. What a state lacks comes as a change.
  */
 
-import { Changes, type Entry, positionOf, Resync } from "@kith/store";
+import { Changes, type Entry, positionOf, Resync, WatchRefused } from "@kith/store";
 import { type Codec, decoded } from "./codec.ts";
 import { ClientError } from "./errors.ts";
 import { type Emitter, tell } from "./events.ts";
@@ -154,9 +154,10 @@ export class KeyWatch<V> implements Watching<V> {
     this.#host.user.watch(this.#name, what, (told) => this.#take(told));
   }
 
-  #take(told: Changes | Resync | null): void {
+  #take(told: Changes | Resync | WatchRefused | null): void {
     if (told === null) return this.end();
     if (this.#over) return;
+    if (told instanceof WatchRefused) return this.end(watchRefused());
     if (told instanceof Resync && this.#waiting >= this.#bufferMax) this.#supersede(told);
     this.#waiting += weightOf(told);
     // A state alone is as large as what is there, and has to come through.
@@ -248,6 +249,11 @@ export class KeyWatch<V> implements Watching<V> {
 /** How much room something takes in the buffer. */
 function weightOf(told: Changes | Resync): number {
   return told instanceof Changes ? told.changes.length : 1;
+}
+
+function watchRefused(): ClientError {
+  const what = "The watch was refused: there are too many at this peer.";
+  return new ClientError("KITH_CLIENT_BUSY", what, "not-done");
 }
 
 /** The error with which the watches of a client that has stopped end. */

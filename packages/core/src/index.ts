@@ -38,6 +38,7 @@ export type { DeadLetter, DeadLetterReason, InspectionRecord, RecordKind } from 
 export type { Logger, LogLevel, LogRecord, LogSink } from "./log.ts";
 export { ManualClock, ManualScheduler } from "./manual-scheduler.ts";
 export { ManualWorld, type ManualWorldOptions } from "./manual-world.ts";
+export { octetText } from "./octets.ts";
 export { copyPlain } from "./plain.ts";
 export {
   type AnyPort,

@@ -44,9 +44,15 @@ export function ownSteps(id: number): readonly Step[] {
     one(is(1), "PERSIST", key),
     one(is("OK"), "SET", key, 5),
     {
-      // A look at the time to live is more than the store does by itself.
-      texts: [said("MULTI"), said("SET", key, 5), said("PTTL", key), said("EXEC")],
-      holds: (reply) => isList(reply) && reply[0] === "OK" && reply[1] === -1,
+      // The time to live is looked at, which the store does not do in one operation; and the key is read before it is written.
+      texts: [
+        said("MULTI"),
+        said("GET", key),
+        said("SET", key, 5),
+        said("PTTL", key),
+        said("EXEC"),
+      ],
+      holds: (reply) => isList(reply) && reply[1] === "OK" && reply[2] === -1,
     },
   ];
   const watches = one(is("OK"), "WATCH", key);
@@ -55,6 +61,11 @@ export function ownSteps(id: number): readonly Step[] {
     one(is(-1), "PTTL", key),
     ...given.slice(id % 4, (id % 4) + 1),
     one(lasts, "PTTL", key),
+    // Nobody else has changed it.
+    {
+      texts: [said("WATCH", key), said("MULTI"), said("APPEND", key, ""), said("EXEC")],
+      holds: isList,
+    },
     one((reply) => typeof reply === "number", "INCR", key),
     one(lasts, "PTTL", key),
     ...taken.slice(id % 3, (id % 3) + 1),

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { Desk } from "./desk.ts";
 import type { Errand } from "./errand.ts";
 import { mistakeLater } from "./failure.ts";
+import { Past } from "./past.ts";
 import { ok, type Reply } from "./resp/reply.ts";
 
 describe("the desk", () => {
@@ -17,6 +18,7 @@ describe("the desk", () => {
       now: () => 0,
       draw: () => 0,
       overtaken: () => undefined,
+      past: new Past(),
       ask: (request, settle) => void asked.push(() => settle(answerTo(request))),
       mistaken: (problem) => {
         problems.push(problem);

@@ -12,6 +12,7 @@
 import {
   Applied,
   Apply,
+  type Entry,
   Get,
   Got,
   type Key,
@@ -26,9 +27,18 @@ import {
   refusal,
   type UpdateAction,
 } from "./commands/action.ts";
-import { doAction, type Errand, type StoreRequest, type Wish, type World } from "./errand.ts";
+import {
+  doAction,
+  type Errand,
+  type StoreRequest,
+  versionsOf,
+  type Watched,
+  type Wish,
+  type World,
+} from "./errand.ts";
 import { failureOf } from "./failure.ts";
-import type { Reply } from "./resp/reply.ts";
+import { type LaneKeys, Lanes } from "./lanes.ts";
+import { ok, type Reply } from "./resp/reply.ts";
 
 /** What the desk needs of its surroundings. */
 export interface DeskHost extends World {
@@ -51,10 +61,14 @@ export type Done = (reply: Reply) => void;
 interface Order {
   readonly action: ReadAction | UpdateAction;
   readonly done: Done;
+  /** Told what a read has found, before it is done. */
+  readonly seen?: (entry: Entry) => void;
 }
 
 const ordersMax = 256;
 const orderBytesMax = 1024 * 1024;
+/** The versions of more keys are read in one request of its own. */
+const sharedMax = 16;
 
 /** What is done at a time: orders on one key, or an errand on several. */
 class Work {
@@ -83,6 +97,7 @@ export class Desk {
   readonly #host: DeskHost;
   /** The last work on each key that has not ended. */
   readonly #last = new Map<Key, Work>();
+  readonly #lanes = new Lanes();
   /** What may begin. */
   #ready: (() => void)[] = [];
   #at = 0;
@@ -105,7 +120,7 @@ export class Desk {
 
   /** Does an action, after those before it that share a key with it. */
   do(action: Action, done: Done): void {
-    if (isOrder(action)) this.#order(action, done);
+    if (isOrder(action)) this.#order({ action, done });
     else
       this.#add(
         new Work([...new Set(keysOf(action))], (work) =>
@@ -118,8 +133,40 @@ export class Desk {
   }
 
   /** Does an errand, whatever else is under way. */
-  run<T>(errand: Errand<T>, done: (result: T | Reply) => void): void {
+  run<T>(errand: Errand<T>, done: (result: NoInfer<T> | Reply) => void): void {
     this.#enqueue(() => this.#run(errand, done));
+  }
+
+  /** Does a transaction when none that is in its way is under way (`lanes.ts`). */
+  transact<T>(keys: LaneKeys, errand: Errand<T>, done: (result: NoInfer<T> | Reply) => void): void {
+    const leave = this.#lanes.enter(keys, () =>
+      this.run(errand, (result) => {
+        leave();
+        done(result);
+      }),
+    );
+  }
+
+  /** Finds out which versions keys have, of each for itself, together with others who read it. */
+  versionsOf(keys: readonly Key[], done: (versions: Watched | Reply) => void): void {
+    const wanted = new Set(keys);
+    if (wanted.size > sharedMax) return this.run(versionsOf([...wanted], this.#host), done);
+    const versions = new Map<Key, number>();
+    let failure: Reply | null = null;
+    let open = wanted.size;
+    for (const key of wanted) {
+      const action: ReadAction = { kind: "read", keys: [key], plain: false, reply: () => ok };
+      const seen = ({ version }: Entry): void => void versions.set(key, version);
+      this.#order({
+        action,
+        seen,
+        done: (reply) => {
+          if (!versions.has(key)) failure ??= reply;
+          if (--open === 0) done(failure ?? versions);
+        },
+      });
+    }
+    return undefined;
   }
 
   /** Begins what may begin. */
@@ -138,16 +185,17 @@ export class Desk {
     }
   }
 
-  #order(action: ReadAction | UpdateAction, done: Done): void {
+  #order(order: Order): void {
+    const { action } = order;
     const key = keyOf(action);
     const last = this.#last.get(key);
     const bytes = bytesOf(action);
     if (last !== undefined && mayJoin(last, action, bytes)) {
-      join(last, action, done, bytes);
+      join(last, order, bytes);
       return;
     }
     const work = new Work([key], null);
-    join(work, action, done, bytes);
+    join(work, order, bytes);
     this.#add(work);
   }
 
@@ -187,7 +235,7 @@ export class Desk {
     const [key = ""] = work.keys;
     this.#ask(new Get({ key, within: this.#host.withinMs }), (answer) => {
       this.#end(work);
-      for (const { action, done } of orders) done(readReply(action, answer));
+      for (const order of orders) order.done(readReply(order, answer));
     });
   }
 
@@ -217,7 +265,7 @@ export class Desk {
         ? new Get({ key: keyOf(action), within: this.#host.withinMs })
         : new Apply({ updates: action.updates, within: this.#host.withinMs });
     return this.#ask(request, (answer) => {
-      if (action.kind === "read") done(readReply(action, answer));
+      if (action.kind === "read") done(readReply(order, answer));
       else if (answer instanceof Applied) done(action.reply(answer.updated));
       else if (answer instanceof Refused) done(refusal(action, answer.reason, answer.value));
       else done(failureOf(answer));
@@ -225,7 +273,7 @@ export class Desk {
     });
   }
 
-  #run<T>(errand: Errand<T>, done: (result: T | Reply) => void): void {
+  #run<T>(errand: Errand<T>, done: (result: NoInfer<T> | Reply) => void): void {
     const step = (answer: StoreAnswer | null): void => {
       let next: IteratorResult<Wish, T>;
       try {
@@ -282,8 +330,9 @@ function isUnconditional({ updates }: UpdateAction): boolean {
   return updates.every(({ when }) => when === undefined);
 }
 
-function join(work: Work, action: ReadAction | UpdateAction, done: Done, bytes: number): void {
-  work.orders?.push({ action, done });
+function join(work: Work, order: Order, bytes: number): void {
+  const { action } = order;
+  work.orders?.push(order);
   work.bytes += bytes;
   if (action.kind === "update") work.writes = true;
   else if (!action.plain) work.exact = true;
@@ -300,7 +349,8 @@ function updateOf(action: ReadAction | UpdateAction): Update {
   return one ?? { kind: "check", key: keyOf(action) };
 }
 
-function readReply(action: ReadAction | UpdateAction, answer: StoreAnswer | null): Reply {
+function readReply({ action, seen }: Order, answer: StoreAnswer | null): Reply {
   if (action.kind !== "read" || !(answer instanceof Got)) return failureOf(answer);
+  seen?.(answer.entry);
   return action.reply([answer.entry]);
 }

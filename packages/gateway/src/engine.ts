@@ -20,6 +20,7 @@ import type { StoreRequest } from "./errand.ts";
 import { mistakeLater } from "./failure.ts";
 import { type GatewayLimits, limitsOf } from "./limits.ts";
 import { AskTraffic, Listener, Traffic } from "./listening.ts";
+import { Past } from "./past.ts";
 import { Encoder } from "./resp/encoder.ts";
 import { type Counts, type Identity, type Line, Session, type SessionHost } from "./session.ts";
 import { redisVersion } from "./talk.ts";
@@ -90,6 +91,7 @@ export abstract class RedisEngine extends Component {
       now: () => this.clock.monotonic,
       draw: () => this.#jitter.float(),
       overtaken: () => void this.counts.overtaken++,
+      past: new Past(),
     };
     this.#desk = new Desk({
       ...world,

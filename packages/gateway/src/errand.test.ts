@@ -29,6 +29,7 @@ import {
   type Wish,
   type World,
 } from "./errand.ts";
+import { Past } from "./past.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const nobody: Watched = new Map();
@@ -43,6 +44,7 @@ function worldOf(withinMs = 1000): World & { time: number } {
     },
     draw: () => 0.5,
     overtaken: () => undefined,
+    past: new Past(),
   };
 }
 
@@ -116,7 +118,7 @@ describe("a transaction", () => {
       world,
       [
         entries(entry("a", "1", 5), entry("b", null, 0)),
-        new Aborted(),
+        new Aborted({}),
         entries(entry("a", "2", 6), entry("b", "yz", 7)),
         new Committed(),
       ],
@@ -160,9 +162,9 @@ describe("a transaction", () => {
     const world = worldOf();
     const watched = new Map([["w", 4]]);
     const first = play(transact([action("set", "a", "1")], watched, world), world, [
-      new Aborted(),
+      new Aborted({}),
       entries(entry("w", "x", 4)),
-      new Aborted(),
+      new Aborted({}),
       entries(entry("w", "x", 4)),
       new Committed(),
     ]);
@@ -171,13 +173,13 @@ describe("a transaction", () => {
       .instanceOf(Commit)
       .deep.include({ reads: [{ key: "w", version: 4 }] });
     const second = play(transact([action("set", "a", "1")], watched, world), world, [
-      new Aborted(),
+      new Aborted({}),
       entries(entry("w", null, 0)),
     ]);
     expect(second.result).equal("changed");
     // Also where nothing is written.
     const third = play(transact([], watched, world), world, [
-      new Aborted(),
+      new Aborted({}),
       entries(entry("w", "y", 5)),
     ]);
     expect(third.result).equal("changed");
@@ -188,7 +190,9 @@ describe("a transaction", () => {
     let reads = 0;
     const answers = Array.from({ length: 100 }, () => (wish: Wish) => {
       if (wish instanceof Read) reads++;
-      return wish instanceof Read ? entries(entry("a", "1", 5), entry("b", "1", 5)) : new Aborted();
+      return wish instanceof Read
+        ? entries(entry("a", "1", 5), entry("b", "1", 5))
+        : new Aborted({});
     });
     const changes = [action("setrange", "a", "0", "x"), action("incr", "b")];
     const errand = transact(changes, nobody, world);

@@ -29,6 +29,8 @@ import {
 import { type Action, keysOf, perform, refusal } from "./commands/action.ts";
 import { Draft } from "./commands/draft.ts";
 import { failureOf, overtaken } from "./failure.ts";
+import type { LaneKeys } from "./lanes.ts";
+import type { Past } from "./past.ts";
 import { array, err, integer, nothing, ok, type Reply, text } from "./resp/reply.ts";
 
 /** A request to the store. */
@@ -50,6 +52,8 @@ export interface World {
   draw(): number;
   /** Counts an attempt that others got ahead of. */
   overtaken(): void;
+  /** What this port knows of versions. */
+  readonly past: Past;
 }
 
 /** The keys that were watched, with the versions that they had. */
@@ -85,13 +89,21 @@ export function isReplies(outcome: Outcome): outcome is readonly Reply[] {
   return Array.isArray(outcome);
 }
 
-/** Does actions at one instant, where the watched keys are as they were. */
+/**
+ * Does actions at one instant, where the watched keys are as they were.
+ *
+ * @param since when it was asked for: it may have waited for its lane
+ */
 export function* transact(
   actions: readonly Action[],
   watched: Watched,
   world: World,
+  since = world.now(),
 ): Errand<Outcome> {
-  const until = world.now() + world.withinMs;
+  const until = since + world.withinMs;
+  const { past } = world;
+  if ([...watched].some(([key, version]) => past.has(key, version))) return "changed";
+  if (world.now() >= until) return overtaken;
   if (watched.size === 0) {
     const done = yield* applyAll(actions, world);
     if (done !== undefined) return done;
@@ -104,13 +116,14 @@ export function* transact(
     const isRead = looked.length > 0 || attempt > 0;
     const keys = isRead ? [...new Set([...looked, ...watched.keys()])] : [];
     const apart = mayWrite && keys.length > 1;
-    // Who was overtaken is let through in its turn.
-    const turn = mayWrite ? { attempt } : {};
+    // Who was overtaken is let through in its turn. What it watches it has read long ago: to have it kept now would be in vain.
+    const turn = mayWrite && watched.size === 0 ? { attempt } : {};
     let entries: readonly Entry[] = [];
     if (keys.length > 0) {
       const answer = yield new Read({ keys, apart, ...turn, within: within() });
       if (!(answer instanceof Entries)) return failureOf(answer);
       entries = answer.entries;
+      for (const { key, version } of entries) past.saw(key, version);
       if (entries.some(({ key, version }) => (watched.get(key) ?? version) !== version))
         return "changed";
     }
@@ -122,9 +135,19 @@ export function* transact(
     if (writes.length === 0 && (versions.size === 0 || wasOneInstant)) return replies;
     const reads = [...versions].map(([key, version]) => ({ key, version }));
     const answer = yield new Commit({ reads, writes, within: within() });
-    if (answer instanceof Committed) return replies;
+    if (answer instanceof Committed) {
+      for (const { key } of writes) past.wrote(key, versions.get(key) ?? 0);
+      return replies;
+    }
     if (!(answer instanceof Aborted) && !(answer instanceof Busy)) return failureOf(answer);
     if (answer instanceof Aborted) world.overtaken();
+    const key = answer instanceof Aborted ? answer.outdated : undefined;
+    if (key !== undefined) {
+      past.wrote(key, versions.get(key) ?? 0);
+      if (watched.has(key)) return "changed";
+      // Nobody is in the way: it only has to read again.
+      if (world.now() < until) continue;
+    }
     // Full jitter, so that those who were in each other's way are not again.
     const pauseMs = world.draw() * Math.min(pauseMaxMs, 5 * 2 ** Math.min(attempt, 8));
     if (world.now() + pauseMs >= until)
@@ -166,6 +189,16 @@ function* applyAll(actions: readonly Action[], { withinMs }: World): Errand<Outc
     at += action.updates.length;
     return action.reply(answer.updated.slice(from, at));
   });
+}
+
+/** Which keys actions may write, and which they look at beside those that are watched: for their lanes. */
+export function laneKeys(actions: readonly Action[], watched: Watched): LaneKeys {
+  const writing = actions.filter(({ kind }) => kind !== "read");
+  if (writing.length === 0) return { written: [], seen: [] };
+  return {
+    written: writing.flatMap((action) => keysOf(action)),
+    seen: [...watched.keys(), ...actions.flatMap((action) => keysOf(action))],
+  };
 }
 
 /** What has to be read before actions can be done: not what they write first, without looking. */

@@ -4,6 +4,7 @@ import type { StoreAnswer } from "@kith/store";
 import { expect } from "chai";
 import { Desk } from "./desk.ts";
 import { limitsOf } from "./limits.ts";
+import { Past } from "./past.ts";
 import { Encoder } from "./resp/encoder.ts";
 import { Session } from "./session.ts";
 import { Client, closeAll, encoded, gatewayOnMemory } from "./kit.test.ts";
@@ -309,7 +310,8 @@ describe("the limits of a session", () => {
     const due: (() => void)[] = [];
     const said: string[] = [];
     const limits = limitsOf({ requestBytesMax: 3000 });
-    const world = { withinMs: 1000, now: () => 0, draw: () => 0, overtaken: () => undefined };
+    const past = new Past();
+    const world = { withinMs: 1000, now: () => 0, draw: () => 0, overtaken: () => undefined, past };
     const desk = new Desk({
       ...world,
       requestsMax: 100,

@@ -16,14 +16,7 @@ import { keysFrom, octetsAt, WrongArguments } from "./commands/arguments.ts";
 import type { CommandSpec } from "./commands/spec.ts";
 import { commandNamed, faultOf } from "./commands/table.ts";
 import type { Desk } from "./desk.ts";
-import {
-  type Errand,
-  isReplies,
-  transact,
-  versionsOf,
-  type Watched,
-  type World,
-} from "./errand.ts";
+import { isReplies, laneKeys, type Outcome, transact, type Watched, type World } from "./errand.ts";
 import { mistake, unread } from "./failure.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Encoder } from "./resp/encoder.ts";
@@ -241,10 +234,10 @@ export class Session {
   }
 
   /** Has a barrier's work done when all before it is, and goes on after it. */
-  #alone<T>(errand: Errand<T>, done: (result: T | Reply) => Reply): void {
+  #alone<T>(begin: (settle: (result: T) => void) => void, done: (result: T) => Reply): void {
     const slot = this.#slot(0);
     this.#whenDone(() =>
-      this.host.desk.run(errand, (result) => {
+      begin((result) => {
         this.#settle(slot, done(result));
         this.#unblock();
       }),
@@ -389,7 +382,11 @@ export class Session {
         return undefined;
       default: {
         const errand = errandOf(request, command.name, host);
-        if (errand !== undefined) return this.#alone(errand, (reply) => reply);
+        if (errand !== undefined)
+          return this.#alone(
+            (settle: (reply: Reply) => void) => host.desk.run(errand, settle),
+            (reply) => reply,
+          );
         const reply = talk(this, request, command.name, (action) => {
           this.#inTurn(action);
           return undefined;
@@ -437,11 +434,20 @@ export class Session {
         replies.push(typeof planned === "function" ? planned : () => planned);
       else replies.push(actions.push(planned) - 1);
     }
-    return this.#alone(transact(actions, watched, this.host), (outcome) => {
-      if (outcome === "changed") return noArray;
-      if (!isReplies(outcome)) return outcome;
-      return array(replies.map((one) => (typeof one === "number" ? (outcome[one] ?? ok) : one())));
-    });
+    const { host } = this;
+    return this.#alone(
+      (settle: (outcome: Outcome) => void) => {
+        const errand = transact(actions, watched, host, host.now());
+        host.desk.transact(laneKeys(actions, watched), errand, settle);
+      },
+      (outcome) => {
+        if (outcome === "changed") return noArray;
+        if (!isReplies(outcome)) return outcome;
+        return array(
+          replies.map((one) => (typeof one === "number" ? (outcome[one] ?? ok) : one())),
+        );
+      },
+    );
   }
 
   #planned(request: Request, command: CommandSpec): Action | Reply | (() => Reply) {
@@ -465,12 +471,17 @@ export class Session {
     const { limits } = this.host;
     if (this.#watched.size + keys.length > limits.queuedMax)
       return this.#answer(err("too many keys are watched"));
-    return this.#alone(versionsOf(keys, this.host), (versions) => {
-      if ("kind" in versions) return versions;
-      // A key that is watched again has to be as it was at first.
-      this.#watched = new Map([...versions, ...this.#watched]);
-      return ok;
-    });
+    const { desk, past } = this.host;
+    return this.#alone(
+      (settle: (versions: Watched | Reply) => void) => desk.versionsOf(keys, settle),
+      (versions) => {
+        if ("kind" in versions) return versions;
+        for (const [key, version] of versions) past.saw(key, version);
+        // A key that is watched again has to be as it was at first.
+        this.#watched = new Map([...versions, ...this.#watched]);
+        return ok;
+      },
+    );
   }
 
   // --- replies -----------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
  * again (keys, hosts, tags) are looked up instead of built.
  */
 
+import { octetText } from "@kith/core";
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const slots = 2048;
 const internedBytesMax = 48;
@@ -41,27 +43,7 @@ export function readText(bytes: Uint8Array, from: number, length: number): strin
     }
   }
   for (let i = from; i < end; i++) if ((bytes[i] ?? 0) >= 0x80) return readUnits(bytes, from, end);
-  return asciiText(bytes, from, end);
-}
-
-/** Eight characters at a time: one by one, a string is a chain of strings. */
-function asciiText(bytes: Uint8Array, from: number, end: number): string {
-  const { fromCharCode } = String;
-  let text = "";
-  let at = from;
-  for (; at + 8 <= end; at += 8)
-    text += fromCharCode(
-      bytes[at] ?? 0,
-      bytes[at + 1] ?? 0,
-      bytes[at + 2] ?? 0,
-      bytes[at + 3] ?? 0,
-      bytes[at + 4] ?? 0,
-      bytes[at + 5] ?? 0,
-      bytes[at + 6] ?? 0,
-      bytes[at + 7] ?? 0,
-    );
-  for (; at < end; at++) text += fromCharCode(bytes[at] ?? 0);
-  return text;
+  return octetText(bytes, from, end);
 }
 
 function isAscii(text: string, bytes: Uint8Array, from: number): boolean {

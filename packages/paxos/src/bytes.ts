@@ -3,7 +3,7 @@
  * arrays with their length. What is written is read back by the same calls in the same order.
  */
 
-import { copyBytes } from "@kith/core";
+import { copyBytes, octetText } from "@kith/core";
 import { paxosError } from "./errors.ts";
 
 /** For short texts a loop is faster than the host's encoder. */
@@ -22,7 +22,7 @@ export function textBytes(text: string): Uint8Array {
 /** UTF-8 as text. */
 export function bytesText(bytes: Uint8Array): string {
   if (bytes.length > shortMax) return decoder.decode(bytes);
-  const text = octetsBetween(bytes, 0, bytes.length);
+  const text = octetText(bytes);
   return isAscii(text) ? text : decoder.decode(bytes);
 }
 
@@ -34,27 +34,7 @@ export function isAscii(text: string): boolean {
 
 /** Bytes as a string with one character, up to U+00FF, for each: such strings compare as their bytes do. */
 export function octetsOf(bytes: Uint8Array): string {
-  return octetsBetween(bytes, 0, bytes.length);
-}
-
-/** Eight characters at a time: one by one, a string is a chain of strings, and costs as much again when it is a key. */
-function octetsBetween(bytes: Uint8Array, from: number, to: number): string {
-  const { fromCharCode } = String;
-  let octets = "";
-  let at = from;
-  for (; at + 8 <= to; at += 8)
-    octets += fromCharCode(
-      bytes[at] ?? 0,
-      bytes[at + 1] ?? 0,
-      bytes[at + 2] ?? 0,
-      bytes[at + 3] ?? 0,
-      bytes[at + 4] ?? 0,
-      bytes[at + 5] ?? 0,
-      bytes[at + 6] ?? 0,
-      bytes[at + 7] ?? 0,
-    );
-  for (; at < to; at++) octets += fromCharCode(bytes[at] ?? 0);
-  return octets;
+  return octetText(bytes);
 }
 
 /** The bytes of such a string. @throws KithError `KITH_PAXOS_ARGUMENT` where a character is no byte */
@@ -227,7 +207,7 @@ export class ByteReader {
     const length = this.count();
     const end = this.#at + length;
     if (end > this.#buffer.length) throw this.#short();
-    const octets = octetsBetween(this.#buffer, this.#at, end);
+    const octets = octetText(this.#buffer, this.#at, end);
     this.#at = end;
     return octets;
   }

@@ -124,6 +124,10 @@ export class ClusterKeeper extends Component {
   readonly #lives = new Map<string, PeerRef>();
   readonly #said = new Map<string, string>();
   readonly #joins: readonly string[];
+  /** Those of another cluster, told once each. */
+  readonly #strangers = new Set<string>();
+  /** Whether one of those to join was of this cluster. */
+  #hasMet = false;
   /** Peers that want to know what they have to do. */
   readonly #waiting = new Map<number, ReplyToken<Hosting>>();
   readonly #settled = new Set<number>();
@@ -235,11 +239,11 @@ export class ClusterKeeper extends Component {
     const record = this.#record;
     if (record !== null) {
       this.#said.set(address, clusterId);
-      if (clusterId === record.clusterId) this.#learn(genesis);
-      else if (clusterId !== "" && this.#joins.includes(address)) {
-        const what = `${address} belongs to cluster ${clusterId}, and this process to ${record.clusterId}.`;
-        this.#fail("KITH_PEER_FOREIGN", what);
-      }
+      if (clusterId === record.clusterId) {
+        if (this.#joins.includes(address)) this.#hasMet = true;
+        this.#learn(genesis);
+      } else if (clusterId !== "" && this.#joins.includes(address))
+        this.#foreign(address, clusterId, record.clusterId);
       return;
     }
     if (this.#phase !== "asking" || !this.#joins.includes(address)) return;
@@ -261,6 +265,18 @@ export class ClusterKeeper extends Component {
     this.#moved("reading", "");
     this.#latest = { ...recordOf(clusterId, this.#name()), genesis };
     this.#change({}, () => this.#admitted(false, true));
+  }
+
+  /**
+   * One of those to join is of another cluster. Where all are, the order or the storage is the wrong one. A single one that has changed hands
+   * stops nobody, and who has met its own cluster there is not stopped by what others have become.
+   */
+  #foreign(address: string, theirs: string, ours: string): void {
+    const what = `${address} belongs to cluster ${theirs}, and this process to ${ours}.`;
+    if (!this.#strangers.has(address)) this.log.warn(`${what} It is not listened to.`);
+    this.#strangers.add(address);
+    if (!this.#hasMet && this.#joins.every((one) => this.#strangers.has(one)))
+      this.#fail("KITH_PEER_FOREIGN", what);
   }
 
   #admitted(founds: boolean, joins = false): void {

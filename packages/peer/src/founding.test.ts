@@ -118,6 +118,26 @@ describe("founding and joining", () => {
     );
   });
 
+  it("goes on with that of its storage though one of those to join is of another one", () => {
+    const three = world(
+      [alone],
+      [
+        { peers: [200], create: { peers: 1 } },
+        { peers: [200], join: ["n1:7000", "n3:7000"] },
+      ],
+      [{ peers: [300], join: ["n2:7000"] }],
+    );
+    const [other, own] = [readyAt(three, 0), readyAt(three, 1)];
+    expect(own).not.equal(other);
+    expect(readyAt(three, 2)).equal(own);
+    three.node(1).crash();
+    three.node(1).start();
+    expect(readyAt(three, 1)).equal(own);
+    three.runFor(30_000);
+    expect(three.node(1).root.failed).equal(null);
+    expect(readyAt(three, 1)).equal(own);
+  });
+
   it("waits for ever for a cluster that is not there", () => {
     const one = world(
       [{ peers: [100], join: ["n1:7000", "n2:7000"] }],

@@ -1,7 +1,18 @@
 /** The door to the store: what is asked before there is one, what was asked of one that is gone, and that nothing is left out. */
 
 import { Component, launch, ManualWorld, type ReplyToken, type System } from "@kith/core";
-import { Get, Got, Put, Read, Store, type StoreAnswer, Watch, Written } from "@kith/store";
+import {
+  Get,
+  Got,
+  Put,
+  Read,
+  Store,
+  type StoreAnswer,
+  Unwatch,
+  Watch,
+  WatchRefused,
+  Written,
+} from "@kith/store";
 import { expect } from "chai";
 import { Front, OpenFront, StoreFront } from "./store-front.ts";
 
@@ -42,6 +53,7 @@ class Main extends Component {
   readonly door = this.create(StoreFront);
   readonly inner = this.create(Inner, {}, { name: "inner" });
   readonly answers: string[] = [];
+  readonly refused: string[] = [];
   readonly get = this.store.onAnswer(Get, (answer) => void this.answers.push(nameOf(answer)));
   readonly put = this.store.onAnswer(Put, (answer) => void this.answers.push(nameOf(answer)));
   readonly read = this.store.onAnswer(Read, (answer) => void this.answers.push(nameOf(answer)));
@@ -49,6 +61,7 @@ class Main extends Component {
     super();
     const front = this.door;
     this.connect(front.ports.store, this.store);
+    this.store.on(WatchRefused, ({ watch }) => void this.refused.push(watch));
     this.connect(front.ports.front, this.front);
     this.connect(this.inner.ports.store, front.ports.inner);
   }
@@ -146,6 +159,19 @@ describe("the door of a peer to the store", () => {
     turn(() => main.watch("two"));
     turn(() => main.open());
     expect(inner.watched).deep.equal(["one", "two", "one", "two"]);
+  });
+
+  it("refuses watches beyond its bound, and takes others when one has ended", () => {
+    turn(() => main.open());
+    turn(() => {
+      for (let i = 0; i < 4098; i++) main.watch(`w${i}`);
+      main.watch("w0");
+    });
+    expect(main.refused).deep.equal(["w4096", "w4097"]);
+    turn(() => main.store.trigger(new Unwatch({ watch: "w1" })));
+    turn(() => main.watch("w4096"));
+    expect(main.refused).length(2);
+    expect(inner.watched).length(4098).include("w4096");
   });
 
   it("leaves no request of the port out", () => {

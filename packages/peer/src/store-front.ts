@@ -4,7 +4,7 @@
  *
  * - **Definite.** What was not handed on in its time is `NotDone`. What was handed on to something that was restarted since is
  *   `NotDone` where it only read, else `Ambiguous`.
- * - **Bounded.** So many requests may be open; one more is `Busy`.
+ * - **Bounded.** So many requests may be open; one more is `Busy`. So many watches; one more is refused.
  */
 
 import {
@@ -41,6 +41,7 @@ import {
   type StoreAnswer,
   Unwatch,
   Watch,
+  WatchRefused,
 } from "@kith/store";
 
 /** The store is there, or there again: what waits is handed on. */
@@ -112,6 +113,7 @@ export class StoreFront extends Component {
     });
     this.inner.on(Changes, (changes) => this.store.trigger(changes));
     this.inner.on(Resync, (resync) => this.store.trigger(resync));
+    this.inner.on(WatchRefused, (refused) => this.store.trigger(refused));
     this.front.on(OpenFront, () => this.#opened());
     this.front.on(AskCounters, (_, token) =>
       this.front.reply(token, new FrontCounters({ ...this.#counts, open: this.#open.size })),
@@ -159,7 +161,7 @@ export class StoreFront extends Component {
 
   #watch(watch: Watch): void {
     if (this.#watches.size >= watchesMax && !this.#watches.has(watch.watch)) {
-      this.log.warn(`more than ${watchesMax} watches: ${watch.watch} is not kept going`);
+      this.store.trigger(new WatchRefused({ watch: watch.watch }));
       return;
     }
     this.#watches.set(watch.watch, watch);

@@ -52,6 +52,10 @@ export function answer(
       return read(table, meta, query, time);
     case "scan":
       return scan(table, meta, query, time);
+    case "enter":
+      if (!query.keys.every(({ position }) => covers(meta, position)))
+        return { kind: "wrong-range", descriptors: known(meta) };
+      return enter(table, meta, query);
     case "registers": {
       // A split may have taken them along: that nothing is here would say nothing.
       if (!query.keys.every((key) => covers(meta, key)))
@@ -118,6 +122,25 @@ export function readingOf(
   // What is due is there until it is deleted: in a moment.
   const expiresIn = expireAt === 0 ? 0 : Math.max(1, Math.ceil(expireAt - time));
   return { position, lockedBy, version, expiresIn, value: values ? value : null, present: true };
+}
+
+/** Whether a transaction comes in vain. That holds also where this replica is behind: only what it has applied counts. */
+function enter(
+  table: TableReader,
+  meta: MetaRow,
+  { keys }: Extract<Query, { kind: "enter" }>,
+): Answer {
+  let lockedBy: TxName | null = null;
+  for (const { position, expected } of keys) {
+    const bytes = table.get(rowKeys.value(position));
+    const version = bytes === undefined ? 0 : valueRow.decode(bytes).version;
+    // A version that is not given yet is to come; and who has found nothing may find nothing again.
+    const isPast = expected !== null && expected > 0 && expected <= meta.version;
+    if (isPast && version !== expected) return { kind: "outdated", position };
+    const lock = table.get(rowKeys.lock(position));
+    if (lock !== undefined) lockedBy ??= lockRow.decode(lock).writer;
+  }
+  return { kind: "entered", lockedBy };
 }
 
 function scan(

@@ -10,12 +10,14 @@ import { storeError } from "./errors.ts";
 import type { Octets, Position } from "./position.ts";
 import {
   type Expiry,
+  nameOf,
   type Participant,
   readExpiry,
   readList,
   readParticipants,
   readTxWrite,
   type TxId,
+  type TxName,
   type TxWrite,
   writeExpiry,
   writeList,
@@ -158,6 +160,19 @@ const kinds = [
 
 const operationKinds = ["put", "delete", "add", "append", "expire", "check", "set"] as const;
 const conditionKinds = ["absent", "present", "version", "value"] as const;
+
+/** Whether a command prepares a transaction. Looks at one byte. */
+export function isPrepare(command: Uint8Array): boolean {
+  return command[0] === kinds.indexOf("prepare");
+}
+
+/** The transaction that a command ends; null where it is another command. Reads its beginning only. */
+export function endedBy(command: Uint8Array): TxName | null {
+  if (command[0] !== kinds.indexOf("finish")) return null;
+  const reader = new ByteReader(command);
+  reader.count();
+  return nameOf({ client: reader.octets(), seq: reader.count() });
+}
 
 /** A command as bytes. */
 export function encodeCommand(command: Command): Uint8Array {

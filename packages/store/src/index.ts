@@ -62,6 +62,7 @@ export {
   Refused,
   Registers,
   Resync,
+  WatchRefused,
   Scan,
   type Seen,
   Store,

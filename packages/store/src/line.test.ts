@@ -6,15 +6,19 @@ import type { Command } from "./command.ts";
 import {
   end,
   holdMs,
+  isHeld,
   isOver,
   isWanted,
+  leave,
   type Line,
   look,
   newLine,
   proceed,
+  resume,
   wasRead,
 } from "./line.ts";
 import type { Reading } from "./query.ts";
+import { nameOf } from "./rows.ts";
 
 const ticket = { client: "c".repeat(16), seq: 1, ackedBelow: 1, token: { gid: "g", index: 1 } };
 
@@ -37,6 +41,56 @@ function write(reads: [string, number][], keys: string[]): Command {
     reads: reads.map(([position, version]) => ({ position, version })),
     operations: keys.map((position) => ({ kind: "set", position, value: textBytes("2") })),
   };
+}
+
+describe("a transaction in a line", () => {
+  const name = nameOf(ticket);
+  const enters = (line: Line<string>, who: string, tx: string): void => {
+    line.queue.push({ who, keys: ["k"], holds: true, tx });
+  };
+
+  it("has its keys until it has ended, and is told from others with the same versions", () => {
+    const line = newLine<string>();
+    enters(line, "a", name);
+    enters(line, "b", "other");
+    expect(proceed(line, 0)).deep.equal([{ who: "a", hold: 1, tx: name }]);
+    look(line, prepareOf(1));
+    expect(line.holds.get("k")?.tx).equal(name);
+    const finish = { kind: "finish", tx: ticket, committed: true, participants: [], keys: ["k"] };
+    expect(look(line, finish as Command)).deep.equal({ passes: true, ends: [1] });
+    end(line, [1]);
+    expect(goOn(line, 1)).deep.equal(["b"]);
+    // One that did not enter does not become its holder.
+    look(line, prepareOf(1));
+    expect(line.holds.get("k")?.tx).equal("other");
+  });
+
+  it("leaves it, wherever it is", () => {
+    const line = newLine<string>();
+    enters(line, "a", name);
+    goOn(line, 0);
+    enters(line, "b", "other");
+    enters(line, "c", "third");
+    expect(leave(line, "other")).deep.equal(["b"]);
+    expect(leave(line, name)).deep.equal([]);
+    expect(isHeld(line, 1)).equal(false);
+    expect(goOn(line, 1)).deep.equal(["c"]);
+  });
+
+  it("takes over what was kept for it since it read, and nothing else", () => {
+    const line = newLine<string>();
+    comes(line, "a", ["k"]);
+    goOn(line, 0);
+    wasRead(line, 1, [at("k", 7)]);
+    expect(resume(line, [{ position: "k", expected: 6 }])).equal(false);
+    expect(resume(line, [{ position: "k", expected: 7 }])).equal(true);
+    expect(isOver(line)).equal(true);
+  });
+});
+
+function prepareOf(expected: number): Command {
+  const parts = [{ position: "k", expected, write: null }];
+  return { kind: "prepare", ticket, participants: [], parts, bodyHash: 1, hint: "" };
 }
 
 describe("a line at keys", () => {

@@ -10,7 +10,7 @@
 import type { Millis } from "@kith/core";
 import type { Command } from "./command.ts";
 import type { Position } from "./position.ts";
-import type { Reading } from "./query.ts";
+import type { Reading, Wanted } from "./query.ts";
 import { nameOf, type TxName } from "./rows.ts";
 
 /** A key that is kept. */
@@ -30,6 +30,8 @@ export interface Waiter<W> {
   readonly keys: readonly Position[];
   /** Whether its keys are kept for it when its turn has come. */
   readonly holds: boolean;
+  /** The transaction for which they are kept, where it is known already. */
+  readonly tx?: TxName;
 }
 
 /** The line of a group. Plain data. */
@@ -43,6 +45,8 @@ export interface Line<W> {
 export interface Turn<W> {
   readonly who: W;
   readonly hold: number;
+  /** The transaction that enters; null where it is another one whose turn has come. */
+  readonly tx: TxName | null;
 }
 
 /** What to do with a command. */
@@ -80,7 +84,7 @@ export function proceed<W>(line: Line<W>, now: Millis): Turn<W>[] {
   for (const [key, { until }] of holds) if (until <= now) holds.delete(key);
   const turns: Turn<W>[] = [];
   const wanted = new Set<Position>();
-  line.queue = line.queue.filter(({ who, keys, holds: keeps }) => {
+  line.queue = line.queue.filter(({ who, keys, holds: keeps, tx = null }) => {
     const waits = keys.some((key) => holds.has(key) || wanted.has(key));
     if (waits) {
       for (const key of keys) wanted.add(key);
@@ -88,11 +92,37 @@ export function proceed<W>(line: Line<W>, now: Millis): Turn<W>[] {
     }
     const id = keeps ? ++line.lastHold : 0;
     if (keeps)
-      for (const key of keys) holds.set(key, { id, until: now + holdMs, version: null, tx: null });
-    turns.push({ who, hold: id });
+      for (const key of keys) holds.set(key, { id, until: now + holdMs, version: null, tx });
+    turns.push({ who, hold: id, tx });
     return false;
   });
   return turns;
+}
+
+/** Who enters has kept these keys already, from when it read them: what it has is what was read. Those holds are over. */
+export function resume({ holds }: Line<unknown>, wanted: readonly Wanted[]): boolean {
+  let had = false;
+  for (const { position, expected } of wanted) {
+    const hold = holds.get(position);
+    if (hold === undefined || hold.tx !== null || hold.version !== expected) continue;
+    holds.delete(position);
+    had = true;
+  }
+  return had;
+}
+
+/** A transaction comes no more. @returns who has waited for it */
+export function leave<W>(line: Line<W>, name: TxName): W[] {
+  const left = line.queue.filter(({ tx }) => tx === name);
+  line.queue = line.queue.filter(({ tx }) => tx !== name);
+  for (const [key, { tx }] of line.holds) if (tx === name) line.holds.delete(key);
+  return left.map(({ who }) => who);
+}
+
+/** Whether a hold is not over. */
+export function isHeld({ holds }: Line<unknown>, id: number): boolean {
+  for (const hold of holds.values()) if (hold.id === id) return true;
+  return false;
 }
 
 /** A holder has read its keys; null where it got no answer that it can use. */
@@ -129,9 +159,11 @@ export function look(line: Line<unknown>, command: Command): Verdict {
     case "prepare": {
       // It never waits: it may have locks elsewhere.
       const { parts, ticket } = command;
-      const read = new Map(parts.map(({ position, expected }) => [position, expected]));
-      const { own } = compare(line, [...read.keys()], (key) => read.get(key) ?? undefined);
-      for (const hold of own) hold.tx = nameOf(ticket);
+      const name = nameOf(ticket);
+      for (const { position, expected } of parts) {
+        const hold = line.holds.get(position);
+        if (hold?.tx === null && expected !== null && hold.version === expected) hold.tx = name;
+      }
       return goesOn;
     }
     case "finish": {

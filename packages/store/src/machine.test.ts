@@ -308,6 +308,29 @@ describe("the machine of the store", () => {
       assert.equal(group.apply(again).kind, "mismatch");
     });
 
+    it("says who comes in vain, and only where that is certain", () => {
+      const group = new Group();
+      const enter = (expected: number | null) =>
+        group.ask({ kind: "enter", name: "t", keys: [{ position: "a", expected }] });
+      const entered = { kind: "entered", lockedBy: null } as const;
+      // Absent, or a version that this replica has not come to.
+      assert.deepEqual(enter(0), entered);
+      assert.deepEqual(enter(9), entered);
+      group.execute(1, put("a", "1"));
+      group.execute(2, put("a", "2"));
+      assert.deepEqual(enter(1), { kind: "outdated", position: "a" });
+      assert.deepEqual(enter(2), entered);
+      assert.deepEqual(enter(3), entered);
+      assert.deepEqual(enter(null), entered);
+      // It may be absent again.
+      assert.deepEqual(enter(0), entered);
+      group.execute(3, { kind: "delete", position: "a" });
+      assert.deepEqual(enter(2), { kind: "outdated", position: "a" });
+      prepare(group, 4, [["a", "3"]]);
+      const locked = enter(0);
+      assert(locked.kind === "entered" && locked.lockedBy !== null);
+    });
+
     it("finds those in doubt, and what to do about them", () => {
       const group = new Group();
       prepare(group, 1, [["a", "1"]]);

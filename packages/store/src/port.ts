@@ -139,7 +139,10 @@ export class Browsed extends event("store/Browsed", StoreAnswer)<{
 export class Committed extends event("store/Committed", StoreAnswer) {}
 
 /** The transaction has not happened and will not: something that it has read has changed, or another one was faster. */
-export class Aborted extends event("store/Aborted", StoreAnswer) {}
+export class Aborted extends event("store/Aborted", StoreAnswer)<{
+  /** A key that certainly has no more the version with which it was read, where that is known: it will not have it again. */
+  readonly outdated?: Key;
+}> {}
 
 // --- requests of Registers -------------------------------------------------------------------------
 
@@ -286,6 +289,9 @@ export class Resync extends event("store/Resync")<{
   readonly hi: Octets | null;
 }> {}
 
+/** A watch was not begun, because there are too many at this provider: nothing comes of it. */
+export class WatchRefused extends event("store/WatchRefused")<{ readonly watch: string }> {}
+
 // --- the ports -------------------------------------------------------------------------------------
 
 /** Single keys, read and written as a whole: what every store can do. */
@@ -294,7 +300,7 @@ export const Registers = port("Registers", { requests: [Get, Put, Delete] });
 /** Keys and transactions over them. Provider: `StoreClient`. */
 export const Store = port("Store", {
   requests: [Get, Put, Delete, Apply, Read, Commit, Scan, Browse, Watch, Unwatch],
-  indications: [Changes, Resync],
+  indications: [Changes, Resync, WatchRefused],
 });
 
 /** The response class of a request that has several answers: at run time their root, for the compiler their union. */

@@ -39,6 +39,15 @@ export type Query =
       readonly limit: number;
       readonly values: boolean;
     }
+  /**
+   * Lets a transaction into the line at keys (`line.ts`), and says whether it comes in vain; without a name only that, and without
+   * keys it leaves the line.
+   */
+  | {
+      readonly kind: "enter";
+      readonly name: TxName;
+      readonly keys: readonly Wanted[];
+    }
   /** What became of a transaction at its keys. */
   | {
       readonly kind: "registers";
@@ -52,6 +61,13 @@ export type Query =
   | { readonly kind: "due"; readonly at: number; readonly limit: number }
   /** Sessions last seen before a time, with the transactions that they have here. */
   | { readonly kind: "idle"; readonly before: number; readonly limit: number };
+
+/** A key that a transaction is about to lock. */
+export interface Wanted {
+  readonly position: Position;
+  /** The version that it has read; null where it has not read the key. */
+  readonly expected: number | null;
+}
 
 /** A key's state for a reader. */
 export interface Reading {
@@ -98,6 +114,10 @@ export type Answer =
       readonly index: number;
     }
   | { readonly kind: "readings"; readonly readings: readonly Reading[] }
+  /** The transaction may come; null, or one that is prepared at one of the keys. */
+  | { readonly kind: "entered"; readonly lockedBy: TxName | null }
+  /** It comes in vain: a version that it has read is past, and versions do not come back. */
+  | { readonly kind: "outdated"; readonly position: Position }
   /** The values of so many keys are too much for one answer. */
   | { readonly kind: "too-large" }
   | {
@@ -122,7 +142,26 @@ export function turnOf(query: Uint8Array): ReadTurn | null {
   return turns[(query.at(-1) ?? 0) >>> 1] ?? null;
 }
 
-const queryKinds = ["hello", "read", "scan", "registers", "in-doubt", "due", "idle"] as const;
+/** Whether a question reads keys. Looks at one byte. */
+export function isReading(query: Uint8Array): boolean {
+  return query[0] === queryKinds.indexOf("read");
+}
+
+/** Whether a question is that of a transaction that wants to enter a line. Looks at one byte. */
+export function isEntering(query: Uint8Array): boolean {
+  return query[0] === queryKinds.indexOf("enter");
+}
+
+const queryKinds = [
+  "hello",
+  "read",
+  "scan",
+  "registers",
+  "in-doubt",
+  "due",
+  "idle",
+  "enter",
+] as const;
 
 /** A question as bytes. */
 export function encodeQuery(query: Query): Uint8Array {
@@ -138,6 +177,12 @@ export function encodeQuery(query: Query): Uint8Array {
       writer.octets(query.from);
       writeMaybe(writer, query.to);
       writer.count(query.limit).count(query.values ? 1 : 0);
+      break;
+    case "enter":
+      writer.octets(query.name);
+      writeList(writer, query.keys, ({ position, expected }) =>
+        writer.octets(position).count(expected === null ? 0 : expected + 1),
+      );
       break;
     case "registers":
       writer.octets(query.tx.client).count(query.tx.seq);
@@ -175,6 +220,16 @@ export function decodeQuery(bytes: Uint8Array): Query {
         limit: reader.count(),
         values: reader.count() === 1,
       };
+    case "enter":
+      return {
+        kind,
+        name: reader.octets(),
+        keys: readList(reader, () => {
+          const position = reader.octets();
+          const expected = reader.count();
+          return { position, expected: expected === 0 ? null : expected - 1 };
+        }),
+      };
     case "registers":
       return {
         kind,
@@ -199,6 +254,8 @@ const answerKinds = [
   "keys",
   "sessions",
   "too-large",
+  "entered",
+  "outdated",
 ] as const satisfies readonly Answer["kind"][];
 
 /** An answer as bytes. */
@@ -207,6 +264,12 @@ export function encodeAnswer(answer: Answer): Uint8Array {
   switch (answer.kind) {
     case "none":
     case "too-large":
+      break;
+    case "entered":
+      writer.octets(answer.lockedBy ?? "");
+      break;
+    case "outdated":
+      writer.octets(answer.position);
       break;
     case "wrong-range":
       writeList(writer, answer.descriptors, (one) => writeDescriptor(writer, one));
@@ -253,6 +316,12 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
     case "none":
     case "too-large":
       return { kind };
+    case "entered": {
+      const lockedBy = reader.octets();
+      return { kind, lockedBy: lockedBy === "" ? null : lockedBy };
+    }
+    case "outdated":
+      return { kind, position: reader.octets() };
     case "wrong-range":
       return { kind, descriptors: readList(reader, () => readDescriptor(reader)) };
     case "here":

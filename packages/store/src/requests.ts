@@ -208,7 +208,9 @@ export function answerTo(planner: Planner, asked: Asked, ended: Ended): StoreAns
     case "committed":
       return new Committed();
     case "aborted":
-      return new Aborted();
+      return ended.outdated === undefined
+        ? new Aborted({})
+        : new Aborted({ outdated: planner.key(ended.outdated) });
     case "readings":
       return found(planner, asked, ended.readings);
     case "scanned": {
@@ -236,7 +238,7 @@ function found(planner: Planner, asked: Asked, readings: readonly Reading[]): St
   if (asked.kind === "check")
     return asked.versions.every((version, i) => entries[i]?.version === version)
       ? new Committed()
-      : new Aborted();
+      : new Aborted({});
   const [entry] = entries;
   return asked.kind === "get" && entry !== undefined
     ? new Got({ entry })

@@ -69,6 +69,8 @@ export type Result =
   /** It was never prepared here, and will never be. */
   | { readonly kind: "no-session" }
   | { readonly kind: "finished" }
+  /** The same, of a leader at whose line others wait. No machine says that. */
+  | { readonly kind: "finished-awaited" }
   /** Another body has come under the same number: the client is wrong. */
   | { readonly kind: "mismatch" }
   // Of sessions.
@@ -127,6 +129,7 @@ const kinds = [
   "unknown-session",
   "stale",
   "busy",
+  "finished-awaited",
 ] as const satisfies readonly Result["kind"][];
 
 const reasons: readonly RefusalReason[] = ["condition", "not-an-integer", "overflow", "too-large"];
@@ -190,6 +193,7 @@ function encoded(result: Result): Uint8Array {
     case "busy":
     case "cancelled":
     case "finished":
+    case "finished-awaited":
     case "forgotten":
     case "founded":
     case "mismatch":
@@ -268,6 +272,7 @@ export function decodeResult(bytes: Uint8Array): Result {
     case "busy":
     case "cancelled":
     case "finished":
+    case "finished-awaited":
     case "forgotten":
     case "founded":
     case "mismatch":

@@ -7,12 +7,21 @@ import { bindAddress, real } from "@kith/node";
 import { spreadIds } from "@kith/peer";
 import { expect } from "chai";
 import { Redis } from "ioredis";
+import { launch } from "./launch.ts";
 import { PeerProcess, type Place } from "./peer-process.ts";
 
-/** A process whose peers a test can take away. */
+/** A process whose peers a test can take away, and bring back. */
 class Process extends PeerProcess {
+  /** Those that come back as soon as they have gone. */
+  readonly returning = new Set<number>();
+
   take(peerId: number): void {
     this.enter(() => this.remove(peerId));
+  }
+
+  protected override ended(peerId: number, reason: string): void {
+    super.ended(peerId, reason);
+    if (this.returning.has(peerId)) this.enter(() => this.add(peerId));
   }
 }
 
@@ -95,6 +104,28 @@ describe("servers beside peers", function () {
     expect(await other.get("a")).equal("1");
   });
 
+  it("come back with their peer, at the ports that they had, however soon", async () => {
+    const { system, peers, redis, http } = await start(3);
+    const [back = 0] = peers;
+    const other = clientOf(redis[1]);
+    system.instance.returning.add(back);
+    for (const round of ["1", "2", "3"]) {
+      const client = clientOf(redis[0]);
+      expect(await client.set("a", round)).equal("OK");
+      const closed = new Promise((resolve) => client.once("close", resolve));
+      system.instance.take(back);
+      await closed;
+      expect(await other.get("a")).equal(round);
+      await until(
+        async () =>
+          (await clientOf(redis[0])
+            .get("a")
+            .catch(() => null)) === round,
+      );
+      await until(async () => (await fetch(`http://127.0.0.1:${http[0]?.port}/ready`)).ok);
+    }
+  });
+
   it("begin anew where they fail, and nothing else does", async () => {
     const { system, peers, redis, http } = await start(1);
     expect(await clientOf(redis[0]).set("a", "1")).equal("OK");
@@ -130,6 +161,19 @@ describe("servers beside peers", function () {
       return failed !== "";
     });
     expect(failed).contains("No peer of this process is left").contains("out of order");
+  });
+
+  it("end the process, in order, when its last peer was taken out", async () => {
+    const { host, port } = await placeOf();
+    const { system, peers } = await launch({
+      ...{ listen: { host, port }, data: null, count: 1, join: [], create: { peers: 1 } },
+      ...{ redis: [{ host, port: 0 }], http: [], log: () => undefined },
+    });
+    closers.push(() => system.stop());
+    const [only] = peers;
+    if (only === undefined) throw new Error("There is no peer.");
+    system.enter(() => system.instance.remove(only));
+    await system.done;
   });
 });
 

@@ -25,6 +25,11 @@ export interface ClientOptions extends SecurityOptions {
   readonly json?: boolean;
 }
 
+/** Those of `kith get`. */
+export interface ReadOptions extends ClientOptions {
+  readonly raw?: boolean;
+}
+
 /** Those of `kith put`. */
 export interface WriteOptions extends ClientOptions {
   readonly ifAbsent?: boolean;
@@ -40,13 +45,16 @@ export class PeerClient {
   readonly #terminal: Terminal;
   readonly #out: (text: string) => void;
   readonly #input: () => Promise<Uint8Array>;
+  readonly #bytes: (bytes: Uint8Array) => void;
 
-  /** @param input what comes on the standard input */
+  /** @param input what comes on the standard input @param raw writes what is no text */
   constructor(
     terminal: Terminal,
     out: (text: string) => void,
     input: () => Promise<Uint8Array> = standardInput,
+    raw: (bytes: Uint8Array) => void = (bytes) => void process.stdout.write(bytes),
   ) {
+    this.#bytes = raw;
     this.#terminal = terminal;
     this.#out = out;
     this.#input = input;
@@ -63,9 +71,12 @@ export class PeerClient {
   }
 
   /** Prints a value. @throws KithError `KITH_CLI_ABSENT` where there is none */
-  async get(key: string, options: ClientOptions): Promise<void> {
+  async get(key: string, options: ReadOptions): Promise<void> {
+    if (options.raw === true && options.json === true)
+      throw cliError("KITH_CLI_ARGUMENT", "Give --raw or --json, not both.");
     const { value, version, expiresIn } = await this.#with(options, (store) => store.find(key));
     if (value === undefined) throw cliError("KITH_CLI_ABSENT", `There is nothing at ${key}.`);
+    if (options.raw === true) return this.#bytes(value);
     this.#out(
       options.json === true
         ? JSON.stringify({ key, ...valueJson(value), version, expiresIn })
@@ -88,11 +99,18 @@ export class PeerClient {
         : wholeNumber(expires, "a number of milliseconds", 1, Number.MAX_SAFE_INTEGER);
     const value = given === undefined ? await this.#input() : textBytes(given);
     const version = await this.#with(options, (store) =>
-      store.put(key, value, {
-        ...(ifAbsent === true ? { when: "absent" } : {}),
-        ...(expected === null ? {} : { when: { version: expected } }),
-        ...(expiresIn === null ? {} : { expiresIn }),
-      }),
+      store
+        .put(key, value, {
+          ...(ifAbsent === true ? { when: "absent" } : {}),
+          ...(expected === null ? {} : { when: { version: expected } }),
+          ...(expiresIn === null ? {} : { expiresIn }),
+        })
+        .catch((cause: unknown) => {
+          if (!(cause instanceof ClientError) || cause.reason !== "condition") throw cause;
+          const why =
+            expected === null ? "there is something" : `version ${expected} is not what is there`;
+          throw cliError("KITH_CLI_CONDITION", `At ${key} ${why}; nothing was written.`);
+        }),
     );
     if (options.json === true) this.#out(JSON.stringify({ key, version }));
   }
@@ -138,7 +156,7 @@ export class PeerClient {
     if (found === undefined)
       throw cliError("KITH_CLI_LEAVE", `The process at ${address} has not answered.`);
     const all = found.peers.flatMap((peer) => peer.groups.map(({ gid }) => gid));
-    const groups = [...new Set(all)];
+    const groups = [...new Set(all)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     if (groups.length > 0)
       throw cliError(
         "KITH_CLI_LEAVE",

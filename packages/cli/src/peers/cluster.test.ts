@@ -84,6 +84,11 @@ describe("kith, as people use it", function () {
     });
     const bytes = JSON.parse((await kith("get", "bytes", "--json", ...peer)).out);
     expect(bytes).include({ key: "bytes", base64: "/wA=" });
+    expect((await kith("get", "greeting", "--raw", ...peer)).out).equal("hello");
+    const kept = await kith("put", "greeting", "x", "--if-absent", ...peer);
+    expect(kept.error).match(/At greeting there is something; nothing was written\.[^]*CONDITION/);
+    const older = await kith("put", "greeting", "x", "--if-version", "99", "--json", ...peer);
+    expect(JSON.parse(older.error).error.message).match(/version 99 is not what is there/);
     const absent = await kith("get", "nothing", ...peer);
     expect([absent.code, absent.out]).deep.equal([1, ""]);
     expect(absent.error).match(/There is nothing at nothing\.[^]*KITH_CLI_ABSENT/);
@@ -181,11 +186,20 @@ describe("kith, as people use it", function () {
       ["txn", "say hello", "--peer", at],
       ["frobnicate"],
       ["up", "--frobnicate"],
+      ["start", "--listen", at, "--data", folder, "--create", "--replicas", "0"],
+      ["start", "--listen", "0.0.0.0:7000", "--data", folder, "--create"],
+      ["get", "k", "--raw", "--json"],
     ]) {
       const { code, error } = await kith(...wrong);
       expect(code, `${wrong.join(" ")}: ${error}`).equal(2);
       expect(error).not.match(/\n +at /);
     }
+    const unknown = await kith("get", "--frobnicate", "k", "--json");
+    expect(JSON.parse(unknown.error).error).deep.include({
+      code: "KITH_CLI_ARGUMENT",
+      message: "Unknown option '--frobnicate'.",
+    });
+    expect((await kith("--version")).code).equal(0);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();

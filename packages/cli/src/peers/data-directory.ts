@@ -8,6 +8,7 @@
 
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -22,6 +23,7 @@ import { cliError } from "../errors.ts";
 
 const fileName = "kith.json";
 const format = 1;
+const processFolder = /^peer-\d+$/;
 
 /**
  * The identities of the peers of a directory; made where it is empty.
@@ -40,6 +42,11 @@ export function peersOf(directory: string, count: number, wanted?: readonly numb
   }
   if (names.includes(fileName)) return known(directory, count);
   const strangers = names.filter((name) => !name.startsWith(`.${fileName}`));
+  if (strangers.length > 0 && strangers.every((name) => processFolder.test(name)))
+    throw cliError(
+      "KITH_CLI_DATA",
+      `${directory} has the data of ${strangers.length} processes, a peer in each: start them with \`kith up --processes\`.`,
+    );
   if (strangers.length > 0)
     throw cliError(
       "KITH_CLI_DATA",
@@ -48,6 +55,32 @@ export function peersOf(directory: string, count: number, wanted?: readonly numb
   const peers = [...(wanted ?? drawnIds(count))];
   write(directory, peers);
   return peers;
+}
+
+/**
+ * Sees to it that a directory is one of so many processes, each with a folder of its own, or an empty one.
+ *
+ * @throws KithError `KITH_CLI_DATA`
+ */
+export function checkProcesses(directory: string, count: number): void {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  if (names.includes(fileName))
+    throw cliError(
+      "KITH_CLI_DATA",
+      `${directory} has the data of one process: start it without --processes.`,
+    );
+  const strangers = names.filter((name) => !processFolder.test(name));
+  if (strangers.length > 0)
+    throw cliError(
+      "KITH_CLI_DATA",
+      `${directory} is no data directory of Kith: it holds ${strangers.slice(0, 3).join(", ")}.`,
+    );
+  // More is all right: they join as those that were there before go on.
+  if (names.length > count)
+    throw cliError(
+      "KITH_CLI_DATA",
+      `${directory} has the data of ${names.length} processes, and ${count} are to be started.`,
+    );
 }
 
 /** Identities, points of a ring of 2^50, that lie evenly and in their order. */

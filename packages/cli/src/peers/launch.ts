@@ -81,7 +81,8 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
     ...(cluster === undefined ? {} : { cluster }),
     ...(failureDomain === undefined ? {} : { failureDomain }),
     log: (record) => {
-      options.log(record);
+      // Why there is no cluster is what this function throws.
+      if (record.level !== "error" || !record.path.endsWith("/Cluster")) options.log(record);
       const refused = reasons.note(record);
       if (refused !== null)
         onRefused(
@@ -132,7 +133,9 @@ async function launchOnce(options: LaunchOptions): Promise<Launched> {
           up[server].push(at);
           look();
         },
-        ended: (peerId, reason) => {
+        ended: (peerId, reason, left) => {
+          // Whoever has taken out the last one has nothing left to do here.
+          if (left === 0 && reason === "") void system.stop();
           if (peers.length === 1 && reason !== "")
             reject(cliError("KITH_CLI_ENDED", `Peer ${peerId} has stopped: ${reason}`));
         },

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { KithError } from "@kith/core";
 import { expect } from "chai";
 import { addressesOf } from "./addresses.ts";
-import { drawnIds, peersOf } from "./data-directory.ts";
+import { checkProcesses, drawnIds, peersOf } from "./data-directory.ts";
 import { checkFree, freePorts } from "./free-ports.ts";
 import { parseTransaction } from "./operations.ts";
 import { readClientsTls, readPassword, readSecurity } from "./security.ts";
@@ -36,6 +36,18 @@ describe("the data directory", () => {
     expect(peersOf(directory, 5)).deep.equal(peers);
     expect(peersOf(join(folder, "c"), 1, [42])).deep.equal([42]);
     expect(peersOf(join(folder, "c"), 1, [43])).deep.equal([42]);
+  });
+
+  it("of a process is not taken for one of many, nor the other way round", () => {
+    peersOf(join(folder, "one"), 5);
+    expect(codeOf(() => checkProcesses(join(folder, "one"), 5))).equal("KITH_CLI_DATA");
+    for (const i of [1, 2, 3]) peersOf(join(folder, "many", `peer-${i}`), 1);
+    expect(() => peersOf(join(folder, "many"), 3)).throw(/start them with `kith up --processes`/);
+    expect(() => checkProcesses(join(folder, "many"), 2)).throw(/of 3 processes, and 2 are to be/);
+    for (const count of [3, 5]) checkProcesses(join(folder, "many"), count);
+    checkProcesses(join(folder, "none"), 1);
+    writeFileSync(join(folder, "many", "cat.jpg"), "");
+    expect(() => checkProcesses(join(folder, "many"), 3)).throw(/it holds cat\.jpg/);
   });
 
   it("draws identities in their order, evenly", () => {

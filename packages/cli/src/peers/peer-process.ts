@@ -5,7 +5,7 @@
  * What that code waits for is no plain data, so this component cannot be swapped; what it hosts can.
  */
 
-import { type Child, Component, type FaultPolicy, KithError } from "@kith/core";
+import { type Child, ChildKilled, Component, type FaultPolicy, KithError } from "@kith/core";
 import {
   HttpServer,
   HttpServerBesideRedis,
@@ -52,8 +52,8 @@ export interface PeerProcessListener {
   readonly failed: (failed: ClusterFailed) => void;
   /** A server takes calls. */
   readonly up: (server: "redis" | "http", at: Place) => void;
-  /** A peer has stopped for good. */
-  readonly ended: (peerId: number, reason: string) => void;
+  /** A peer has stopped for good; `left` others run. */
+  readonly ended: (peerId: number, reason: string, left: number) => void;
 }
 
 /** Stands where the servers will be: they come when the peers do. */
@@ -72,6 +72,9 @@ export class PeerProcess extends PeerManager {
   readonly #init: PeerProcessInit;
   #listener: PeerProcessListener | null = null;
   readonly #servers = new Map<number, Child[]>();
+  /** Servers that are about to go, by their names, with their peers; and peers that wait for that. */
+  readonly #leaving = new Map<string, number>();
+  readonly #waiting = new Map<number, Child<VirtualPeer>>();
   readonly #onFault: FaultPolicy;
   /** What happened before anybody listened. */
   #told: ((listener: PeerProcessListener) => void)[] = [];
@@ -90,6 +93,7 @@ export class PeerProcess extends PeerManager {
     this.connect(none.ports.listener, this.httpUp);
     this.how.on(ClusterState, (state) => this.#tell((to) => to.state(state)));
     this.how.on(ClusterFailed, (failed) => this.#tell((to) => to.failed(failed)));
+    this.control.on(ChildKilled, ({ name }) => this.#left(name));
     this.redisUp.on(Listening, (at) => this.#tell((to) => to.up("redis", at)));
     this.httpUp.on(Listening, (at) => this.#tell((to) => to.up("http", at)));
   }
@@ -103,6 +107,22 @@ export class PeerProcess extends PeerManager {
   }
 
   protected override hosted(peerId: number, peer: Child<VirtualPeer>): void {
+    // Its servers of before hold its ports until they have gone.
+    if ([...this.#leaving.values()].includes(peerId)) this.#waiting.set(peerId, peer);
+    else this.#begin(peerId, peer);
+  }
+
+  #left(name: string): void {
+    const peerId = this.#leaving.get(name);
+    if (peerId === undefined) return;
+    this.#leaving.delete(name);
+    const peer = this.#waiting.get(peerId);
+    if (peer === undefined || [...this.#leaving.values()].includes(peerId)) return;
+    this.#waiting.delete(peerId);
+    this.#begin(peerId, peer);
+  }
+
+  #begin(peerId: number, peer: Child<VirtualPeer>): void {
     const { peers, redis = [], http = [], password, hosts = [], clientsTls } = this.#init;
     const index = peers.indexOf(peerId);
     const given = {
@@ -136,9 +156,14 @@ export class PeerProcess extends PeerManager {
 
   protected override ended(peerId: number, reason: string): void {
     // Nobody would answer their clients.
-    for (const server of this.#servers.get(peerId) ?? []) this.kill(server);
+    for (const server of this.#servers.get(peerId) ?? []) {
+      this.#leaving.set(server.name, peerId);
+      this.kill(server);
+    }
     this.#servers.delete(peerId);
-    this.#tell((to) => to.ended(peerId, reason));
+    this.#waiting.delete(peerId);
+    const left = this.peers.size;
+    this.#tell((to) => to.ended(peerId, reason, left));
     if (this.peers.size === 0 && reason !== "")
       throw cliError("KITH_CLI_ENDED", `No peer of this process is left: ${reason}`);
   }

@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import type { Founders } from "@kith/peer";
 import { cliError } from "../errors.ts";
 import { addressText } from "./addresses.ts";
-import { drawnIds } from "./data-directory.ts";
+import { checkProcesses, drawnIds } from "./data-directory.ts";
 import type { Place } from "./peer-process.ts";
 import type { FromPeer } from "./start.ts";
 import type { Up, UpPeer } from "./up.ts";
@@ -66,8 +66,10 @@ export class PeerProcesses {
   #looked: () => void = () => undefined;
   #refused: (cause: Error) => void = () => undefined;
 
+  /** @throws KithError `KITH_CLI_DATA` */
   constructor(init: PeerProcessesInit) {
     this.#init = init;
+    if (init.data !== null) checkProcesses(init.data, init.listen.length);
     this.#directory = init.data ?? mkdtempSync(join(tmpdir(), "kith-up-"));
     this.#peers = init.listen.map((_, index) => ({
       index,

@@ -104,6 +104,11 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
         }
       : null;
   const { peerId, advertise, domain } = options;
+  if (advertise === undefined && /^(0\.0\.0\.0|::)$/.test(listen.host))
+    throw cliError(
+      "KITH_CLI_ARGUMENT",
+      `Nobody can call ${listen.host}: name with --advertise the address by which others call this peer.`,
+    );
   await checkFree(wanted);
   const paint = paintFor(terminal);
   const isAttached = options.attached === true;
@@ -116,7 +121,7 @@ async function started(options: StartOptions, terminal: Terminal): Promise<Launc
       listen,
       data: options.data,
       count: 1,
-      ...(peerId === undefined ? {} : { ids: [numberOr(peerId, 0, "an identity", 2 ** 50)] }),
+      ...(peerId === undefined ? {} : { ids: [numberOr(peerId, 0, "an identity", 2 ** 50, 0)] }),
       join,
       create,
       orElseJoin: options.orJoin === true,
@@ -148,8 +153,14 @@ function guard({ host, port }: Place, password: string | undefined): void {
   );
 }
 
-function numberOr(text: string | undefined, or: number, what: string, max: number): number {
-  return text === undefined ? or : wholeNumber(text, what, 0, max);
+function numberOr(
+  text: string | undefined,
+  or: number,
+  what: string,
+  max: number,
+  min = 1,
+): number {
+  return text === undefined ? or : wholeNumber(text, what, min, max);
 }
 
 function told(options: StartOptions, { clusterId, redis, http }: Omit<Launched, "system">): string {

@@ -46,7 +46,7 @@ const bugs: readonly Bug[] = [
     file: "src/multicast/sequence.ts",
     text: "const known = state.members.find((one) => sameParticipant(one.member, member));",
     planted:
-      "const known = state.members.find((one) => sameParticipant(one.member, member)) ?? (kind === 'send' ? { member, sent: new ByteReader(command.slice(4)).count() - 1 } : undefined);",
+      "const known = state.members.find((one) => sameParticipant(one.member, member)) ?? (asked.kind === 'send' ? { member, sent: asked.first - 1 } : undefined);",
     seed: 2,
   },
   {

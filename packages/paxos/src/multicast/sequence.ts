@@ -86,6 +86,26 @@ export function sequenceCommand(command: SequenceCommand): Uint8Array {
   return writer.done();
 }
 
+/** A command out of its bytes; null where these are none: whoever has sent them must not stop the group. */
+function readCommand(bytes: Uint8Array): SequenceCommand | null {
+  try {
+    const reader = new ByteReader(bytes);
+    const kind = kinds[reader.count()];
+    if (kind === undefined) return null;
+    const member = readMember(reader);
+    if (kind !== "send") return { kind, member };
+    const first = reader.count();
+    return {
+      kind,
+      member,
+      first,
+      payloads: Array.from({ length: reader.count() }, () => reader.bytes()),
+    };
+  } catch {
+    return null;
+  }
+}
+
 /** The query for what stands from a place on. */
 export function sequenceQuery(from: number): Uint8Array {
   return new ByteWriter().count(from).done();
@@ -107,11 +127,12 @@ export function sameParticipant(a: Participant, b: Participant): boolean {
 }
 
 function apply({ command, table }: Applying, keep: number): Uint8Array {
-  const reader = new ByteReader(command);
-  const kind = kinds[reader.count()];
-  const member = readMember(reader);
+  const asked = readCommand(command);
   const state = readState(table);
   const placed: Placed[] = [];
+  if (asked === null)
+    return writeSequel({ isMember: false, first: state.first, next: state.next, placed });
+  const { kind, member } = asked;
   const put = (one: Placed): void => {
     placed.push(one);
     const writer = new ByteWriter();
@@ -137,8 +158,7 @@ function apply({ command, table }: Applying, keep: number): Uint8Array {
   } else if (kind === "leave") {
     if (known !== undefined) change(state.members.filter((one) => one !== known));
   } else if (known !== undefined) {
-    const first = reader.count();
-    const payloads = Array.from({ length: reader.count() }, () => reader.bytes());
+    const { first, payloads } = asked;
     for (const [i, payload] of payloads.entries()) {
       if (first + i !== known.sent + 1) continue;
       known.sent++;

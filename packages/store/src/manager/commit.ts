@@ -11,6 +11,7 @@ import type { Position } from "../position.ts";
 import { type Answer, encodeQuery } from "../query.ts";
 import type { Result } from "../result.ts";
 import { isYoung, ticketOf } from "./execute.ts";
+import { nameOf } from "../rows.ts";
 import { ask, byGroup, ensureSessions, execute, learn, lost, retry } from "./routing.ts";
 import type { TxStatus } from "../status-messages.ts";
 import { startRead } from "./read.ts";
@@ -21,9 +22,79 @@ export function driveCommit(state: ManagerState, job: CommitJob): void {
   if (job.phase !== "sessions" || !ensureSessions(state, job.keys)) return;
   job.tx = { client: state.client, seq: state.nextSeq++ };
   state.openSeqs.add(job.tx.seq);
-  job.phase = "preparing";
   job.sentAt = state.now;
+  enter(state, job);
+}
+
+/**
+ * Begins to prepare; where others were in its way at its keys lately, it stands in line for the first of them before. All who want that
+ * key stand there, and who is let in finds nobody in its way at the others, or those who want only them.
+ */
+function enter(state: ManagerState, job: CommitJob): void {
+  const { tx, keys } = job;
+  const [first] = keys;
+  if (tx === null || first === undefined || !isHot(state, first)) return begin(state, job);
+  job.phase = "entering";
+  for (const [gid, own] of byGroup(state, keys)) {
+    const isLine = own.includes(first);
+    const query = {
+      kind: "enter",
+      // Elsewhere it only looks whether it comes in vain.
+      name: isLine ? nameOf(tx) : "",
+      keys: own.map((position) => ({ position, expected: partOf(job, position).expected })),
+    } as const;
+    const purpose = isLine ? "enter" : "look";
+    ask(state, { job: job.id, purpose, gid, keys: own }, encodeQuery(query));
+  }
+  return undefined;
+}
+
+function begin(state: ManagerState, job: CommitJob): void {
+  job.phase = "preparing";
+  job.deadline = Math.min(job.until, state.now + state.settings.commitMs);
   prepare(state, job, job.keys);
+}
+
+/** The line has let the transaction in; or it was found that it comes in vain. */
+export function entered(state: ManagerState, job: CommitJob, call: Call, found: Answer): void {
+  if (job.phase !== "entering") return undefined;
+  if (found.kind === "outdated") {
+    overtaken(state, job);
+    // Nothing was sent but this, so nobody has to be told but the line.
+    if (call.purpose === "look") leave(state, job);
+    answer(state, job, { kind: "aborted", outdated: found.position });
+    return end(state, job);
+  }
+  if (found.kind === "wrong-range") learn(state, call.gid, found.descriptors);
+  // The line is advice: who hears nothing of it goes on without.
+  return call.purpose === "enter" ? begin(state, job) : undefined;
+}
+
+function leave(state: ManagerState, { tx, keys }: CommitJob): void {
+  const [first] = keys;
+  if (tx === null || first === undefined) return;
+  const query = encodeQuery({ kind: "enter", name: nameOf(tx), keys: [] });
+  for (const gid of byGroup(state, [first]).keys())
+    ask(state, { job: 0, purpose: "look", gid, keys: [] }, query);
+}
+
+/** So long after others were in its way there, a transaction stands in line for its first key. */
+const hotMs = 1000;
+const hotMax = 1024;
+
+function isHot({ hot, now }: ManagerState, key: Position): boolean {
+  return (hot.get(key) ?? 0) > now;
+}
+
+/** Others were in its way. */
+function overtaken({ hot, now }: ManagerState, { keys: [first] }: CommitJob): void {
+  if (first === undefined) return;
+  hot.delete(first);
+  hot.set(first, now + hotMs);
+  for (const [oldest] of hot) {
+    if (hot.size <= hotMax) break;
+    hot.delete(oldest);
+  }
 }
 
 /** Asks the manager of another client's transaction how far it is. */
@@ -57,7 +128,8 @@ export function voted(state: ManagerState, job: CommitJob, call: Call, result: R
   if (kind === "votes") {
     for (const { position, state: vote } of result.votes) job.votes.set(position, vote);
     decide(state, job);
-  } else if (kind === "finished") {
+  } else if (kind === "finished" || kind === "finished-awaited") {
+    if (kind === "finished-awaited" && job.own) overtaken(state, job);
     for (const key of call.keys) job.acks.add(key);
     if (job.keys.every((key) => job.acks.has(key))) end(state, job);
   } else if (kind === "wrong-range") {
@@ -108,7 +180,9 @@ function nothingKnown(state: ManagerState, job: CommitJob): void {
 /** Makes a call of the job again. */
 export function commitAgain(state: ManagerState, job: CommitJob, call: Call): void {
   const { keys, purpose } = call;
-  if (purpose === "finish")
+  if (purpose === "enter") {
+    if (job.phase === "entering") begin(state, job);
+  } else if (purpose === "finish")
     finish(
       state,
       job,
@@ -136,7 +210,10 @@ export function commitTick(state: ManagerState, job: CommitJob): void {
     // Who is at work comes to an end by itself; but not for ever, where a group is out of its reach.
     if (job.atWork && state.now < job.deadline) askManager(state, job);
     else recover(state, job);
-  } else if (job.phase === "sessions" && state.now >= job.deadline) {
+  } else if (
+    (job.phase === "sessions" && state.now >= job.deadline) ||
+    (job.phase === "entering" && state.now >= job.until)
+  ) {
     answer(state, job, { kind: "failed", reason: "timeout" });
     end(state, job);
   } else if (job.phase === "preparing" && state.now >= job.deadline) recover(state, job);
@@ -222,6 +299,7 @@ function settle(state: ManagerState, job: CommitJob, outcome: "C" | "X"): void {
   if (job.outcome !== null) return;
   job.outcome = outcome;
   job.phase = "finishing";
+  if (job.own && outcome === "X") overtaken(state, job);
   answer(state, job, { kind: outcome === "C" ? "committed" : "aborted" });
   finish(state, job, job.keys);
 }

@@ -13,6 +13,7 @@ import {
   commitAgain,
   commitTick,
   driveCommit,
+  entered,
   managerSaid,
   rechecked,
   voted,
@@ -278,6 +279,8 @@ function heardBy(state: ManagerState, job: Job, call: Call, what: Uint8Array): v
     return;
   }
   if (job.kind === "scan") return wasScanned(state, job, call, decodeAnswer(what));
+  if (job.kind === "commit" && (call.purpose === "enter" || call.purpose === "look"))
+    return entered(state, job, call, decodeAnswer(what));
   if (job.kind === "commit" && call.purpose === "recheck")
     return rechecked(state, job, call, decodeAnswer(what));
   const result = decodeResult(what);

@@ -60,7 +60,11 @@ export type Ended =
     }
   | { readonly kind: "committed" }
   /** Nothing was done, and nothing will be: something that was read has changed, or another one was faster. */
-  | { readonly kind: "aborted" }
+  | {
+      readonly kind: "aborted";
+      /** A key whose version was read and is past for good, where that is known. */
+      readonly outdated?: Position;
+    }
   | { readonly kind: "readings"; readonly readings: readonly Reading[] }
   /** Of a scan; `next` is where to go on, null at its end. */
   | {
@@ -81,6 +85,8 @@ export type Ended =
 export type Purpose =
   | "hello"
   | "open"
+  | "enter"
+  | "look"
   | "work"
   | "cancel"
   | "force-abort"
@@ -155,13 +161,14 @@ export interface CommitJob {
   readonly writes: readonly Writing[];
   readonly participants: readonly Participant[];
   readonly keys: readonly Position[];
-  readonly deadline: Millis;
+  /** Up to when it has to have its votes. */
+  deadline: Millis;
   /** Up to when the work as a whole is tried. */
   readonly until: Millis;
   /** When it was first sent, for an own one. */
   sentAt: Millis;
   /** Of another client's: its manager is asked first. */
-  phase: "asking" | "sessions" | "preparing" | "recovering" | "finishing";
+  phase: "asking" | "sessions" | "entering" | "preparing" | "recovering" | "finishing";
   /** Where its manager may be asked; empty where nobody said. */
   readonly hint: string;
   /** Until when the manager's answer is waited for, and whether it has said since that it is at work. */
@@ -288,6 +295,8 @@ export interface ManagerState {
   readonly jobs: Map<number, Job>;
   readonly calls: Map<number, Call>;
   retries: Retry[];
+  /** The first keys of transactions that others were in the way of: until when they stand in line for them. */
+  readonly hot: Map<Position, Millis>;
   /** Locks of others that were met: since when. */
   readonly locks: Map<TxName, Millis>;
   /** Transactions of other clients that it has brought to their end, and reads whose rounds differed. */
@@ -330,6 +339,7 @@ export function managerOf(
     jobs: new Map(),
     calls: new Map(),
     retries: [],
+    hot: new Map(),
     locks: new Map(),
     recovered: 0,
     reread: 0,
