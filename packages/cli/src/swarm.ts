@@ -2,7 +2,10 @@
  * The full counts: every scenario of the repository for many seeds, with the result as a page that is
  * committed: which commit, which seeds, what was injected, what was reached, what failed.
  *
- * `npm run swarm -- [--seeds 1..2000] [--jobs N] [--out FILE] [scenario …]`
+ * `npm run swarm -- [--seeds 1..2000] [--jobs N] [--out FILE] [--keep FILE] [scenario …]`
+ *
+ * `--keep`: what came of each seed is written to that file, a line for each, and what stands there of the same commit is not run
+ * again. So a count of hours may be stopped, and goes on when it is started with the same words.
  */
 
 import { fileURLToPath } from "node:url";
@@ -10,6 +13,7 @@ import { allKinds, type SeedReport, Suite, type SuiteResult } from "@kith/sim/sc
 import { readArguments, wholeNumber } from "./arguments.ts";
 import { cliError } from "./errors.ts";
 import { runProgram } from "./failing.ts";
+import { Kept, type Ran } from "./kept.ts";
 import { type Entry, listScenarios } from "./library.ts";
 import { commitOf, machine, table, writePage } from "./page.ts";
 import { runSeeds } from "./pool.ts";
@@ -33,7 +37,12 @@ await runProgram(swarm);
 
 async function swarm(): Promise<void> {
   const { values, positionals } = readArguments({
-    options: { seeds: { type: "string" }, jobs: { type: "string" }, out: { type: "string" } },
+    options: {
+      seeds: { type: "string" },
+      jobs: { type: "string" },
+      out: { type: "string" },
+      keep: { type: "string" },
+    },
     allowPositionals: true,
   });
   const range = values.seeds ?? "1..2000";
@@ -54,7 +63,8 @@ async function swarm(): Promise<void> {
   for (const entry of all) {
     const { name } = entry.scenario;
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    const row = await swarmOf(entry, seeds, processes);
+    const kept = new Kept(values.keep, commit, name);
+    const row = await swarmOf(entry, seeds, { ...processes, kept });
     rows.push(row);
     const { failures, problems } = row.result;
     const { unstruck } = row.early;
@@ -70,22 +80,27 @@ async function swarm(): Promise<void> {
 async function swarmOf(
   entry: Entry,
   seeds: readonly number[],
-  processes: { readonly jobs?: number },
+  { kept, ...processes }: { readonly jobs?: number; readonly kept: Kept },
 ): Promise<Row> {
   const suite = new Suite(entry.scenario);
   const progress = new Progress(process.stderr, seeds.length);
   const reports = new Map<number | string, SeedReport>();
   let cpuMicros = 0;
-  await runSeeds(entry, seeds, {
+  const take = ({ report, micros }: Ran): void => {
+    reports.set(report.seed, report);
+    cpuMicros += micros;
+    const { seed, failure } = report;
+    // At once: who counts for an hour wants to know before its end.
+    if (failure !== null) console.log(`${entry.scenario.name}: seed ${seed}: ${failure.invariant}`);
+    progress.advance(failure !== null);
+  };
+  for (const ran of kept.all) if (seeds.includes(Number(ran.report.seed))) take(ran);
+  const open = seeds.filter((seed) => !reports.has(seed));
+  await runSeeds(entry, open, {
     ...processes,
     report: (report, micros) => {
-      reports.set(report.seed, report);
-      cpuMicros += micros;
-      const { seed, failure } = report;
-      // At once: who counts for an hour wants to know before its end.
-      if (failure !== null)
-        console.log(`${entry.scenario.name}: seed ${seed}: ${failure.invariant}`);
-      progress.advance(failure !== null);
+      kept.keep({ report, micros });
+      take({ report, micros });
     },
   });
   progress.clear();

@@ -1,94 +1,46 @@
 /**
- * Clients of Redis at simulated peers under all faults: what they say goes through the whole engine of the Redis port to a store of
- * several groups. What they see is linearizable and strictly serializable, each INCR counts once, commands in one piece are done
- * in their order, and EXEC answers nil only where something was watched.
+ * Clients of Redis at simulated processes under all faults: peer managers as `kith up` runs them, which found a cluster and place the
+ * groups of its store; beside each peer the whole engine of the Redis port. What clients see is linearizable and strictly
+ * serializable, each INCR counts once, commands in one piece are done in their order, and EXEC answers nil only where something
+ * watched has changed.
  */
 
-import { Component } from "@kith/core";
 import {
   exponential,
   type HistoryEvent,
   isReport,
   type Operation,
+  type ProcessPlan,
   scenario,
   type Sometimes,
   type View,
 } from "@kith/sim/scenario";
-import {
-  everything,
-  Founding,
-  FoundStore,
-  type KnownGroup,
-  positionOf,
-  StoreMember,
-} from "@kith/store";
 import { checkAppends, checkCounter, checkRegisters, complaint } from "@kith/testing/history";
 import { Aside, Counted, Met, Wrong } from "./facts.ts";
-import { Person } from "./person.ts";
-import { SimulatedPort } from "./port.ts";
+import { pair } from "./person.ts";
+import { limitsFor, Process } from "./process.ts";
 
 const registers = ["r0", "r1", "r2", "r3"];
+/** Each written by one client alone, which reads after each write: what was lost is not hidden by what others write. */
+const solos = ["s0", "s1", "s3"];
 /** Of which many want to know. */
 const crowded = "r0";
 const lists = ["l0", "l1", "l2", "l3", "l4"];
 const counters = ["n0", "n1"];
 const piped = ["p0", "p1"];
-const withinMs = 2500;
-const groupCount = 3;
+const fleeting = ["f0", "f1", "f2"];
+const groups = 3;
 const replicas = 3;
-
-// --- a node ----------------------------------------------------------------------------------------
-
-interface NodeInit {
-  readonly groups: readonly KnownGroup[];
-}
-
-/** A member of the store, with a Redis port and clients at it. */
-export class Peer extends Component {
-  readonly founding = this.requires(Founding);
-  readonly member;
-  readonly #found = this.founding.onAnswer(FoundStore, () => undefined);
-
-  constructor({ groups }: NodeInit) {
-    super();
-    this.member = this.create(StoreMember, { groups }, { name: "member" });
-    const redis = this.create(SimulatedPort, { limits: { withinMs } }, { name: "redis" });
-    const person = this.create(Person, {}, { name: "person" });
-    this.connect(this.member.ports.founding, this.founding);
-    this.connect(this.member.ports.store, redis.ports.store);
-    this.connect(redis.ports.wire, person.ports.wire);
-    this.onStart(() => this.#found(new FoundStore({ groups, ordered: false })));
-  }
-}
-
-interface Address {
-  readonly peerId: number;
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Groups between which the keys are divided, each at the next nodes. */
-function groupsOf(peers: readonly Address[]): KnownGroup[] {
-  const positions = [...registers, ...lists].map((key) => positionOf(key, false)).sort();
-  const starts = Array.from(
-    { length: groupCount },
-    (_, i) =>
-      (i === 0 ? everything.lo : positions[Math.floor((i * positions.length) / groupCount)]) ?? "",
-  );
-  return starts.map((lo, i) => ({
-    descriptor: { gid: `g${i}`, epoch: 1, lo, hi: starts[i + 1] ?? null },
-    members: Array.from({ length: replicas }, (_, j) => {
-      const { peerId = 0, host = "", port = 0 } = peers[(i + j) % peers.length] ?? {};
-      return { peerId, host, port };
-    }),
-  }));
-}
+/** So many peers found the cluster; others have no replicas. */
+const founders = 3;
+const idSpace = 2 ** 50;
 
 // --- what clients do -------------------------------------------------------------------------------
 
 /** The healed core has to do a good deal, of all that there is, one after the other. What is called again adds nothing twice. */
 const closing: readonly Operation[] = Array.from({ length: 3 }, (): Operation[] => [
-  ...registers.map((key) => ({ op: "read", key })),
+  ...fleeting.map((key) => ({ op: "fleeting", key })),
+  ...[...registers, ...solos, pair].map((key) => ({ op: "read", key })),
   ...counters.map((key) => ({ op: "read", key })),
   ...piped.flatMap((key) => [
     { op: "pipe", key },
@@ -96,8 +48,21 @@ const closing: readonly Operation[] = Array.from({ length: 3 }, (): Operation[] 
   ]),
   // Watched and not: nobody is in the way any more.
   ...Array.from({ length: 4 }, () => ({ op: "own" })),
+  ...Array.from({ length: 2 }, () => ({ op: "find" })),
   ...Array.from({ length: 4 }, () => ({ op: "txn", value: lists.map((key) => ["r", key, null]) })),
+  ...fleeting.map((key) => ({ op: "gone", key })),
 ]).flat();
+
+/** Writes, and reads until it knows what was written. */
+function solo(key: string): ProcessPlan {
+  return {
+    name: `solo ${key}`,
+    wait: exponential(100),
+    timeout: 6000,
+    next: ({ unique, last }) =>
+      last === undefined ? { op: "read", key } : { op: "write", key, value: unique() },
+  };
+}
 
 // --- what has to hold ------------------------------------------------------------------------------
 
@@ -125,6 +90,7 @@ function aside(view: View): HistoryEvent[] {
 
 const sometimes: readonly Sometimes[] = [
   "an outcome is unknown",
+  "a reply is UNKNOWN",
   "a watched key has changed",
   "all of one piece is done",
   "a client hangs up in the middle",
@@ -143,16 +109,25 @@ const sometimes: readonly Sometimes[] = [
 export const gateway = scenario({
   name: "gateway",
   about:
-    "Clients of Redis at every node of a store of three groups: GET, SET, DEL and INCR, MULTI with and without WATCH over lists, several commands in one piece, and keys of their own that get a time to live. Some hang up in the middle; messages are lost, nodes crash, disks fail, clocks lie, components are replaced. What they see is linearizable and strictly serializable, each INCR counts once, commands on one key are done in their order, and nil is answered only where a watched key has changed.",
+    "Clients of Redis at every peer of a cluster that is founded meanwhile: GET, SET, DEL and INCR, MULTI with and without WATCH over lists, several keys at once, several commands in one piece, walks through all keys, and keys of their own that get a time to live. Some hang up in the middle; Redis ports fail and begin anew, messages are lost, nodes crash, disks fail, clocks lie, components are replaced. What they see is linearizable and strictly serializable, each INCR counts once, commands on one key are done in their order, and nil is answered only where a watched key has changed.",
   nodes: { min: 4, max: 5 },
-  main: Peer,
-  init: ({ peers }) => ({ groups: groupsOf(peers) }),
+  main: Process,
+  init: ({ index, peers, seed }) => ({
+    peers: [Math.floor(((index + 0.5) * idSpace) / peers.length)],
+    limits: limitsFor(seed),
+    ...(index === 0
+      ? { create: { peers: founders, groups, replicas }, resume: true }
+      : { join: ["n1:7000", "n2:7000"].filter((one) => one !== `n${index + 1}:7000`) }),
+  }),
   transport: "either",
   keys: registers,
-  duration: 6000,
+  duration: 9000,
+  // Until then it is founded; `peers` has faults from the beginning.
+  faults: { after: 3600 },
   settle: 45_000,
   fault: "crash",
-  tolerates: { down: () => 1 },
+  // The founder has to be there until it has founded, and majorities of all groups.
+  tolerates: { down: () => 0 },
   processes: [
     {
       name: "register",
@@ -190,6 +165,15 @@ export const gateway = scenario({
           ? { op: "read", key: crowded }
           : { op: "write", key: crowded, value: unique() },
     },
+    ...solos.map(solo),
+    {
+      name: "pair",
+      count: 3,
+      wait: exponential(100),
+      timeout: 6000,
+      next: ({ draw, unique }) =>
+        draw.chance(0.5) ? { op: "read", key: pair } : { op: "write", key: pair, value: unique() },
+    },
     {
       name: "list",
       count: 8,
@@ -197,8 +181,9 @@ export const gateway = scenario({
       timeout: 6000,
       next: ({ draw, unique }) => {
         const keys = Array.from({ length: draw.between(1, 4) }, () => draw.pick(lists));
+        const reads = draw.chance(0.2) ? 1 : 0.3;
         const value = keys.map((key) =>
-          draw.chance(0.4) ? ["r", key, null] : ["append", key, unique()],
+          draw.chance(reads) ? ["r", key, null] : ["append", key, unique()],
         );
         return { op: "txn", value };
       },
@@ -215,7 +200,12 @@ export const gateway = scenario({
       count: 2,
       wait: exponential(300),
       timeout: 10_000,
-      next: () => ({ op: "own" }),
+      next: ({ draw }) => ({ op: draw.chance(0.7) ? "own" : "find" }),
+    },
+    {
+      name: "saboteur",
+      wait: exponential(2500),
+      next: () => ({ op: "break" }),
     },
   ],
   closing: () => closing,
@@ -239,7 +229,9 @@ export const gateway = scenario({
         complaint(
           checkRegisters(
             history.filter(
-              (event) => ["read", "write", "cas"].includes(event.op) && isOf(registers)(event),
+              (event) =>
+                ["read", "write", "cas"].includes(event.op) &&
+                isOf([...registers, ...solos, pair])(event),
             ),
           ),
         ),

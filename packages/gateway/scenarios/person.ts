@@ -3,22 +3,14 @@
  * judges the replies by what Redis promises. What it cannot know is unknown: an UNKNOWN, and all that was said on a connection that ended.
  */
 
-import { Component } from "@kith/core";
+import { Component, type Millis, SchedulePeriodic, timeout, Timer } from "@kith/core";
 import { type OutcomeType, Perform, Performed, Workload } from "@kith/sim/scenario";
+import { Connections, type Each, type Then } from "./connections.ts";
 import { Aside, Counted, Met, Wrong } from "./facts.ts";
-import { Heard, Left, Said, Wire } from "./port.ts";
-import { heard, Refusal, type Reply, said } from "./resp.ts";
-
-interface Connection {
-  readonly client: number;
-  text: string;
-  replies: Reply[];
-  due: number;
-  /** Null where nobody waits. Given null where the connection has ended. */
-  then: ((replies: readonly Reply[] | null) => void) | null;
-  /** Told of each reply, as it comes. */
-  each: ((reply: Reply, index: number) => void) | null;
-}
+import { crowd, keysToFind, ownSteps } from "./own.ts";
+import { numberOf, pieceOf } from "./piece.ts";
+import { Broken, Heard, Left, Opened, Said, Wire } from "./port.ts";
+import { isList, Refusal, type Reply, said } from "./resp.ts";
 
 interface Ended {
   readonly type: OutcomeType;
@@ -31,88 +23,183 @@ type Call = readonly [kind: "r" | "append", key: string, value: number];
 
 const done: Ended = { type: "ok" };
 const hangsUp = 0.02;
-/** Longer than any clock jumps. */
-const lifeMs = 30 * 24 * 3_600_000;
+/** So often a port fails in a life of its process: never too often. */
+const breaksMax = 3;
+/** A key that goes by itself lives so long, in milliseconds. */
+const fleetingMs = 200;
+
+/** What is written to all keys of a pair at once, and read from all at once. */
+export const pair = "pair";
+const pairKeys = ["m0", "m1", "m3"];
+
+class Check extends timeout("gateway/Check") {}
+
+const checkMs: Millis = 1000;
 
 /** The clients at a node. */
 export class Person extends Component {
   readonly workload = this.requires(Workload);
+  readonly timer = this.requires(Timer);
   readonly wire = this.requires(Wire);
-  readonly #connections = new Map<number, Connection>();
-  readonly #byClient = new Map<number, Connection>();
-  #last = 0;
+  readonly #connections = new Connections({
+    say: (client, text) => this.wire.trigger(new Said({ client, text })),
+    leave: (client) => this.wire.trigger(new Left({ client })),
+    wrong: (what) => this.#wrong(what),
+  });
+  #breaks = 0;
 
-  constructor() {
+  /** @param init how long a port may take for its reply to one command; Infinity where that hangs on how many say something */
+  constructor({ patience }: { readonly patience: Millis }) {
     super();
-    this.wire.on(Heard, ({ client, text }) => this.#heard(client, text));
+    this.timer.on(Check, () => this.#connections.check(this.clock.monotonic - patience));
+    this.onStart(() =>
+      this.timer.trigger(new SchedulePeriodic({ period: checkMs, timeout: new Check() })),
+    );
+    this.wire.on(Heard, ({ client, text }) => this.#connections.heard(client, text));
+    this.wire.on(Opened, () => this.#connections.lost());
     this.workload.on(Perform, (perform) => {
       const { id, process } = perform;
       this.#perform(perform, (ended) => {
         this.workload.trigger(new Performed({ id, ...ended }));
         if (ended.type !== "info") return;
         this.#met("an outcome is unknown");
-        this.#leave(process);
+        if (ended.error?.startsWith("UNKNOWN") === true) this.#met("a reply is UNKNOWN");
+        this.#connections.leave(process);
       });
     });
   }
 
   #perform({ id, op, key = "", value, process }: Perform, end: End): void {
-    const ask = (
-      texts: readonly string[],
-      then: (replies: readonly Reply[] | null) => void,
-    ): void => this.#ask(process, texts, then);
     switch (op) {
       case "read":
-        return ask([said("GET", key)], (replies) => end(certain(readOf(replies))));
-      case "write": {
-        const text = value === null ? said("DEL", key) : said("SET", key, Number(value));
-        return ask([text], (replies) => end(simple(replies)));
-      }
+        return key === pair ? this.#readPair(process, id, end) : this.#read(process, key, end);
+      case "write":
+        return key === pair
+          ? this.#writePair(process, id, Number(value), end)
+          : this.#write(process, key, value, end);
       case "add":
-        return ask([said("INCR", key)], (replies) => {
-          const [reply] = replies ?? [];
-          if (typeof reply !== "number") return end(simple(replies));
+        return this.#say(process, ["INCR", key], end, (reply) => {
+          if (typeof reply !== "number") return this.#strange("INCR", reply);
           this.workload.trigger(new Counted({ key, value: reply }));
           return end(done);
         });
       case "cas": {
         const [from, to]: unknown[] = Array.isArray(value) ? value : [];
-        return this.#watched(process, [key], end, ([seen]) =>
+        return this.#watched(process, [key], false, end, ([seen]) =>
           seen === String(from) ? [said("SET", key, String(to))] : null,
         );
       }
-      case "txn": {
-        const calls = callsOf(value);
-        return id % 2 === 0 ? this.#lists(process, calls, end) : this.#apart(process, calls, end);
-      }
+      case "txn":
+        return this.#transact(process, id, callsOf(value), end);
       case "own":
         return this.#own(process, id, end);
+      case "find":
+        return this.#find(process, id, end);
+      case "fleeting":
+        return this.#say(process, ["SET", key, 1, "PX", fleetingMs], end, () => end(done));
+      case "gone":
+        return this.#say(process, ["GET", key], end, (reply) =>
+          end(reply === null ? done : { type: "fail", error: "still there" }),
+        );
+      case "break":
+        if (++this.#breaks <= breaksMax) this.wire.trigger(new Broken({ why: "it was told to" }));
+        return end(done);
       default:
         return this.#pipe(process, id, key, end);
     }
   }
 
+  // --- one command -----------------------------------------------------------------------------------
+
+  #read(process: number, key: string, end: End): void {
+    this.#ask(process, [said("GET", key)], (replies) => {
+      const [reply] = replies ?? [];
+      if (reply === undefined || reply instanceof Refusal) return end(certain(failed(replies)));
+      const value = numberOf(reply);
+      return value === undefined ? this.#strange("GET", reply) : end({ type: "ok", value });
+    });
+  }
+
+  #write(process: number, key: string, value: unknown, end: End): void {
+    const words = value === null ? ["DEL", key] : ["SET", key, Number(value)];
+    this.#say(process, words, end, (reply) => {
+      const isRight = value === null ? reply === 0 || reply === 1 : reply === "OK";
+      return isRight ? end(done) : this.#strange(String(words[0]), reply);
+    });
+  }
+
+  // --- several keys at one instant ---------------------------------------------------------------------
+
+  #writePair(process: number, id: number, value: number, end: End): void {
+    if (id % 2 === 0) {
+      const words = pairKeys.flatMap((key) => [key, value]);
+      return this.#say(process, ["MSET", ...words], end, (reply) =>
+        reply === "OK" ? end(done) : this.#strange("MSET", reply),
+      );
+    }
+    return this.#exec(
+      process,
+      pairKeys.map((key) => said("SET", key, value)),
+      end,
+      () => end(done),
+    );
+  }
+
+  #readPair(process: number, id: number, end: End): void {
+    const judge = (found: readonly Reply[]): void => {
+      const values = found.map(numberOf);
+      const [value] = values;
+      if (value === undefined || values.some((one) => one !== value))
+        return this.#wrong(`keys that are written together were read as ${JSON.stringify(found)}`);
+      return end({ type: "ok", value });
+    };
+    const sure: End = (ended) => end(certain(ended));
+    if (id % 2 === 0) {
+      const texts = pairKeys.map((key) => said("GET", key));
+      return this.#exec(process, texts, sure, judge);
+    }
+    return this.#say(process, ["MGET", ...pairKeys], sure, (reply) =>
+      isList(reply) ? judge(reply) : this.#strange("MGET", reply),
+    );
+  }
+
   // --- transactions ----------------------------------------------------------------------------------
 
-  /** All in one transaction that watches nothing: it is never overtaken. */
-  #apart(process: number, calls: readonly Call[], end: End): void {
-    const texts = calls.map(([kind, key, value]) =>
-      kind === "r" ? said("GET", key) : said("APPEND", key, `${value},`),
-    );
+  #transact(process: number, id: number, calls: readonly Call[], end: End): void {
     const isRead = calls.every(([kind]) => kind === "r");
-    this.#ask(process, [said("MULTI"), ...texts, said("EXEC")], (replies) => {
-      const results = replies?.at(-1);
-      if (results === null) this.#wrong("EXEC without WATCH has answered nil");
-      if (!isList(results)) return end(isRead ? certain(simple(replies)) : simple(replies));
-      const value = calls.map(([kind, key, one], i) =>
-        kind === "r" ? [kind, key, listOf(results[i] ?? null)] : [kind, key, one],
-      );
+    if (isRead && id % 4 === 0) return this.#look(process, calls, end);
+    return id % 2 === 0
+      ? this.#lists(process, id, calls, end)
+      : this.#apart(process, calls, isRead, end);
+  }
+
+  /** Several lists, read by one command. */
+  #look(process: number, calls: readonly Call[], end: End): void {
+    const words = ["MGET", ...calls.map(([, key]) => key)];
+    const sure: End = (ended) => end(certain(ended));
+    this.#say(process, words, sure, (reply) => {
+      if (!isList(reply)) return this.#strange("MGET", reply);
+      const value = calls.map(([kind, key], i) => [kind, key, listOf(reply[i] ?? null)]);
       return end({ type: "ok", value });
     });
   }
 
+  /** All in one transaction that watches nothing: it is never overtaken. */
+  #apart(process: number, calls: readonly Call[], isRead: boolean, end: End): void {
+    const texts = calls.map(([kind, key, value]) =>
+      kind === "r" ? said("GET", key) : said("APPEND", key, `${value},`),
+    );
+    const told: End = (ended) => end(isRead ? certain(ended) : ended);
+    this.#exec(process, texts, told, (results) => {
+      const value = calls.map(([kind, key, one], i) =>
+        kind === "r" ? [kind, key, listOf(results[i] ?? null)] : [kind, key, one],
+      );
+      end({ type: "ok", value });
+    });
+  }
+
   /** Reads lists that it watches, and writes them where nobody else did. */
-  #lists(process: number, calls: readonly Call[], end: End): void {
+  #lists(process: number, id: number, calls: readonly Call[], end: End): void {
     const keys = [...new Set(calls.map(([, key]) => key))];
     let value: unknown[] = [];
     const writes = (seen: readonly (string | null)[]): string[] => {
@@ -132,15 +219,17 @@ export class Person extends Component {
     this.#watched(
       process,
       keys,
+      id % 8 < 4,
       (ended) => end(ended.type === "ok" ? { ...ended, value } : ended),
       writes,
     );
   }
 
-  /** Watches, reads, and does what follows from that where nobody was faster. */
+  /** Watches, reads, and does what follows from that where nobody was faster. What is watched twice counts from the first time. */
   #watched(
     process: number,
     keys: readonly string[],
+    twice: boolean,
     end: End,
     texts: (seen: readonly (string | null)[]) => readonly string[] | null,
   ): void {
@@ -149,193 +238,195 @@ export class Person extends Component {
       const seen = (replies ?? []).slice(1);
       const values = seen.flatMap((one) => (one === null || typeof one === "string" ? [one] : []));
       if (replies?.[0] !== "OK" || values.length < keys.length)
-        return this.#ask(process, [said("UNWATCH")], () => end(certain(simple(replies))));
+        return this.#unwatch(process, () => end(certain(failed(replies))));
       const next = texts(values);
       if (next === null)
-        return this.#ask(process, [said("UNWATCH")], () => end({ type: "fail", error: "refused" }));
-      return this.#ask(process, [said("MULTI"), ...next, said("EXEC")], (told) => {
-        const results = told?.at(-1);
-        if (results === null) {
-          this.#met("a watched key has changed");
-          return end({ type: "fail", error: "changed" });
-        }
-        return end(isList(results) ? done : simple(told));
+        return this.#unwatch(process, () => end({ type: "fail", error: "refused" }));
+      const begin = (): void =>
+        this.#ask(process, [said("MULTI"), ...next, said("EXEC")], (told) => {
+          const results = told?.at(-1);
+          if (results === null) {
+            this.#met("a watched key has changed");
+            return end({ type: "fail", error: "changed" });
+          }
+          return isList(results) ? end(done) : this.#end(told, "EXEC", end);
+        });
+      if (!twice) return begin();
+      return this.#ask(process, [said("WATCH", ...keys)], (again) => {
+        if (again?.[0] === "OK") return begin();
+        return this.#unwatch(process, () => end(certain(failed(again))));
       });
     });
   }
 
+  #unwatch(process: number, then: () => void): void {
+    this.#ask(process, [said("UNWATCH")], then);
+  }
+
   // --- keys of one's own -------------------------------------------------------------------------------
 
-  /** A key that nobody else knows has the time to live that it was given, by whatever command. */
   #own(process: number, id: number, end: End): void {
-    const key = `own${id}`;
-    const steps: readonly (readonly [string[], (reply: Reply) => boolean])[] = [
-      [[said("SET", key, "1")], (reply) => reply === "OK"],
-      [[said("PTTL", key)], (reply) => reply === -1],
-      id % 2 === 0
-        ? [[said("PEXPIRE", key, lifeMs)], (reply) => reply === 1]
-        : [
-            [said("MULTI"), said("APPEND", key, "2"), said("PEXPIRE", key, lifeMs), said("EXEC")],
-            (reply) => isList(reply) && reply[0] === 2 && reply[1] === 1,
-          ],
-      [[said("PTTL", key)], (reply) => typeof reply === "number" && reply > 0],
-      // Nobody else has changed it.
-      [
-        [said("WATCH", key), said("MULTI"), said("APPEND", key, ""), said("EXEC")],
-        (reply) => isList(reply),
-      ],
-      [[said("INCR", key)], (reply) => typeof reply === "number"],
-      [[said("PTTL", key)], (reply) => typeof reply === "number" && reply > 0],
-      [[said("PERSIST", key)], (reply) => reply === 1],
-      [[said("PTTL", key)], (reply) => reply === -1],
-      [[said("DEL", key)], (reply) => reply === 1],
-      [[said("EXISTS", key)], (reply) => reply === 0],
-    ];
+    const steps = ownSteps(id);
     const step = (at: number): void => {
-      const [texts, holds] = steps[at] ?? [];
-      if (texts === undefined || holds === undefined) return end(done);
-      return this.#ask(process, texts, (replies) => {
+      const one = steps[at];
+      if (one === undefined) return end(done);
+      return this.#ask(process, one.texts, (replies) => {
         const reply = replies?.at(-1);
-        if (reply === undefined || reply instanceof Refusal) return end(simple(replies));
-        if (!holds(reply))
+        if (reply === undefined || reply instanceof Refusal) return end(failed(replies));
+        if (!one.holds(reply))
           this.#wrong(`step ${at} at a key of its own has answered ${JSON.stringify(reply)}`);
+        if (one.counts === true && isList(reply))
+          this.workload.trigger(new Counted({ key: crowd, value: Number(reply[1]) }));
         return step(at + 1);
       });
     };
     step(0);
   }
 
+  /** Keys that are there all the time are met exactly once, whatever else comes and goes. */
+  #find(process: number, id: number, end: End): void {
+    const keys = keysToFind(id);
+    const found: string[] = [];
+    const judge = (): void => {
+      if (keys.join(" ") !== [...found].sort().join(" "))
+        return this.#wrong(`of the keys ${keys.join(" ")} were met ${found.join(" ")}`);
+      return this.#say(process, ["DEL", ...keys], end, (reply) =>
+        reply === keys.length ? end(done) : this.#strange("DEL", reply),
+      );
+    };
+    const take = (reply: Reply | undefined): void => {
+      for (const key of isList(reply) ? reply : [])
+        if (typeof key === "string" && keys.includes(key)) found.push(key);
+    };
+    const scan = (cursor: string): void =>
+      this.#say(process, ["SCAN", cursor, "COUNT", 3], end, (reply) => {
+        const [next, page] = isList(reply) ? reply : [];
+        if (typeof next !== "string") return this.#strange("SCAN", reply);
+        take(page);
+        return next === "0" ? judge() : scan(next);
+      });
+    this.#say(process, ["MSET", ...keys.flatMap((key) => [key, 1])], end, (told) => {
+      if (told !== "OK") return this.#strange("MSET", told);
+      if (id % 2 === 0) return scan("0");
+      return this.#say(process, ["KEYS", `find${id}.*`], end, (reply) => {
+        take(reply);
+        return judge();
+      });
+    });
+  }
+
   // --- several in one piece ----------------------------------------------------------------------------
 
-  /** Commands in one piece: those on one key are done in their order. Nobody else writes the key; all add to the counter. */
+  /** Commands in one piece: those on one key are done in their order. */
   #pipe(process: number, id: number, group: string, end: End): void {
-    const key = `${group}.${process}`;
-    const value = (i: number): number => 1_000_000 + id * 16 + i;
-    const counter = `c${group}`;
-    // What has a condition or several keys is a request of its own: it does not leave together with those before it.
-    const plan: readonly {
-      readonly op: "write" | "over" | "read" | "count";
-      readonly value: number;
-    }[] = [
-      { op: "write", value: value(0) },
-      { op: "count", value: 0 },
-      { op: "read", value: 0 },
-      { op: "over", value: value(1) },
-      { op: "count", value: 0 },
-      { op: "over", value: value(2) },
-      { op: "read", value: 0 },
-      { op: "count", value: 0 },
-    ];
-    const tell = (i: number, type: Aside["type"], about: number | null): void => {
-      const { op = "count" } = plan[i] ?? {};
+    const parts = pieceOf(id, `${group}.${process}`, `${group}+${process}`, `c${group}`);
+    const tell = (i: number, type: Aside["type"], value: number | null): void => {
+      const { op = "count", key = "" } = parts[i] ?? {};
       const aside = { process: id * 16 + i, type, op: op === "read" ? op : "write" };
-      if (op !== "count") this.workload.trigger(new Aside({ ...aside, key, value: about }));
+      if (op !== "count") this.workload.trigger(new Aside({ ...aside, key, value }));
     };
-    const texts = plan.map(({ op, value: one }, i) => {
-      tell(i, "invoke", op === "read" ? null : one);
-      if (op === "count") return said("INCR", counter);
-      if (op === "over") return said("SET", key, one, "XX");
-      return op === "write" ? said("SET", key, one) : said("MGET", key, counter);
-    });
+    for (const [i, { op, value }] of parts.entries())
+      tell(i, "invoke", op === "read" ? null : value);
+    // Which part a reply belongs to; of a part with several only the last one tells something.
+    const whose = parts.flatMap(({ texts }, i) =>
+      texts.map((_, j) => (j < texts.length - 1 ? -1 : i)),
+    );
+    const written = new Map<string, number>();
     let counted = 0;
-    let written = -1;
     let isSure = true;
-    const each = (reply: Reply, i: number): void => {
-      const { op, value: one = 0 } = plan[i] ?? {};
+    const each = (reply: Reply, at: number): void => {
+      const i = whose[at] ?? -1;
+      const part = parts[i];
+      if (part === undefined) {
+        if (!(reply instanceof Refusal) && reply !== "OK" && reply !== "QUEUED")
+          this.#wrong(`${JSON.stringify(reply)} is no answer within MULTI`);
+        return undefined;
+      }
+      const { op, key, value } = part;
       if (reply instanceof Refusal) {
         const isUnknown = reply.text.startsWith("UNKNOWN");
         isSure = false;
-        return tell(i, isUnknown && op !== "read" ? "info" : "fail", op === "read" ? null : one);
+        return tell(i, isUnknown && op !== "read" ? "info" : "fail", op === "read" ? null : value);
       }
       if (op === "count") {
-        const now = Number(reply);
-        if (now <= counted) this.#wrong(`${counter} was ${counted}, and ${now} in the next answer`);
-        counted = now;
-        this.workload.trigger(new Counted({ key: counter, value: now }));
+        if (typeof reply !== "number") return this.#strange("INCR", reply);
+        if (reply <= counted) this.#wrong(`${key} was ${counted}, and ${reply} in the next answer`);
+        counted = reply;
+        this.workload.trigger(new Counted({ key, value: reply }));
       } else if (op === "over" && reply === null) {
-        if (isSure) this.#wrong(`${key} was absent behind a write of ${written}`);
-        tell(i, "fail", one);
+        if (isSure) this.#wrong(`${key} was absent behind a write of ${written.get(key)}`);
+        tell(i, "fail", value);
       } else if (op !== "read") {
-        written = one;
-        tell(i, "ok", one);
+        if (reply !== "OK") return this.#strange("SET", reply);
+        written.set(key, value);
+        tell(i, "ok", value);
       } else {
-        const [first = null] = isList(reply) ? reply : [];
-        const seen = first === null ? null : Number(first);
-        if (isSure && seen !== written)
-          this.#wrong(`${key} was read as ${seen} behind a write of ${written}`);
+        const seen = part.found?.(reply);
+        if (seen === undefined) return this.#strange("a read", reply);
+        if (isSure && seen !== written.get(key))
+          this.#wrong(`${key} was read as ${seen} behind a write of ${written.get(key)}`);
         tell(i, "ok", seen);
       }
+      return undefined;
     };
-    this.#ask(
-      process,
-      texts,
-      (replies) => {
-        const refused = replies?.some((reply) => reply instanceof Refusal);
-        if (replies !== null && refused !== true) this.#met("all of one piece is done");
-        end(replies === null || refused === true ? { type: "info", error: "some of it" } : done);
-      },
-      each,
-    );
+    const texts = parts.flatMap((part) => part.texts);
+    const then: Then = (replies) => {
+      const refused = replies?.some((reply) => reply instanceof Refusal);
+      if (replies !== null && refused !== true) this.#met("all of one piece is done");
+      end(replies === null || refused === true ? { type: "info", error: "some of it" } : done);
+    };
+    this.#ask(process, texts, then, each);
   }
 
   // --- connections -----------------------------------------------------------------------------------
 
-  #ask(
+  /** Says one command, and goes on with its reply unless that is an error. */
+  #say(
+    process: number,
+    words: readonly (string | number)[],
+    end: End,
+    then: (reply: Reply) => void,
+  ): void {
+    this.#ask(process, [said(...words)], (replies) => {
+      const [reply] = replies ?? [];
+      if (reply === undefined || reply instanceof Refusal) return end(failed(replies));
+      return then(reply);
+    });
+  }
+
+  /** Has commands done at one instant, with nothing watched. */
+  #exec(
     process: number,
     texts: readonly string[],
-    then: (replies: readonly Reply[] | null) => void,
-    each: Connection["each"] = null,
+    end: End,
+    then: (results: readonly Reply[]) => void,
   ): void {
-    let connection = this.#connections.get(process);
-    if (connection === undefined) {
-      connection = { client: ++this.#last, text: "", replies: [], due: 0, then: null, each: null };
-      this.#connections.set(process, connection);
-      this.#byClient.set(connection.client, connection);
-    }
-    const { client } = connection;
-    connection.then = then;
-    connection.each = each;
-    connection.due = texts.length;
-    connection.replies = [];
-    this.wire.trigger(new Said({ client, text: texts.join("") }));
+    this.#ask(process, [said("MULTI"), ...texts, said("EXEC")], (replies) => {
+      const results = replies?.at(-1);
+      if (isList(results)) return then(results);
+      if (results === null) return this.#wrong("EXEC without WATCH has answered nil");
+      return this.#end(replies, "EXEC", end);
+    });
+  }
+
+  #ask(process: number, texts: readonly string[], then: Then, each: Each | null = null): void {
+    this.#connections.ask({ process, now: this.clock.monotonic }, texts, then, each);
     // Of those that count everything is known that can be: what is done twice shows.
     if (texts[0]?.includes("INCR") === true || this.random("hangs up").float() >= hangsUp) return;
     this.#met("a client hangs up in the middle");
-    this.#leave(process);
+    this.#connections.leave(process);
     then(null);
   }
 
-  #leave(process: number): void {
-    const connection = this.#connections.get(process);
-    if (connection === undefined) return;
-    this.#connections.delete(process);
-    this.#byClient.delete(connection.client);
-    this.wire.trigger(new Left({ client: connection.client }));
+  /** The end of what has not brought what it should: there has to be an error. */
+  #end(replies: readonly Reply[] | null, what: string, end: End): void {
+    if (replies === null || replies.some((reply) => reply instanceof Refusal))
+      return end(failed(replies));
+    return this.#strange(what, replies.at(-1) ?? null);
   }
 
-  #heard(client: number, text: string | null): void {
-    const connection = this.#byClient.get(client);
-    if (connection === undefined) return;
-    if (text === null) {
-      this.#wrong("the port has hung up");
-      return;
-    }
-    connection.text += text;
-    for (;;) {
-      const next = heard(connection.text, 0);
-      if (next === null) return;
-      connection.text = connection.text.slice(next.at);
-      if (connection.replies.length === connection.due)
-        return this.#wrong(
-          `there is a reply that nobody has asked for: ${JSON.stringify(next.reply)}`,
-        );
-      connection.each?.(next.reply, connection.replies.length);
-      connection.replies.push(next.reply);
-      if (connection.replies.length < connection.due) continue;
-      const { then, replies } = connection;
-      connection.then = null;
-      then?.(replies);
-    }
+  #strange(what: string, reply: Reply): void {
+    this.#wrong(`${what} has answered ${JSON.stringify(reply)}`);
   }
 
   #wrong(what: string): void {
@@ -347,31 +438,18 @@ export class Person extends Component {
   }
 }
 
-/** What became of commands of which the last one tells. */
-function simple(replies: readonly Reply[] | null): Ended {
+/** What became of commands some of which were refused, or that nobody was told of. */
+function failed(replies: readonly Reply[] | null): Ended {
   if (replies === null) return { type: "info", error: "hung up" };
-  const error = replies.find((reply) => reply instanceof Refusal);
-  if (error === undefined) return done;
+  const errors = replies.flatMap((reply) => (reply instanceof Refusal ? [reply.text] : []));
   // Of several errors the one that may have done something counts.
-  const isUnknown = replies.some(
-    (reply) => reply instanceof Refusal && reply.text.startsWith("UNKNOWN"),
-  );
-  return { type: isUnknown ? "info" : "fail", error: error.text };
+  const isUnknown = errors.some((text) => text.startsWith("UNKNOWN"));
+  return { type: isUnknown ? "info" : "fail", error: errors[0] ?? "no error" };
 }
 
 /** What does not change anything certainly has not. */
 function certain(ended: Ended): Ended {
   return ended.type === "ok" ? ended : { ...ended, type: "fail" };
-}
-
-function readOf(replies: readonly Reply[] | null): Ended {
-  const [reply] = replies ?? [];
-  if (reply === undefined || reply instanceof Refusal) return simple(replies);
-  return { type: "ok", value: reply === null ? null : Number(reply) };
-}
-
-function isList(reply: Reply | undefined): reply is readonly Reply[] {
-  return Array.isArray(reply);
 }
 
 function listOf(reply: Reply): number[] {

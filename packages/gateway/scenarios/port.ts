@@ -20,8 +20,17 @@ export class Heard extends event("gateway/Heard")<{
   readonly text: string | null;
 }> {}
 
+/** Somebody breaks the port: it fails, and begins anew. */
+export class Broken extends event("gateway/Broken")<{ readonly why: string }> {}
+
+/** The port begins, for the first time or anew: nobody is connected. */
+export class Opened extends event("gateway/Opened") {}
+
 /** Connections with a Redis port. */
-export const Wire = port("Wire", { requests: [Said, Left], indications: [Heard] });
+export const Wire = port("Wire", {
+  requests: [Said, Left, Broken],
+  indications: [Heard, Opened],
+});
 
 class Soon extends timeout("gateway/Soon") {}
 
@@ -41,6 +50,10 @@ export class SimulatedPort extends RedisEngine {
       }
       this.hear(session, octetBytes(text));
     });
+    this.wire.on(Broken, ({ why }) => {
+      throw new Error(why);
+    });
+    this.onStart(() => this.wire.trigger(new Opened()));
     this.wire.on(Left, ({ client }) => {
       const session = this.#sessions.get(client);
       if (session !== undefined) this.forget(session);

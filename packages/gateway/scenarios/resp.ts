@@ -51,3 +51,8 @@ export function heard(text: string, from: number): { reply: Reply; at: number } 
     }
   }
 }
+
+/** Whether a reply is a list of replies. */
+export function isList(reply: Reply | undefined): reply is readonly Reply[] {
+  return Array.isArray(reply);
+}

@@ -11,6 +11,7 @@ import {
   KithError,
   type Millis,
   port,
+  SchedulePeriodic,
   ScheduleTimeout,
   timeout,
 } from "@kith/core";
@@ -223,6 +224,15 @@ class FrailPeer extends VirtualPeer {
   }
 }
 
+/** It is this process's turn to look at the cluster. */
+class LookNow extends timeout("peers/LookNow") {}
+
+/** What a process of the scenario has to know. Plain data. */
+export interface ProcessInit extends PeerManagerInit {
+  /** When somebody at this process looks at the cluster for the first time, and how often after that. */
+  readonly looks: { readonly first: Millis; readonly every: Millis };
+}
+
 /** A peer that was removed to be renewed is hosted again. */
 class Renew extends timeout("peers/Renew")<{ readonly peerId: number }> {}
 
@@ -242,11 +252,11 @@ export class Process extends PeerManager {
   readonly #callers = new Map<number, Child<Caller>>();
   readonly #times = new Map<number, number>();
   #groups: readonly Placed[] = [];
-  readonly #look = this.view.onAnswer(AskView, (answer, _, id: number) => {
+  readonly #look = this.view.onAnswer(AskView, (answer, _, id: number | null) => {
     if (!(answer instanceof AskTimeout)) this.#looked(id, answer);
   });
 
-  constructor(init: PeerManagerInit) {
+  constructor({ looks, ...init }: ProcessInit) {
     super(init);
     this.#own = init.peers;
     this.connect(this.cluster, this.how);
@@ -264,6 +274,17 @@ export class Process extends PeerManager {
       this.workload.trigger(new Belongs({ phase, clusterId, groups: this.#groups }));
     });
     this.workload.on(Perform, (what) => this.#perform(what));
+    this.timer.on(LookNow, () => this.#look(new AskView(), { context: null }));
+    this.onStart(() =>
+      this.timer.trigger(
+        new SchedulePeriodic({
+          delay: looks.first,
+          period: looks.every,
+          timeout: new LookNow(),
+          id: "look",
+        }),
+      ),
+    );
     this.timer.on(Renew, ({ peerId }) => void this.#add(peerId));
   }
 
@@ -366,7 +387,7 @@ export class Process extends PeerManager {
     return null;
   }
 
-  #looked(id: number, { processes, complete }: ClusterView): void {
+  #looked(id: number | null, { processes, complete }: ClusterView): void {
     const peers = processes.flatMap((one) =>
       one.peers.map(({ peer, state, ring, groups }) => ({
         peerId: peer.peerId,
@@ -377,7 +398,7 @@ export class Process extends PeerManager {
     );
     const missing = this.#missing(peers) ?? (complete ? null : "it is not complete");
     this.workload.trigger(new Looked({ missing, peers }));
-    this.#done(id, missing);
+    if (id !== null) this.#done(id, missing);
   }
 
   #missing(peers: readonly Shown[]): string | null {

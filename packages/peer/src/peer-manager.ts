@@ -107,6 +107,8 @@ export class PeerManager extends Component {
       if (peers.indexOf(peerId) !== i)
         throw peerError("KITH_PEER_DUPLICATE", `Two peers were to have the identity ${peerId}.`);
     this.#keeper = this.create(ClusterKeeper, given, { name: "Cluster" });
+    // Before any peer: what the first one says of itself on entering its ring is said once in a long while.
+    this.create(BootstrapServer, {}, { name: "BootstrapServer" });
     const keeper = this.#keeper.ports;
     this.cluster = this.exposes(keeper.cluster);
     this.monitor = this.exposes(this.#monitor.ports.monitor);
@@ -225,7 +227,6 @@ export class PeerManager extends Component {
     const settings = [clusterId.of(admitted.clusterId)];
     const options = { name: "Bootstrap", settings };
     const client = this.create(BootstrapClient, { servers }, options);
-    this.create(BootstrapServer, {}, { name: "BootstrapServer", settings });
     this.offers(client.ports.bootstrap);
     // All before the first begins: one that they hear of and the detector does not would count as gone for good.
     for (const peerId of this.#init.peers) this.#announce(peerId);

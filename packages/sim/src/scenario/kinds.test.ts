@@ -311,6 +311,17 @@ describe("the swarm", () => {
     expect(rots({ down: () => 0, amnesia: () => 1 })).to.equal(true);
   });
 
+  it("has faults begin as late as it is told to, but for what is so from birth", () => {
+    const fromBirth = ["overflowing queue", "cold path", "clock offset"];
+    const late = tally("none", { faults: { after: 4000 } });
+    const faults = Array.from({ length: 30 }, (_, seed) => planFor(late, seed).faults).flat();
+    expect(faults.length).to.be.greaterThan(100);
+    for (const { kind, at } of faults)
+      expect(at, kind).to.satisfy((ms: number) =>
+        fromBirth.includes(kind) ? ms === 0 : ms >= 4000 && ms <= 10_000,
+      );
+  });
+
   it("leaves the other kinds as they were when one is excluded", () => {
     const all = planFor(tally(), 9);
     const without = planFor(tally("none", { faults: { without: { pause: "for the test" } } }), 9);

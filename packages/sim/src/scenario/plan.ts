@@ -80,6 +80,7 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
   const nodes = draw.between(min, max);
   const { transport = "stream", duration = 10_000, settle = 20_000, tolerates = {} } = scenario;
   const { down = minority, amnesia = () => 0 } = tolerates;
+  const { after = 0 } = scenario.faults ?? {};
   const shuffled = draw.shuffle(indices(nodes));
   const outside = shuffled.slice(0, draw.between(0, down(nodes)));
   const rests: readonly Rest[] = ["down", "cut off", "as before"];
@@ -101,7 +102,10 @@ export function planFor(scenario: Scenario, seed: number | string): Plan {
     // What rots is noticed: the node is out, and need not be one that may forget.
     const struck = kind === "bit rot" && victims.length === 0 ? outside : victims;
     if (amnesiac.has(kind) && struck.length === 0) return [];
-    return episodes({ kind, draw: own, nodes, duration, victims: struck, scenario });
+    const what = { kind, draw: own, nodes, duration: duration - after, victims: struck, scenario };
+    return episodes(what).map((one) =>
+      fromBirth.has(kind) ? one : { ...one, at: one.at + after },
+    );
   });
   return {
     seed,
@@ -167,6 +171,13 @@ const wholeRun: ReadonlySet<FaultKind> = new Set([
   "cold path",
   "join",
   "no restart",
+  "clock offset",
+]);
+
+/** These are so from the first life of a node on. */
+const fromBirth: ReadonlySet<FaultKind> = new Set([
+  "overflowing queue",
+  "cold path",
   "clock offset",
 ]);
 

@@ -126,6 +126,8 @@ export interface FaultChoice {
   readonly only?: readonly FaultKind[];
   /** All but these, each with the reason why it is no fair test of this protocol. */
   readonly without?: Readonly<Partial<Record<FaultKind, string>>>;
+  /** Strike after so many milliseconds at the earliest: what is needed to be founded, where that is not what is to be tested. Default 0. */
+  readonly after?: Millis;
   /** What strikes in every run beside that, such as churn at a rate of its own. */
   readonly storm?: (run: Storm) => readonly Fault[];
 }
