@@ -134,7 +134,7 @@ export function* transact(
     const wasOneInstant = isRead && !apart;
     if (writes.length === 0 && (versions.size === 0 || wasOneInstant)) return replies;
     const reads = [...versions].map(([key, version]) => ({ key, version }));
-    const answer = yield new Commit({ reads, writes, within: within() });
+    const answer = yield new Commit({ reads, writes, queues: true, within: within() });
     if (answer instanceof Committed) {
       for (const { key } of writes) past.wrote(key, versions.get(key) ?? 0);
       return replies;

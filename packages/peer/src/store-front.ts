@@ -223,7 +223,10 @@ function sooner(ask: Request, within: Millis): Request {
     const { keys, apart = false, attempt } = ask;
     return new Read({ keys, apart, within, ...(attempt === undefined ? {} : { attempt }) });
   }
-  if (ask instanceof Commit) return new Commit({ reads: ask.reads, writes: ask.writes, within });
+  if (ask instanceof Commit) {
+    const { reads, writes, queues = false } = ask;
+    return new Commit({ reads, writes, queues, within });
+  }
   if (ask instanceof Scan) {
     const { from, to, limit } = ask;
     return new Scan({ from, to, within, ...(limit === undefined ? {} : { limit }) });

@@ -102,7 +102,8 @@ export abstract class StoreUser extends Component {
       const reads = [...entries.values()].map(({ key, version }) => ({ key, version }));
       const left = until - this.clock.monotonic;
       if (left <= 0) return then({ type: "fail", error: "no time" });
-      return this.ask(new Commit({ reads, writes, within: left }), (answer) => {
+      const queues = this.random("queues").chance(0.5);
+      return this.ask(new Commit({ reads, writes, queues, within: left }), (answer) => {
         if (answer instanceof Committed) return then({ type: "ok", entries });
         if (!(answer instanceof Aborted) || attempt >= attemptsMax) return then(notDone(answer));
         const most = Math.min(200, 5 * 2 ** Math.min(attempt, 6));

@@ -214,6 +214,11 @@ export class Commit extends request(
   readonly reads: readonly Seen[];
   /** Each key once; may have been read, too. */
   readonly writes: readonly Writing[];
+  /**
+   * Whether it stands in line for its first key before it locks anything, where others were in the way of such lately: for whoever
+   * has not read in turn (`Read.attempt`), which is a line already. Default false.
+   */
+  readonly queues?: boolean;
   readonly within?: Millis;
 }> {}
 

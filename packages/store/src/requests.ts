@@ -103,7 +103,7 @@ export class Planner {
     }));
   }
 
-  commit({ reads, writes }: Commit): Planned {
+  commit({ reads, writes, queues = false }: Commit): Planned {
     const read = reads.map(({ key }) => key);
     const written = writes.map(({ key }) => key);
     const values = writes.map(({ write }) => (write.kind === "put" ? write.value : undefined));
@@ -122,6 +122,7 @@ export class Planner {
     }
     return this.#checked({ kind: "commit" }, [...written, ...read], values, (keys) => ({
       kind: "commit",
+      queues,
       writes: writes.map(({ write }, i) => ({ position: keys[i] ?? "", write: whole(write) })),
       reads: reads.map(({ version }, i) => ({ position: keys[written.length + i] ?? "", version })),
     }));

@@ -31,9 +31,10 @@ export function driveCommit(state: ManagerState, job: CommitJob): void {
  * key stand there, and who is let in finds nobody in its way at the others, or those who want only them.
  */
 function enter(state: ManagerState, job: CommitJob): void {
-  const { tx, keys } = job;
+  const { tx, keys, queues } = job;
   const [first] = keys;
-  if (tx === null || first === undefined || !isHot(state, first)) return begin(state, job);
+  if (!queues || tx === null || first === undefined || !isHot(state, first))
+    return begin(state, job);
   job.phase = "entering";
   for (const [gid, own] of byGroup(state, keys)) {
     const isLine = own.includes(first);

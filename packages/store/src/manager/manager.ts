@@ -195,7 +195,7 @@ function jobOf(
   deadline: number,
 ): ExecuteJob | CommitJob {
   if (work.kind === "execute") return executeJob(state, asked, work.operations, deadline);
-  const { reads, writes } = work;
+  const { reads, writes, queues = false } = work;
   const keys = [...new Set([...reads, ...writes].map(({ position }) => position))].sort();
   if (byGroup(state, keys).size === 1) {
     const operations = writes.map(operationOf);
@@ -204,6 +204,7 @@ function jobOf(
   const written = new Set(writes.map(({ position }) => position));
   return {
     ...commitJob(state, asked, deadline),
+    queues,
     reads,
     writes,
     keys,
@@ -250,6 +251,7 @@ function commitJob(state: ManagerState, asked: number, until: number): CommitJob
     asked,
     tx: null,
     own: true,
+    queues: false,
     reads: [],
     writes: [],
     participants: [],

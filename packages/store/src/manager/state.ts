@@ -28,6 +28,8 @@ export type Work =
       readonly kind: "commit";
       readonly reads: readonly Expected[];
       readonly writes: readonly Writing[];
+      /** Whether it may stand in line before it prepares. */
+      readonly queues?: boolean;
     }
   /** Keys as they are at one instant. */
   | {
@@ -157,6 +159,7 @@ export interface CommitJob {
   /** Null for an own one until all sessions are open. */
   tx: TxId | null;
   readonly own: boolean;
+  readonly queues: boolean;
   readonly reads: readonly Expected[];
   readonly writes: readonly Writing[];
   readonly participants: readonly Participant[];
