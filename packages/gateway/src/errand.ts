@@ -102,7 +102,7 @@ export function* transact(
 ): Errand<Outcome> {
   const until = since + world.withinMs;
   const { past } = world;
-  if ([...watched].some(([key, version]) => past.has(key, version))) return "changed";
+  if ([...watched].some(([key, version]) => past.has(key, version, since))) return "changed";
   if (world.now() >= until) return overtaken;
   if (watched.size === 0) {
     const done = yield* applyAll(actions, world);
@@ -120,10 +120,11 @@ export function* transact(
     const turn = mayWrite && watched.size === 0 ? { attempt } : {};
     let entries: readonly Entry[] = [];
     if (keys.length > 0) {
+      const begun = world.now();
       const answer = yield new Read({ keys, apart, ...turn, within: within() });
       if (!(answer instanceof Entries)) return failureOf(answer);
       entries = answer.entries;
-      for (const { key, version } of entries) past.saw(key, version);
+      for (const { key, version } of entries) past.saw(key, version, begun);
       if (entries.some(({ key, version }) => (watched.get(key) ?? version) !== version))
         return "changed";
     }
@@ -134,9 +135,11 @@ export function* transact(
     const wasOneInstant = isRead && !apart;
     if (writes.length === 0 && (versions.size === 0 || wasOneInstant)) return replies;
     const reads = [...versions].map(([key, version]) => ({ key, version }));
+    const begun = world.now();
     const answer = yield new Commit({ reads, writes, queues: true, within: within() });
     if (answer instanceof Committed) {
-      for (const { key } of writes) past.wrote(key, versions.get(key) ?? 0);
+      for (const { key, write } of writes)
+        past.wrote(key, versions.get(key) ?? 0, ...(write.kind === "put" ? [begun] : []));
       return replies;
     }
     if (!(answer instanceof Aborted) && !(answer instanceof Busy)) return failureOf(answer);

@@ -60,18 +60,24 @@ describe("versions that are past", () => {
   it("are those below one that was seen, and one that was written over", () => {
     const past = new Past();
     past.saw("k", 5);
-    expect([4, 5, 6].map((version) => past.has("k", version))).deep.equal([true, false, false]);
+    expect([4, 5, 6].map((version) => past.has("k", version, 0))).deep.equal([true, false, false]);
     past.wrote("k", 5);
-    expect([5, 6].map((version) => past.has("k", version))).deep.equal([true, false]);
+    expect([5, 6].map((version) => past.has("k", version, 0))).deep.equal([true, false]);
     past.saw("k", 3);
-    expect(past.has("k", 5)).equal(true);
+    expect(past.has("k", 5, 0)).equal(true);
   });
 
-  it("are none of a key that was absent: it may be so again", () => {
+  it("are those of an absent key only where it was found or made present by what was begun later: it may be absent again", () => {
     const past = new Past();
     past.wrote("k", 0);
     past.saw("k", 7);
-    expect(past.has("k", 0)).equal(false);
+    expect(past.has("k", 0, 0)).equal(false);
+    past.saw("k", 7, 20);
+    expect([20, 21].map((since) => past.has("k", 0, since))).deep.equal([true, false]);
+    past.saw("k", 0, 30);
+    expect(past.has("k", 0, 30)).equal(false);
+    past.wrote("k", 0, 40);
+    expect([40, 41].map((since) => past.has("k", 0, since))).deep.equal([true, false]);
   });
 
   it("are forgotten where there are many, those first that were seen longest ago", () => {
@@ -80,6 +86,6 @@ describe("versions that are past", () => {
     past.saw("b", 5);
     past.saw("a", 6);
     past.saw("c", 5);
-    expect(["a", "b", "c"].map((key) => past.has(key, 1))).deep.equal([true, false, true]);
+    expect(["a", "b", "c"].map((key) => past.has(key, 1, 0))).deep.equal([true, false, true]);
   });
 });
