@@ -60,14 +60,14 @@ const bugs: readonly Bug[] = [
     file: "transactions.ts",
     text: "if (writer !== null && writer !== own) return false;",
     planted: "",
-    seed: 2,
+    seed: 1,
   },
   {
     what: "a write does not mind readers",
     file: "transactions.ts",
     text: "if (write !== null && lock?.readers.some((reader) => reader !== own) === true) return false;",
     planted: "",
-    seed: 2,
+    seed: 1,
   },
   {
     what: "a key that is read is not locked",
@@ -102,7 +102,7 @@ const bugs: readonly Bug[] = [
     file: "execute.ts",
     text: 'if ((writer !== null && writer !== own) || !holds) return { kind: "aborted", position };',
     planted: 'if (writer !== null && writer !== own) return { kind: "aborted", position };',
-    seed: 3,
+    seed: 2,
   },
   {
     what: "results are not kept",
@@ -123,21 +123,21 @@ const bugs: readonly Bug[] = [
     file: "execute.ts",
     text: '|| kind === "aborted" || kind === "cancelled";',
     planted: '|| kind === "cancelled";',
-    seed: 32,
+    seed: 49,
   },
   {
     what: "a cancellation is not kept",
     file: "execute.ts",
     text: '|| kind === "aborted" || kind === "cancelled";',
     planted: '|| kind === "aborted";',
-    seed: 1,
+    seed: 32,
   },
   {
     what: "what is not needed any more is done again",
     file: "sessions.ts",
     text: 'if (seq < acked || seq < session.firstSeq) return { kind: "stale" };',
     planted: "",
-    seed: 2,
+    seed: 1,
   },
   {
     what: "results do not go along with a split",
@@ -151,14 +151,14 @@ const bugs: readonly Bug[] = [
     file: "split.ts",
     text: 'for (const letter of ["k", "l"])',
     planted: 'for (const letter of ["k"])',
-    seed: 1,
+    seed: 10,
   },
   {
     what: "registers do not go along with a split",
     file: "split.ts",
     text: "rows.set(key, txRow.encode({ ...tx, registers: going }));",
     planted: "",
-    seed: 1,
+    seed: 10,
   },
   {
     what: "versions begin anew after a split",
@@ -172,7 +172,7 @@ const bugs: readonly Bug[] = [
     file: "machine.ts",
     text: "if (keys.length > 0 && keys.every((key) => covers(meta, key))) return undefined;",
     planted: "if (keys.length > 0 && meta.epoch > 0) return undefined;",
-    seed: 1,
+    seed: 3,
   },
   {
     what: "a write is retried under a new number",
@@ -196,7 +196,7 @@ const bugs: readonly Bug[] = [
     text: "// Also where nothing was voted: against a vote that is still on its way. tx.registers.set(position, { state: wanted, write: null });",
     planted:
       "if (register !== undefined) tx.registers.set(position, { state: wanted, write: null });",
-    seed: 53,
+    seed: 83,
   },
   {
     what: "a session ends although a transaction is not final elsewhere",

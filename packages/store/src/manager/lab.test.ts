@@ -290,7 +290,9 @@ class Lab {
         const write = { kind: "put", value: encoder.encode(text), expiry: "never" } as const;
         return kind === "append" ? [{ position, write }] : [];
       });
-      this.#work(client, { kind: "commit", reads, writes }, (ended) => {
+      // Half of them stand in line where others were in their way.
+      const queues = this.#values % 2 === 0;
+      this.#work(client, { kind: "commit", reads, writes, queues }, (ended) => {
         if (ended.kind === "unknown") tell("info");
         else if (ended.kind !== "committed") tell("fail");
         else {
