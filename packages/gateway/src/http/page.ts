@@ -201,7 +201,7 @@ function peersTable(view: PlainView): string {
   const rows = peersOf(view).map(({ peer, state, reason, ring, silent, groups, counters }) => {
     const how = silent ? "silent" : state === "up" ? `up, ring ${ring}` : `${state}: ${reason}`;
     const led = groups.filter(({ role }) => role === "leader").length;
-    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(whereText(peer))}</td><td>${text(how)}</td><td>${text(`${peer.incarnation}`)}</td><td>${led} of ${groups.length}</td><td>${text(`${counters.done}`)}</td><td>${text(`${counters.unknown}`)}</td></tr>`;
+    return `<tr class="${state === "up" && !silent ? "up" : "down"}"><td><svg class="key" viewBox="0 0 10 10"><circle cx="5" cy="5" r="5" fill="${colour(peer.peerId)}"/></svg> ${text(name(peer.peerId))}</td><td>${text(whereText(peer))}</td><td>${text(how)}</td><td>${text(`${formatLife(peer)}`)}</td><td>${led} of ${groups.length}</td><td>${text(`${counters.done}`)}</td><td>${text(`${counters.unknown}`)}</td></tr>`;
   });
   return `<h2>Peers</h2><table><thead><tr><th>peer</th><th>address</th><th>state</th><th>life</th><th>leads</th><th>done</th><th>unknown</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
