@@ -1,7 +1,7 @@
 /**
  * Reads that have met a prepared transaction, at the leader of its group: they wait there until it has ended, and are answered
- * then. Who asked would have to ask again and again otherwise, and guess when. They wait `parkedMs` at most each time that they meet one: then they are answered as
- * it is, and who asked finds out what has become of the transaction. Plain data.
+ * then. Who asked would have to ask again and again otherwise, and guess when. They wait `parkedMs` at most each time that they meet
+ * one: then they are answered as it is, and who asked finds out what has become of the transaction. Plain data.
  */
 
 import type { Millis } from "@kith/core";
